@@ -1,0 +1,79 @@
+"""Errors with a name, a code and a sentence that is safe to show. Services raise them; the API translates."""
+
+
+class PlatformError(Exception):
+    """Something the caller can understand and act on. `code` is stable, `sentence` is for people."""
+
+    code = "error"
+    sentence = "Something went wrong."
+
+    def __init__(self, sentence: str | None = None, *, code: str | None = None):
+        self.code = code or self.code
+        self.sentence = sentence or self.sentence
+        super().__init__(self.sentence)
+
+
+class NotFound(PlatformError):
+    code = "not_found"
+    sentence = "There is nothing here that you may see."
+
+
+class Invalid(PlatformError):
+    """What was sent can't be taken as it is."""
+
+    code = "invalid"
+
+
+class Forbidden(PlatformError):
+    code = "forbidden"
+    sentence = "Your role does not allow this."
+
+
+class Conflict(PlatformError):
+    """What was sent is well formed, but the state of things has moved on."""
+
+    code = "conflict"
+
+
+class InvalidAnswer(Invalid):
+    code = "invalid_answer"
+
+
+class KeyReused(Invalid):
+    code = "key_reused"
+    sentence = "This key was used before with another answer. Make a new key for a new answer."
+
+
+class CampaignPaused(Conflict):
+    code = "campaign_paused"
+    sentence = "This campaign is paused. Your answers so far are kept; come back when it is open again."
+
+
+class AlreadyAnswered(Conflict):
+    code = "already_answered"
+    sentence = "You have answered this one already. The first answer is kept."
+
+
+class LeaseExpired(Conflict):
+    code = "lease_expired"
+    sentence = "Your time for this one ran out and others have filled its places, so this answer was not needed."
+
+
+class NotOpen(Conflict):
+    code = "assignment_closed"
+    sentence = "You gave this one back, so it takes no answer."
+
+
+class TaskFull(Conflict):
+    code = "task_full"
+    sentence = "This task has all the answers it needs."
+
+
+class RecordHeld(Conflict):
+    code = "record_held"
+    sentence = "This record is held back, so it takes no answers now."
+
+
+class ConsentRequired(Forbidden):
+    code = "consent_required"
+    sentence = "Please read and accept the campaign's terms first."

@@ -1,0 +1,31 @@
+"""One module per aggregate; this list is what the rest of the product may import."""
+
+from annotation.models.audit import TrailEntry
+from annotation.models.campaign import Campaign
+from annotation.models.consensus import Consensus, Gold
+from annotation.models.identifiers import uuid7
+from annotation.models.people import Invitation, Membership, Role, User
+from annotation.models.record import Import, Record, RefusedRow
+from annotation.models.task import Answer, AnswerRevision, Assignment, MicroTask
+from annotation.models.volunteer import Volunteer, VolunteerDay
+
+__all__ = [
+    "Answer",
+    "AnswerRevision",
+    "Assignment",
+    "Campaign",
+    "Consensus",
+    "Gold",
+    "Import",
+    "Invitation",
+    "Membership",
+    "MicroTask",
+    "Record",
+    "RefusedRow",
+    "Role",
+    "TrailEntry",
+    "User",
+    "Volunteer",
+    "VolunteerDay",
+    "uuid7",
+]

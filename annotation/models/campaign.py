@@ -1,0 +1,100 @@
+"""A campaign: one question asked of many records."""
+
+from uuid import uuid4
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from annotation.models.people import Role
+
+
+class CampaignQuerySet(models.QuerySet):
+    """Every reading of a campaign on somebody's behalf starts in one of these."""
+
+    def for_user(self, user) -> "CampaignQuerySet":
+        """Campaigns this person may know of: any role in it, or open to everyone who has an account."""
+        return self.filter(
+            Q(pk__in=self._with_role(user))
+            | Q(joining=Campaign.Joining.ANYONE, state=Campaign.State.OPEN)
+            | Q(volunteers__user=user)
+        ).distinct()
+
+    def to_label(self, user) -> "CampaignQuerySet":
+        """Campaigns in which this person may answer: a volunteer of it, or invited, or open to everyone."""
+        return self.filter(
+            Q(pk__in=self._with_role(user, Role.VOLUNTEER))
+            | Q(joining=Campaign.Joining.ANYONE)
+            | Q(volunteers__user=user)
+        ).distinct()
+
+    def administered_by(self, user) -> "CampaignQuerySet":
+        return self.filter(pk__in=self._with_role(user, Role.CAMPAIGN_ADMIN))
+
+    def _with_role(self, user, *roles: str):
+        memberships = user.memberships.filter(campaign__isnull=False)
+        if roles:
+            memberships = memberships.filter(role__in=roles)
+        return memberships.values("campaign_id")
+
+
+class Campaign(models.Model):
+    class State(models.TextChoices):
+        PAUSED = "paused", "paused"
+        OPEN = "open", "open"
+
+    class Unit(models.TextChoices):
+        DOCUMENT = "document", "the whole record"
+        SENTENCE = "sentence", "each sentence"
+
+    class Joining(models.TextChoices):
+        INVITED = "invited", "only people who are invited"
+        ANYONE = "anyone", "anyone who has an account here"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    question = models.CharField(max_length=500)
+    rule = models.CharField(
+        max_length=300, blank=True, help_text="One line under the question that decides doubtful cases."
+    )
+    guideline = models.TextField(blank=True, max_length=50_000, help_text="Markdown.")
+    kind = models.CharField(max_length=20, default="choice")
+    labels = models.JSONField(help_text="A list of {key, name, hint}; its order is the order on the page.")
+    unit = models.CharField(max_length=10, choices=Unit, default=Unit.DOCUMENT)
+    needed = models.PositiveSmallIntegerField(
+        "answers per task", default=3, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    lease_seconds = models.PositiveIntegerField(
+        default=900, validators=[MinValueValidator(5), MaxValueValidator(7 * 86_400)]
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.PAUSED)
+    joining = models.CharField(max_length=10, choices=Joining, default=Joining.INVITED)
+    n_tasks = models.PositiveIntegerField(default=0, editable=False)
+    # Raised whenever the order of the queue changes, so that volunteers' cursors start again at its head.
+    queue_epoch = models.PositiveIntegerField(default=0, editable=False)
+    ordered_by_version = models.PositiveIntegerField(default=0, editable=False)
+    ordered_at = models.DateTimeField(null=True, editable=False)
+    created_by = models.ForeignKey(
+        "annotation.User", on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(name="campaign_needs_an_answer", condition=Q(needed__gte=1)),
+            models.CheckConstraint(name="campaign_lease_lasts", condition=Q(lease_seconds__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == self.State.OPEN
+
+    @property
+    def label_names(self) -> dict[str, str]:
+        return {label["key"]: label["name"] for label in self.labels}

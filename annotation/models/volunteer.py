@@ -1,0 +1,61 @@
+"""A person's part in one campaign: pseudonym, consent, place in the queue, daily counts."""
+
+import secrets
+
+from django.db import models
+
+from annotation.models.identifiers import uuid7
+
+
+def new_pseudonym() -> str:
+    """A name that tells nothing: 'V-' and seven letters and digits without look-alikes."""
+    return "V-" + "".join(secrets.choice("23456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(7))
+
+
+class VolunteerQuerySet(models.QuerySet):
+    def of(self, user, campaign) -> "VolunteerQuerySet":
+        return self.filter(user=user, campaign=campaign)
+
+
+class Volunteer(models.Model):
+    """Exists only with consent: no row, no record text."""
+
+    class Origin(models.TextChoices):
+        ON_PAGE = "on_page", "agreed on the page"
+        ON_PAPER = "on_paper", "agreed on paper"
+        REPLAYED = "replayed", "replayed from a past crowd"
+        SIMULATED = "simulated", "simulated"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey("annotation.User", on_delete=models.PROTECT, related_name="volunteers")
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="volunteers")
+    pseudonym = models.CharField(max_length=20, default=new_pseudonym)
+    origin = models.CharField(max_length=10, choices=Origin)
+    consented_at = models.DateTimeField()
+    # The last place taken in the queue's order, valid while the campaign's queue_epoch is the same:
+    # the next claim starts behind it instead of passing over everything this volunteer has had.
+    cursor_epoch = models.PositiveIntegerField(default=0)
+    cursor_priority = models.FloatField(null=True)
+    cursor_task = models.UUIDField(null=True)
+
+    objects = VolunteerQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "user"], name="volunteer_once_in_a_campaign"),
+            models.UniqueConstraint(fields=["campaign", "pseudonym"], name="pseudonym_once_in_a_campaign"),
+        ]
+
+    def __str__(self) -> str:
+        return self.pseudonym
+
+
+class VolunteerDay(models.Model):
+    """How many answers a volunteer gave on a day (UTC). Counted here so that no page counts answers."""
+
+    volunteer = models.ForeignKey("annotation.Volunteer", on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    n_answers = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["volunteer", "day"], name="volunteer_day_once")]

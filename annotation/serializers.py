@@ -1,0 +1,162 @@
+"""Shapes of what the API takes and gives. No logic."""
+
+from rest_framework import serializers
+
+from annotation.models import Assignment, Campaign, Import, RefusedRow
+
+
+class StrictSerializer(serializers.Serializer):
+    """Refuses fields it does not know: a misspelt field must not be ignored in silence."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
+            raise serializers.ValidationError(
+                {str(name)[:50]: ["There is no such field."] for name in sorted(unknown, key=str)}
+            )
+        return super().to_internal_value(data)
+
+
+class LabelSerializer(StrictSerializer):
+    key = serializers.CharField(max_length=64)
+    name = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    hint = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class TaskSerializer(serializers.Serializer):
+    id = serializers.UUIDField(source="task_id")
+    kind = serializers.CharField()
+    question = serializers.CharField()
+    labels = LabelSerializer(many=True)
+    section = serializers.CharField()
+    text = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class AssignmentSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    expires_at = serializers.DateTimeField()
+    task = TaskSerializer()
+
+
+class AnswerValueField(serializers.JSONField):
+    """The campaign's kind checks it; see the kind's answer schema."""
+
+
+class AnswerSerializer(StrictSerializer):
+    key = serializers.UUIDField(help_text="Made by the client, new for each answer; makes a repeat harmless.")
+    answer = AnswerValueField(help_text='For a choice: {"label": "key"}.')
+    next = serializers.BooleanField(default=False, help_text="Send the next assignment with the reply.")
+
+
+class RevisionSerializer(StrictSerializer):
+    key = serializers.UUIDField()
+    answer = AnswerValueField()
+
+
+class AcceptedSerializer(serializers.Serializer):
+    accepted = serializers.BooleanField()
+    next = AssignmentSerializer(allow_null=True)
+
+
+class RevisedSerializer(serializers.Serializer):
+    accepted = serializers.BooleanField()
+
+
+class SkipSerializer(StrictSerializer):
+    reason = serializers.ChoiceField(choices=Assignment.SkipReason.choices)
+    next = serializers.BooleanField(default=False)
+
+
+class SkippedSerializer(serializers.Serializer):
+    next = AssignmentSerializer(allow_null=True)
+
+
+class LeaseSerializer(serializers.Serializer):
+    expires_at = serializers.DateTimeField()
+
+
+class MyAnswerSerializer(serializers.Serializer):
+    assignment = serializers.UUIDField()
+    answered_at = serializers.DateTimeField()
+    answer = serializers.JSONField()
+    task = TaskSerializer()
+
+
+class MyAnswersSerializer(serializers.Serializer):
+    results = MyAnswerSerializer(many=True)
+
+
+class ProgressSerializer(serializers.Serializer):
+    n_answers_today = serializers.IntegerField()
+    n_my_answers = serializers.IntegerField()
+    share_done = serializers.FloatField()
+
+
+class EmptySerializer(StrictSerializer):
+    """A request that has no body."""
+
+
+class CampaignSerializer(serializers.ModelSerializer):
+    labels = LabelSerializer(many=True)
+
+    class Meta:
+        model = Campaign
+        fields = [
+            "id", "name", "question", "rule", "guideline", "kind", "labels", "unit", "needed",
+            "lease_seconds", "joining", "state", "n_tasks", "created_at",
+        ]  # fmt: skip
+        read_only_fields = ["id", "state", "n_tasks", "created_at"]
+
+    def to_internal_value(self, data):
+        unknown = set(data) - set(self.fields) if isinstance(data, dict) else ()
+        if unknown:
+            raise serializers.ValidationError(
+                {str(name)[:50]: ["There is no such field."] for name in sorted(unknown, key=str)}
+            )
+        return super().to_internal_value(data)
+
+
+class CampaignListSerializer(serializers.Serializer):
+    results = CampaignSerializer(many=True)
+
+
+class ImportSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Import
+        fields = [
+            "id", "file_name", "deidentified", "state", "share_read", "n_rows", "n_imported", "n_unchanged",
+            "n_refused", "n_tasks", "failure_code", "failure", "created_at", "finished_at",
+        ]  # fmt: skip
+
+
+class RefusedRowSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = RefusedRow
+        fields = ["line", "external_id", "reason", "sentence"]
+
+
+class ImportReportSerializer(ImportSerializer):
+    refused_rows = serializers.SerializerMethodField()
+
+    class Meta(ImportSerializer.Meta):
+        fields = [*ImportSerializer.Meta.fields, "refused_rows"]
+
+    def get_refused_rows(self, batch) -> RefusedRowSerializer(many=True):
+        return RefusedRowSerializer(batch.refused_rows.all()[:200], many=True).data
+
+
+class ImportListSerializer(serializers.Serializer):
+    results = ImportSerializer(many=True)
+
+
+class UploadSerializer(serializers.Serializer):
+    file = serializers.FileField(allow_empty_file=True)
+    deidentified = serializers.BooleanField(
+        help_text="Whether the records are free of identifying details. If not they are held."
+    )
+
+
+class ProblemSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    detail = serializers.CharField()

@@ -1,0 +1,129 @@
+"""Consensus rows: written with every answer, recomputable from the answers at any time."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
+
+import orjson
+from django.db import connection, transaction
+
+from annotation.kinds import kind_named
+from annotation.kinds.choice import Consensus as Decision
+from annotation.models import Campaign, Consensus
+
+UPSERT = """
+INSERT INTO annotation_consensus (task_id, campaign_id, method, label, share, votes, n_answers, settled_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (task_id) DO UPDATE
+SET method = excluded.method, label = excluded.label, share = excluded.share, votes = excluded.votes,
+    n_answers = excluded.n_answers, settled_at = excluded.settled_at
+"""
+
+READ_ANSWERS = """
+SELECT a.task_id, t.needed, an.value::text, an.answered_at
+FROM annotation_microtask t
+JOIN annotation_assignment a ON a.task_id = t.id
+JOIN annotation_answer an ON an.assignment_id = a.id
+WHERE t.campaign_id = %s AND t.id > %s AND t.id <= %s ORDER BY a.task_id
+"""
+
+
+def write_consensus(
+    task_id: UUID, campaign_id: UUID, decision: Decision, n_answers: int, settled_at: datetime | None
+) -> None:
+    """Store what the answers of a task add up to. The caller holds the task's row."""
+    with connection.cursor() as cursor:
+        cursor.execute(UPSERT, _row(task_id, campaign_id, decision, n_answers, settled_at))
+
+
+def _row(task_id, campaign_id, decision, n_answers, settled_at) -> tuple:
+    votes = orjson.dumps(decision.votes).decode()
+    return (
+        task_id,
+        campaign_id,
+        decision.method,
+        decision.label,
+        decision.share,
+        votes,
+        n_answers,
+        settled_at,
+    )
+
+
+def recompute_consensus(campaign: Campaign, *, check: bool = False) -> Iterator[tuple[int, int]]:
+    """Compute every consensus row again from the answers, in batches; yields (tasks seen, differences).
+
+    With `check` nothing is written. Without it each task with a difference is locked and computed afresh,
+    so that answers which arrive meanwhile are not lost.
+    """
+    kind = kind_named(campaign.kind)
+    for first, last in _task_ranges(campaign):
+        differences = 0
+        expected = _expected(campaign, kind, first, last)
+        stored = {
+            row["task_id"]: row
+            for row in Consensus.objects.filter(
+                campaign=campaign, task_id__gt=first, task_id__lte=last
+            ).values()
+        }
+        for task_id in expected.keys() | stored.keys():
+            if expected.get(task_id) != stored.get(task_id):
+                differences += 1
+                if not check:
+                    _rewrite(campaign, kind, task_id)
+        yield len(expected), differences
+
+
+def _task_ranges(campaign: Campaign, size: int = 5000) -> Iterator[tuple[UUID, UUID]]:
+    last = UUID(int=0)
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """SELECT id FROM (SELECT id FROM annotation_microtask WHERE campaign_id = %s AND id > %s
+                ORDER BY id LIMIT %s) batch ORDER BY id DESC LIMIT 1""",
+                [campaign.pk, last, size],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            return
+        yield last, row[0]
+        last = row[0]
+
+
+def _expected(campaign: Campaign, kind, first: UUID, last: UUID) -> dict[UUID, dict]:
+    with connection.cursor() as cursor:
+        cursor.execute(READ_ANSWERS, [campaign.pk, first, last])
+        rows = cursor.fetchall()
+    return {
+        task_id: _expected_row(campaign, kind, task_id, list(group))
+        for task_id, group in groupby(rows, key=lambda row: row[0])
+    }
+
+
+def _expected_row(campaign: Campaign, kind, task_id: UUID, answers: list[tuple]) -> dict:
+    decision = kind.consensus([orjson.loads(value) for _, _, value, _ in answers], campaign.labels)
+    needed, n_answers = answers[0][1], len(answers)
+    return {
+        "task_id": task_id,
+        "campaign_id": campaign.pk,
+        "method": decision.method,
+        "label": decision.label,
+        "share": decision.share,
+        "votes": decision.votes,
+        "n_answers": n_answers,
+        "settled_at": max(at for *_, at in answers) if n_answers >= needed else None,
+    }
+
+
+@transaction.atomic
+def _rewrite(campaign: Campaign, kind, task_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        before = UUID(int=task_id.int - 1)
+        expected = _expected(campaign, kind, before, task_id)
+        if task_id not in expected:
+            Consensus.objects.filter(pk=task_id).delete()
+            return
+        row = expected[task_id]
+        cursor.execute(UPSERT, [*list(row.values())[:5], orjson.dumps(row["votes"]).decode(), *list(row.values())[6:]])

@@ -1,0 +1,327 @@
+"""Hand-out: give a volunteer the best open task they have not had, and take places back.
+
+The row that is locked holds the predicate: a place is `taken + 1` on the task's own row, so no count over
+other tables can race. Locks go volunteer, then task; `SKIP LOCKED` keeps volunteers out of each other's way.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import orjson
+from django.db import connection, transaction
+
+from annotation.errors import (
+    CampaignPaused,
+    ConsentRequired,
+    LeaseExpired,
+    NotFound,
+    NotOpen,
+    RecordHeld,
+    TaskFull,
+)
+from annotation.models import Assignment, Campaign, Record, User
+
+CONTEXT_LENGTH = 600  # code points shown before and after a sentence
+FIRST = (-math.inf, UUID(int=0))  # sorts before every task in the queue's order
+
+
+@dataclass(frozen=True, slots=True)
+class Handout:
+    """A place in a task: everything that the volunteer's page shows."""
+
+    assignment_id: UUID
+    expires_at: datetime
+    task_id: UUID
+    kind: str
+    question: str
+    labels: list[dict]
+    section: str
+    text: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A volunteer whose row we have locked, with what we need of the campaign."""
+
+    volunteer_id: UUID
+    campaign_id: UUID
+    cursor: tuple[float, UUID]
+    queue_epoch: int
+    lease: timedelta
+
+
+LOCK_VOLUNTEER = """
+SELECT v.id, c.state, c.queue_epoch, c.lease_seconds, v.cursor_epoch, v.cursor_priority, v.cursor_task
+FROM annotation_volunteer v JOIN annotation_campaign c ON c.id = v.campaign_id
+WHERE v.campaign_id = %s AND v.user_id = %s
+FOR NO KEY UPDATE OF v
+"""
+
+# A volunteer holds one place at a time: whoever loads the page again gets the same task with a new lease.
+RENEW_HELD_PLACE = """
+UPDATE annotation_assignment SET expires_at = %(expires_at)s
+WHERE volunteer_id = %(volunteer)s AND state = 'open'
+RETURNING id
+"""
+
+# OFFSET 0 keeps the planner from turning the look-up into a hash join over all that the volunteer has had.
+CLAIM_BEST = """
+WITH best AS MATERIALIZED (
+    SELECT t.id, t.priority FROM annotation_microtask t
+    WHERE t.campaign_id = %(campaign)s AND t.is_open
+      AND (-t.priority, t.id) > (%(cursor_priority)s::float8, %(cursor_task)s::uuid)
+      AND NOT EXISTS (SELECT 1 FROM annotation_assignment a
+                      WHERE a.task_id = t.id AND a.volunteer_id = %(volunteer)s OFFSET 0)
+    ORDER BY -t.priority, t.id
+    LIMIT 1
+    FOR NO KEY UPDATE OF t {if_locked}
+), place AS (
+    UPDATE annotation_microtask t SET taken = t.taken + 1 FROM best WHERE t.id = best.id
+), cursor AS (
+    UPDATE annotation_volunteer v
+    SET cursor_epoch = %(queue_epoch)s, cursor_priority = best.priority, cursor_task = best.id
+    FROM best WHERE v.id = %(volunteer)s
+)
+INSERT INTO annotation_assignment (id, task_id, volunteer_id, state, claimed_at, expires_at, skip_reason)
+SELECT gen_random_uuid(), best.id, %(volunteer)s, 'open', %(now)s, %(expires_at)s, '' FROM best
+RETURNING id
+"""
+
+RENEW_OWN_EXPIRED = """
+WITH own AS MATERIALIZED (
+    SELECT a.id, t.id AS task_id FROM annotation_assignment a
+    JOIN annotation_microtask t ON t.id = a.task_id
+    WHERE a.volunteer_id = %(volunteer)s AND a.state = 'expired' AND t.is_open
+    ORDER BY -t.priority, t.id
+    LIMIT 1
+    FOR NO KEY UPDATE OF t SKIP LOCKED
+), place AS (
+    UPDATE annotation_microtask t SET taken = t.taken + 1 FROM own WHERE t.id = own.task_id
+)
+UPDATE annotation_assignment a
+SET state = 'open', claimed_at = %(now)s, expires_at = %(expires_at)s, closed_at = NULL
+FROM own WHERE a.id = own.id
+RETURNING a.id
+"""
+
+# Idempotent: a lease is closed by the statement that sees it open, and gives back exactly one place.
+EXPIRE_LEASES = """
+WITH due AS MATERIALIZED (
+    SELECT a.id FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
+    WHERE a.state = 'open' AND a.expires_at < %(now)s
+    ORDER BY a.expires_at
+    LIMIT %(limit)s
+    FOR NO KEY UPDATE OF t SKIP LOCKED
+), closed AS (
+    UPDATE annotation_assignment a SET state = 'expired', closed_at = %(now)s
+    FROM due WHERE a.id = due.id AND a.state = 'open' AND a.expires_at < %(now)s
+    RETURNING a.task_id
+), given_back AS (
+    UPDATE annotation_microtask t SET taken = t.taken - c.n
+    FROM (SELECT task_id, count(*) AS n FROM closed GROUP BY task_id) c WHERE t.id = c.task_id
+    RETURNING c.n
+)
+SELECT coalesce(sum(n), 0) FROM given_back
+"""
+
+READ_HANDOUT = f"""
+SELECT a.id, a.expires_at, t.id, c.kind, c.question, c.labels::text, t.section,
+       substr(r.text, t.start + 1, t."end" - t.start),
+       substr(r.text, greatest(1, t.start + 1 - {CONTEXT_LENGTH}), least(t.start, {CONTEXT_LENGTH})),
+       substr(r.text, t."end" + 1, {CONTEXT_LENGTH})
+FROM annotation_assignment a
+JOIN annotation_microtask t ON t.id = a.task_id
+JOIN annotation_record r ON r.id = t.record_id
+JOIN annotation_campaign c ON c.id = t.campaign_id
+WHERE a.id = ANY(%(assignments)s)
+"""
+
+
+@transaction.atomic
+def claim_task(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
+    """Give the volunteer the best open task they have not had; None when nothing is left for them."""
+    seat = _lock_volunteer(campaign_id, user)
+    assignment_id = _renew_held_place(seat, now) or _find_place(seat, now)
+    return read_handout(assignment_id) if assignment_id else None
+
+
+def claim_next(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
+    """The task after an answer. A campaign that was paused meanwhile has none; the answer stands."""
+    try:
+        return claim_task(campaign_id, user, now=now)
+    except CampaignPaused:
+        return None
+
+
+def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
+    row = _one(LOCK_VOLUNTEER, [campaign_id, user.pk])
+    if row is None:
+        may_join = Campaign.objects.to_label(user).filter(pk=campaign_id).exists()
+        raise ConsentRequired() if may_join else NotFound()
+    volunteer_id, state, queue_epoch, lease_seconds, cursor_epoch, cursor_priority, cursor_task = row
+    if state != "open":
+        raise CampaignPaused()
+    valid = cursor_task is not None and cursor_epoch == queue_epoch
+    cursor = (-cursor_priority, cursor_task) if valid else FIRST
+    return Seat(volunteer_id, campaign_id, cursor, queue_epoch, timedelta(seconds=lease_seconds))
+
+
+def _renew_held_place(seat: Seat, now: datetime) -> UUID | None:
+    row = _one(RENEW_HELD_PLACE, {"volunteer": seat.volunteer_id, "expires_at": now + seat.lease})
+    return row and row[0]
+
+
+def _find_place(seat: Seat, now: datetime) -> UUID | None:
+    """Look behind the cursor, from the head, among places given back, and last wait for locked rows.
+
+    "No row" can mean "all locked at this instant", so the last look waits instead of skipping; whoever
+    holds such a lock needs nothing of ours, so the wait can't be a deadlock.
+    """
+    place = _claim_best(seat, now, seat.cursor)
+    if place is None and seat.cursor != FIRST:
+        place = _claim_best(seat, now, FIRST)
+    if place is None and expire_leases(now=now):
+        place = _claim_best(seat, now, FIRST)
+    if place is None:
+        place = _one(RENEW_OWN_EXPIRED, _parameters(seat, now, FIRST))
+        place = place and place[0]
+    if place is None:
+        place = _claim_best(seat, now, FIRST, if_locked="")
+    return place
+
+
+def _claim_best(
+    seat: Seat, now: datetime, cursor: tuple[float, UUID], if_locked: str = "SKIP LOCKED"
+) -> UUID | None:
+    row = _one(CLAIM_BEST.format(if_locked=if_locked), _parameters(seat, now, cursor))
+    return row and row[0]
+
+
+def _parameters(seat: Seat, now: datetime, cursor: tuple[float, UUID]) -> dict:
+    return {
+        "campaign": seat.campaign_id,
+        "volunteer": seat.volunteer_id,
+        "queue_epoch": seat.queue_epoch,
+        "cursor_priority": cursor[0],
+        "cursor_task": cursor[1],
+        "now": now,
+        "expires_at": now + seat.lease,
+    }
+
+
+def expire_leases(*, now: datetime, limit: int = 1000) -> int:
+    """Give back the places of leases that ran out; returns how many. Safe to run at any time, twice or never."""
+    with transaction.atomic():
+        return int(_one(EXPIRE_LEASES, {"now": now, "limit": limit})[0])
+
+
+@transaction.atomic
+def take_place(task_id: UUID, volunteer_id: UUID, *, now: datetime) -> UUID:
+    """Seat a volunteer at a task of somebody else's choosing (a replayed crowd); the need still holds."""
+    row = _one(
+        """SELECT t.taken < t.needed, t.held, c.lease_seconds FROM annotation_microtask t
+        JOIN annotation_campaign c ON c.id = t.campaign_id WHERE t.id = %s FOR NO KEY UPDATE OF t""",
+        [task_id],
+    )
+    if row is None:
+        raise NotFound()
+    has_place, held, lease_seconds = row
+    if held:
+        raise RecordHeld()
+    if not has_place:
+        raise TaskFull()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE annotation_microtask SET taken = taken + 1 WHERE id = %s", [task_id])
+    expires_at = now + timedelta(seconds=lease_seconds)
+    return Assignment.objects.create(
+        task_id=task_id, volunteer_id=volunteer_id, claimed_at=now, expires_at=expires_at
+    ).pk
+
+
+def read_handout(assignment_id: UUID) -> Handout:
+    return handout_from_row(_one(READ_HANDOUT, {"assignments": [assignment_id]}))
+
+
+def handout_from_row(row: tuple) -> Handout:
+    *fields, labels, section, text, before, after = row
+    return Handout(*fields, orjson.loads(labels), section, text, _tail(before), _head(after))
+
+
+def _tail(before: str) -> str:
+    """Context that was cut begins at a word."""
+    if len(before) < CONTEXT_LENGTH:
+        return before
+    return "…" + before[before.find(" ") :] if " " in before[:80] else "…" + before
+
+
+def _head(after: str) -> str:
+    if len(after) < CONTEXT_LENGTH:
+        return after
+    return after[: after.rfind(" ") + 1] + "…" if " " in after[-80:] else after + "…"
+
+
+def extend_lease(assignment_id: UUID, user: User, *, now: datetime) -> datetime:
+    """Give the volunteer a full lease from now on, while they still hold the place."""
+    assignment = _own(assignment_id, user)
+    expires_at = now + timedelta(seconds=assignment.volunteer.campaign.lease_seconds)
+    if assignment.volunteer.campaign.state != "open":
+        raise CampaignPaused()
+    changed = Assignment.objects.filter(pk=assignment_id, state=Assignment.State.OPEN).update(
+        expires_at=expires_at
+    )
+    if changed:
+        return expires_at
+    raise LeaseExpired() if assignment.state == Assignment.State.EXPIRED else NotOpen()
+
+
+def skip_task(assignment_id: UUID, user: User, reason: str, *, now: datetime) -> UUID:
+    """Give the place back and don't ask this volunteer again; returns the campaign's id.
+
+    "I see a name" holds the record at once: no task of it goes out until somebody has looked.
+    """
+    assignment = _own(assignment_id, user)
+    _close_as_skipped(assignment, reason, now)
+    if reason == Assignment.SkipReason.NAMES_A_PERSON:
+        # A transaction of its own: holding locks the record and all its tasks, in that order.
+        Record.objects.filter(pk=assignment.task.record_id).update(held=True)
+    return assignment.task.campaign_id
+
+
+@transaction.atomic
+def _close_as_skipped(assignment: Assignment, reason: str, now: datetime) -> None:
+    _one("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [assignment.task_id])
+    assignment.refresh_from_db(fields=["state"])
+    if assignment.state == Assignment.State.SKIPPED:
+        return
+    if assignment.state == Assignment.State.ANSWERED:
+        raise NotOpen("You have answered this one already, so it can't be skipped.", code="already_answered")
+    held_a_place = assignment.state == Assignment.State.OPEN
+    assignment.state, assignment.skip_reason, assignment.closed_at = Assignment.State.SKIPPED, reason, now
+    assignment.save(update_fields=["state", "skip_reason", "closed_at"])
+    if held_a_place:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE annotation_microtask SET taken = taken - 1 WHERE id = %s", [assignment.task_id]
+            )
+
+
+def _own(assignment_id: UUID, user: User) -> Assignment:
+    assignment = (
+        Assignment.objects.for_user(user)
+        .select_related("volunteer__campaign", "task")
+        .filter(pk=assignment_id)
+        .first()
+    )
+    if assignment is None:
+        raise NotFound()
+    return assignment
+
+
+def _one(sql: str, parameters) -> tuple | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchone()

@@ -1,0 +1,130 @@
+"""Everything after a consensus label: when to train, each run, each model, its latest opinion of a task."""
+
+from uuid import uuid4
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+
+class TrainingPolicy(models.Model):
+    class Acquisition(models.TextChoices):
+        MARGIN = "margin", "smallest margin between the two likeliest labels"
+        ENTROPY = "entropy", "greatest entropy"
+        LEAST_CONFIDENCE = "least_confidence", "least confident in its first choice"
+        RANDOM = "random", "at random"
+
+    campaign = models.OneToOneField(
+        "annotation.Campaign", on_delete=models.CASCADE, primary_key=True, related_name="training_policy"
+    )
+    enabled = models.BooleanField(default=True)
+    min_new_labels = models.PositiveIntegerField(
+        default=200, validators=[MinValueValidator(10)], help_text="New consensus labels before a run opens."
+    )
+    min_interval_seconds = models.PositiveIntegerField(
+        default=3600, help_text="Least time between the starts of two runs."
+    )
+    base_model_path = models.CharField(
+        max_length=500, blank=True, help_text="A local folder; empty means the site's default encoder."
+    )
+    acquisition = models.CharField(max_length=20, choices=Acquisition, default=Acquisition.MARGIN)
+    exploration_share = models.FloatField(
+        default=0.2, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+
+    class Meta:
+        verbose_name_plural = "training policies"
+        constraints = [
+            models.CheckConstraint(
+                name="exploration_is_a_share",
+                condition=Q(exploration_share__gte=0, exploration_share__lte=1),
+            )
+        ]
+
+
+class TrainingRun(models.Model):
+    """A run is a row with a state, a lease, a heartbeat and a fencing token; a worker only works for it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting for a worker"
+        RUNNING = "running", "running"
+        SUCCEEDED = "succeeded", "succeeded"
+        FAILED = "failed", "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    campaign = models.ForeignKey(
+        "annotation.Campaign", on_delete=models.CASCADE, related_name="training_runs", db_index=False
+    )
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    opened_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    fencing_token = models.PositiveIntegerField(default=0)
+    n_attempts = models.PositiveSmallIntegerField(default=0)
+    stage = models.CharField(max_length=20, blank=True)
+    share_done = models.FloatField(default=0)
+    history = models.JSONField(default=list, help_text="Points of the loss curve.")
+    n_examples = models.PositiveIntegerField(default=0)
+    snapshot_path = models.CharField(max_length=500, blank=True)
+    snapshot_sha256 = models.CharField(max_length=64, blank=True)
+    snapshot_at = models.DateTimeField(null=True, help_text="Consensus settled before this is in the snapshot.")
+    config = models.JSONField(default=dict)
+    failure_code = models.CharField(max_length=50, blank=True)
+    failure = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-opened_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign"],
+                condition=Q(state__in=["waiting", "running"]),
+                name="one_open_run_a_campaign",
+            ),
+            models.UniqueConstraint(fields=["campaign", "number"], name="run_number_once"),
+        ]
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in {self.State.SUCCEEDED, self.State.FAILED}
+
+
+class ModelVersion(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    campaign = models.ForeignKey(
+        "annotation.Campaign", on_delete=models.CASCADE, related_name="model_versions", db_index=False
+    )
+    run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="model_version")
+    number = models.PositiveIntegerField(help_text="v1, v2, … within the campaign.")
+    path = models.CharField(max_length=500)
+    sha256 = models.CharField(max_length=64)
+    label_keys = models.JSONField(help_text="Label key of each output, in order.")
+    metrics = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    in_charge = models.BooleanField(default=False)
+    ordered_at = models.DateTimeField(null=True, help_text="When its scores had ordered the whole queue.")
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "number"], name="model_number_once"),
+            models.UniqueConstraint(
+                fields=["campaign"], condition=Q(in_charge=True), name="one_model_in_charge"
+            ),
+        ]
+
+
+class Prediction(models.Model):
+    """The newest model's opinion of a task; one row a task."""
+
+    task = models.OneToOneField(
+        "annotation.MicroTask", on_delete=models.CASCADE, primary_key=True, related_name="prediction"
+    )
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="predictions", db_index=False
+    )
+    version_number = models.PositiveIntegerField()
+    probabilities = models.JSONField(help_text="One per label key of the model, in its order.")
+    explored = models.BooleanField(default=False, help_text="Placed at random, not by uncertainty.")
