@@ -1,0 +1,334 @@
+// The labelling page: one press answers, the reply brings the next text, and nothing is lost on a bad network.
+
+import { call, callUntilDecided, newKey } from "./api.js";
+import { Lease } from "./lease.js";
+import { Outbox } from "./outbox.js";
+import * as view from "./label-view.js";
+
+const page = JSON.parse(document.getElementById("page").textContent);
+const campaignUrl = `${page.api}campaigns/${page.campaign}/`;
+const assignmentUrl = (id, verb) => `${page.api}assignments/${id}/${verb}/`;
+const SHARE_EVERY = 10; // answers between two looks at the campaign's progress
+const PAST_LENGTH = 50; // answers that can be looked through and changed from here
+const DOUBLE_CLICK_MS = 300;
+
+const outbox = new Outbox(page.me);
+const lease = new Lease(extend, leaseLost);
+const progress = { nToday: 0, nMine: 0, shareDone: 0 };
+let held = null; // the assignment that is ours to answer
+let revising = null; // {index}: an earlier answer that is on the page to be changed
+let past = null; // own answers, oldest first, once they have been asked for: [{assignment, task, label}]
+let isBusy = true;
+let shownAt = 0;
+
+// ---- Texts come and go
+
+async function start() {
+  view.setWaiting(true);
+  loadProgress();
+  for (const entry of outbox.entries) {
+    if ((await deliver(entry, false)) === null) return;
+  }
+  await claimNext();
+}
+
+async function claimNext() {
+  isBusy = true;
+  view.setWaiting(true);
+  try {
+    receive(await decided(`${campaignUrl}claim/`, {}));
+  } catch (error) {
+    stopWith(error);
+  }
+}
+
+/** A POST that is repeated until the server has decided; says so while it waits, and takes that word back after. */
+async function decided(path, body) {
+  let hadTrouble = false;
+  const reply = await callUntilDecided("POST", path, body, () => { hadTrouble = true; sayNoConnection(); });
+  if (hadTrouble) view.hideNotice();
+  return reply;
+}
+
+/** Takes in the next assignment from a claim's reply, or from the reply to an answer or a skip. */
+function receive({ data, serverTime }) {
+  held = data && "next" in data ? data.next : data;
+  if (held) lease.hold(held.id, held.expires_at, serverTime);
+  showHeld();
+}
+
+function showHeld() {
+  revising = null;
+  isBusy = false;
+  if (!held) return nothingLeft();
+  view.setWaiting(false);
+  view.showTask(held.task);
+  shownAt = performance.now();
+  warnIfLabelsChanged(held.task.labels);
+}
+
+function warnIfLabelsChanged(labels) {
+  const shown = view.labelButtons().map((button) => button.dataset.label).join("\n");
+  if (labels.map((label) => label.key).join("\n") === shown) return;
+  view.showNotice("The labels of this campaign have changed.", {
+    tone: "warn", stays: true, action: { words: "Show the new ones", run: () => location.reload() },
+  });
+}
+
+function nothingLeft() {
+  lease.drop();
+  view.setWaiting(true);
+  const count = progress.nMine === 1 ? "1 text" : `${progress.nMine} texts`;
+  view.showPanel(
+    "Nothing left for you here",
+    `You have answered ${count} in this campaign, ${progress.nToday} of them today. Thank you. ` +
+      "If somebody lets a text go, it comes back; look again in a while.",
+    [{ words: "To the campaigns", href: page.urls.home, primary: true }, { words: "Look again", run: claimNext }],
+  );
+}
+
+// ---- Answering
+
+async function choose(labelKey) {
+  if (isBusy || (!held && !revising)) return;
+  const item = revising ? past[revising.index] : { assignment: held.id, task: held.task };
+  const entry = { assignment: item.assignment, key: newKey(), label: labelKey, revises: Boolean(revising) };
+  isBusy = true;
+  if (!entry.revises) lease.drop();
+  view.flash(labelKey);
+  view.setWaiting(true);
+  outbox.put(entry);
+  const reply = await deliver(entry, !entry.revises);
+  if (reply === null) return; // another page took over: signed out, consent
+  if (reply.accepted) remember(item, labelKey, entry.revises);
+  if (entry.revises) return showHeld();
+  if (!reply.accepted) return claimNext();
+  receive(reply);
+}
+
+/** Sends one kept answer until the server has decided it. Null: it stays kept, and the page has moved on. */
+async function deliver(entry, wantsNext) {
+  view.setSaveState("saving");
+  const body = { key: entry.key, answer: { label: entry.label } };
+  if (!entry.revises) body.next = wantsNext;
+  try {
+    const path = assignmentUrl(entry.assignment, entry.revises ? "revise" : "answer");
+    const reply = await callUntilDecided("POST", path, body, () => sayKept(entry));
+    outbox.remove(entry.key);
+    view.hideNotice();
+    view.setSaveState("saved");
+    return { accepted: true, data: reply.data, serverTime: reply.serverTime };
+  } catch (error) {
+    view.setSaveState("idle");
+    if (mayWorkLater(error)) {
+      stopWith(error);
+      return null;
+    }
+    outbox.remove(entry.key);
+    sayRefused(entry, error);
+    return { accepted: false };
+  }
+}
+
+function remember(item, label, wasRevised) {
+  if (wasRevised) {
+    item.label = label;
+    return;
+  }
+  past?.push({ ...item, label, answeredAt: new Date().toISOString() });
+  progress.nToday += 1;
+  progress.nMine += 1;
+  view.showProgress(progress);
+  if (progress.nMine % SHARE_EVERY === 0) loadProgress();
+}
+
+async function skip(reason) {
+  view.openDialog()?.close();
+  if (isBusy || !held || revising) return;
+  isBusy = true;
+  lease.drop();
+  view.setWaiting(true);
+  try {
+    const reply = await decided(assignmentUrl(held.id, "skip"), { reason, next: true });
+    view.setSaveState("idle");
+    view.showNotice(reason === "names_a_person" ? "Thank you. The text is reported, and somebody will check it." : "Skipped.");
+    receive(reply);
+  } catch (error) {
+    if (mayWorkLater(error)) stopWith(error);
+    else await claimNext(); // it was no longer ours, so there is nothing to skip
+  }
+}
+
+// ---- Mending
+
+async function undo() {
+  if (isBusy) return view.showNotice("The last answer is still on its way. You can change it once it is saved.");
+  if (!past) await loadPast();
+  if (!past) return;
+  const index = (revising ? revising.index : past.length) - 1;
+  if (index < 0) return view.showNotice("There is no earlier answer to change.");
+  revise(index);
+}
+
+function revise(index) {
+  revising = { index };
+  const { task, label } = past[index];
+  view.setWaiting(false);
+  view.showTask(task, label);
+  view.showNotice(`You answered “${view.labelName(label)}”. Choose again to change it.`, {
+    stays: true, action: { words: "Leave it so", run: leaveRevising },
+  });
+}
+
+function leaveRevising() {
+  if (!revising || isBusy) return;
+  view.hideNotice();
+  showHeld();
+}
+
+async function loadPast() {
+  isBusy = true;
+  try {
+    const { data } = await call("GET", `${campaignUrl}my-answers/?limit=${PAST_LENGTH}`);
+    past = data.results.reverse().map((result) => ({
+      assignment: result.assignment, task: result.task, label: result.answer.label, answeredAt: result.answered_at,
+    }));
+  } catch (error) {
+    view.showNotice(error.detail, { tone: "warn" });
+  } finally {
+    isBusy = false;
+  }
+}
+
+async function openMine() {
+  if (isBusy) return;
+  await loadPast();
+  if (past) view.showMine(past, revise);
+}
+
+// ---- What may go wrong
+
+const mayWorkLater = (error) => error.isSignedOut || error.code === "consent_required" || isStalePage(error);
+const isStalePage = (error) => error.status === 403 && /csrf/i.test(`${error.code} ${error.detail}`);
+
+function sayNoConnection() {
+  view.showNotice("No connection just now. Trying again by itself.", { tone: "warn", stays: true });
+}
+
+function sayKept(entry) {
+  view.setSaveState("waiting");
+  view.showNotice(
+    `No connection. Your answer “${view.labelName(entry.label)}” is kept on this device and is sent as soon as there is one.`,
+    { tone: "warn", stays: true },
+  );
+}
+
+function sayRefused(entry, error) {
+  view.showNotice(`“${view.labelName(entry.label)}” was not counted: ${error.detail}`, { tone: "warn" });
+}
+
+/** Labelling cannot go on here: say why, what was kept and what to do. */
+function stopWith(error) {
+  lease.drop();
+  view.hideNotice();
+  held = null;
+  isBusy = false;
+  if (error.code === "consent_required") return location.assign(page.urls.consent);
+  const kept = outbox.entries.length ? " Your last answer is kept on this device and will be sent." : "";
+  if (error.isSignedOut) {
+    return view.showPanel("You have been signed out", `Please sign in again to go on.${kept}`, [
+      { words: "Sign in", href: page.urls.login, primary: true },
+    ]);
+  }
+  if (isStalePage(error)) {
+    return view.showPanel("This page is out of date", `You signed in again elsewhere.${kept}`, [
+      { words: "Load it again", run: () => location.reload(), primary: true },
+    ]);
+  }
+  view.showPanel(error.code === "campaign_paused" ? "This campaign is having a pause" : "This cannot go on just now", `${error.detail}${kept}`, [
+    { words: "To the campaigns", href: page.urls.home, primary: true },
+    { words: "Try again", run: claimNext },
+  ]);
+}
+
+async function extend(id) {
+  const { data, serverTime } = await call("POST", assignmentUrl(id, "extend"), {});
+  return { expiresAt: data.expires_at, serverTime };
+}
+
+function leaseLost(error) {
+  if (mayWorkLater(error)) return stopWith(error);
+  if (isBusy || revising) return;
+  claimNext().then(() => held && view.showNotice("You were away, so that text went to somebody else. Here is another one."));
+}
+
+async function loadProgress() {
+  try {
+    const { data } = await call("GET", `${campaignUrl}progress/`);
+    Object.assign(progress, { nToday: data.n_answers_today, nMine: data.n_my_answers, shareDone: data.share_done });
+    view.showProgress(progress);
+  } catch { /* a figure in the corner: the next answer asks again */ }
+}
+
+// ---- Hands: pointer and keys
+
+const actions = {
+  guideline: () => document.getElementById("guideline-dialog").showModal(),
+  skip: () => !isBusy && held && !revising && document.getElementById("skip-dialog").showModal(),
+  undo,
+  mine: openMine,
+  name: () => skip("names_a_person"),
+  close: () => view.openDialog()?.close(),
+};
+
+document.addEventListener("click", (event) => {
+  if (event.target instanceof HTMLDialogElement) return event.target.close(); // the backdrop
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.label !== undefined) {
+    // A double tap must not answer the text that has just come and cannot have been read.
+    if (event.detail < 2 || performance.now() - shownAt > DOUBLE_CLICK_MS) choose(button.dataset.label);
+  } else if (button.dataset.skip) skip(button.dataset.skip);
+  else if (button.dataset.do) actions[button.dataset.do]();
+});
+
+const KEYS = { s: actions.skip, u: actions.undo, g: actions.guideline, h: actions.mine };
+
+/** By place on the keyboard, because "1" needs Shift on a French one. */
+function digitOf(event) {
+  const match = /^(?:Digit|Numpad)(\d)$/.exec(event.code) || /^(\d)$/.exec(event.key);
+  return match ? (Number(match[1]) + 9) % 10 : -1;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.repeat) {
+    if (event.target.matches?.(".answer")) event.preventDefault(); // a held Enter is one answer
+    return;
+  }
+  const digit = digitOf(event);
+  const dialog = view.openDialog();
+  if (dialog) {
+    const choice = [...dialog.querySelectorAll("[data-skip]")][digit];
+    if (choice) { event.preventDefault(); skip(choice.dataset.skip); }
+    return;
+  }
+  if (event.target.matches?.("input, textarea, select")) return filterKey(event);
+  if (event.key === "Escape") return leaveRevising();
+  if (event.key === "/" && filter) { event.preventDefault(); return filter.focus(); }
+  const button = view.shownLabelButtons()[digit];
+  if (digit >= 0 && button) { event.preventDefault(); return choose(button.dataset.label); }
+  const action = KEYS[event.key.toLowerCase()];
+  if (action) { event.preventDefault(); action(); }
+});
+
+const filter = document.getElementById("filter");
+filter?.addEventListener("input", view.applyFilter);
+
+function filterKey(event) {
+  if (event.key === "Escape") { view.clearFilter(); filter.blur(); }
+  const first = view.shownLabelButtons()[0];
+  if (event.key === "Enter" && filter.value.trim() && first) choose(first.dataset.label);
+}
+
+start();
