@@ -1,0 +1,144 @@
+"""THE SEAM between people and models: consensus goes out, texts go out, priorities come back.
+
+`training` uses these functions and nothing else of `annotation`. There is no call back.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F
+
+from annotation.models import Campaign, Consensus
+
+CHUNK = 2000  # rows locked at a time while volunteers go on claiming
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledExample:
+    task_id: UUID
+    record_id: UUID
+    text: str
+    label: str
+    share: float
+    n_answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskText:
+    task_id: UUID
+    text: str
+
+
+LABELLED = """
+SELECT t.id, t.record_id, substr(r.text, t.start + 1, t."end" - t.start), s.label, s.share, s.n_answers
+FROM annotation_consensus s
+JOIN annotation_microtask t ON t.id = s.task_id
+JOIN annotation_record r ON r.id = t.record_id
+WHERE s.campaign_id = %s AND s.settled_at <= %s AND s.label <> '' AND NOT t.held AND t.id > %s
+ORDER BY t.id LIMIT %s
+"""
+
+UNLABELLED = """
+SELECT t.id, substr(r.text, t.start + 1, t."end" - t.start)
+FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
+WHERE t.campaign_id = %s AND t.is_open AND t.id > %s ORDER BY t.id LIMIT %s
+"""
+
+
+def labelled_examples(
+    campaign_id: UUID, *, settled_by: datetime, batch: int = 2000
+) -> Iterator[LabelledExample]:
+    """Settled, untied consensus of records that are not held, by task id.
+
+    Read in pages: one long query would keep dead rows of the hot tables from being cleaned.
+    """
+    for row in _pages(LABELLED, [campaign_id, settled_by], batch):
+        yield LabelledExample(*row)
+
+
+def count_new_labels(campaign_id: UUID, *, since: datetime | None) -> int:
+    """Consensus labels settled after `since` (all of them if None); ties teach nothing and don't count."""
+    settled = Consensus.objects.filter(campaign=campaign_id, settled_at__isnull=False).exclude(label="")
+    return settled.filter(settled_at__gt=since).count() if since else settled.count()
+
+
+def count_open_tasks(campaign_id: UUID) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM annotation_microtask WHERE campaign_id = %s AND is_open", [campaign_id]
+        )
+        return cursor.fetchone()[0]
+
+
+def unlabelled_texts(campaign_id: UUID, *, batch: int = 2000) -> Iterator[TaskText]:
+    """Texts of the tasks that still want answers, by task id, in pages."""
+    for row in _pages(UNLABELLED, [campaign_id], batch):
+        yield TaskText(*row)
+
+
+def _pages(sql: str, parameters: list, batch: int) -> Iterator[tuple]:
+    last = UUID(int=0)
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [*parameters, last, batch])
+            rows = cursor.fetchall()
+        yield from rows
+        if len(rows) < batch:
+            return
+        last = rows[-1][0]
+
+
+def set_priorities(
+    campaign_id: UUID, priorities: Iterable[tuple[UUID, float]], *, version: int, now: datetime
+) -> int:
+    """Write the priorities that model number `version` gave; returns how many tasks took them.
+
+    COPY into a staging table, then UPDATE a few thousand rows at a time: one statement over a million
+    rows would hold them all locked, and volunteers would find an empty queue until it ended. Scores of a
+    newer model are never overwritten. At the end volunteers' cursors start again at the queue's head.
+    """
+    with connection.cursor() as cursor:
+        n_staged = _stage(cursor, priorities)
+        n_written = sum(
+            _write_chunk(cursor, campaign_id, version, first) for first in range(0, n_staged, CHUNK)
+        )
+        cursor.execute("DROP TABLE staged_priority")
+    Campaign.objects.filter(pk=campaign_id, ordered_by_version__lte=version).update(
+        ordered_by_version=version, ordered_at=now, queue_epoch=F("queue_epoch") + 1
+    )
+    return n_written
+
+
+def _stage(cursor, priorities: Iterable[tuple[UUID, float]]) -> int:
+    cursor.execute("DROP TABLE IF EXISTS staged_priority")
+    cursor.execute(
+        "CREATE TEMPORARY TABLE staged_priority (n serial PRIMARY KEY, task_id uuid, priority float8)"
+    )
+    rows = io.StringIO()
+    for task_id, priority in priorities:
+        rows.write(f"{task_id}\t{priority!r}\n")
+    rows.seek(0)
+    cursor.copy_expert("COPY staged_priority (task_id, priority) FROM STDIN", rows)
+    cursor.execute("ANALYZE staged_priority")
+    cursor.execute("SELECT count(*) FROM staged_priority")
+    return cursor.fetchone()[0]
+
+
+WRITE_CHUNK = """
+UPDATE annotation_microtask t SET priority = s.priority, priority_version = %(version)s
+FROM staged_priority s
+WHERE s.n > %(first)s AND s.n <= %(first)s + %(chunk)s AND t.id = s.task_id
+  AND t.campaign_id = %(campaign)s AND t.priority_version <= %(version)s
+"""
+
+
+def _write_chunk(cursor, campaign_id: UUID, version: int, first: int) -> int:
+    """A transaction of its own: the rows are free again after some tens of milliseconds."""
+    cursor.execute(
+        WRITE_CHUNK, {"version": version, "first": first, "chunk": CHUNK, "campaign": campaign_id}
+    )
+    return cursor.rowcount

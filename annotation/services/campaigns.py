@@ -1,0 +1,88 @@
+"""Campaigns: made, changed, opened, paused. Every act leaves a line in the trail."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from annotation.errors import Conflict, Forbidden, Invalid
+from annotation.kinds import kind_named
+from annotation.models import Campaign, Consensus, Membership, MicroTask, Role, TrailEntry, User
+
+@transaction.atomic
+def create_campaign(*, by: User | None, **fields) -> Campaign:
+    """Make a paused campaign; its maker administers it. `by` is None on the command line."""
+    if by is not None and not Membership.objects.may_create_campaigns(by):
+        raise Forbidden("Only campaign admins of this site may create campaigns.")
+    campaign = Campaign(created_by=by, **fields)
+    campaign.labels = kind_named(campaign.kind).parse_labels(campaign.labels)
+    _validate(campaign)
+    campaign.save(force_insert=True)
+    if by is not None:
+        Membership.objects.create(user=by, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    _note(campaign, by, "create_campaign")
+    return campaign
+
+
+@transaction.atomic
+def update_campaign(campaign: Campaign, *, by: User, **fields) -> Campaign:
+    """Change what may still be changed: a label that has answers stays, a unit that has tasks stays."""
+    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    changed = {name: value for name, value in fields.items() if getattr(campaign, name) != value}
+    if "labels" in changed:
+        changed["labels"] = kind_named(campaign.kind).parse_labels(changed["labels"])
+        _refuse_loss_of_used_labels(campaign, changed["labels"])
+    if "unit" in changed and campaign.n_tasks:
+        raise Conflict("The records are already cut into tasks, so the unit stays.", code="unit_in_use")
+    for name, value in changed.items():
+        setattr(campaign, name, value)
+    _validate(campaign)
+    if changed:
+        campaign.save(update_fields=list(changed))
+        _note(campaign, by, "update_campaign", fields=sorted(changed))
+    if "needed" in changed:
+        raise_need(campaign)
+    return campaign
+
+
+def raise_need(campaign: Campaign) -> None:
+    """Tasks follow the campaign's need; one that has more places taken keeps these."""
+    MicroTask.objects.filter(campaign=campaign).exclude(needed=campaign.needed).update(
+        needed=Greatest(F("taken"), campaign.needed)
+    )
+    settled = Consensus.objects.filter(campaign=campaign)
+    settled.filter(n_answers__lt=F("task__needed")).update(settled_at=None)
+
+
+@transaction.atomic
+def set_state(campaign: Campaign, state: str, *, by: User | None) -> Campaign:
+    """Open or pause. Pausing keeps everything; who holds a task is told so when they answer."""
+    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    if campaign.state != state:
+        campaign.state = Campaign.State(state)
+        campaign.save(update_fields=["state"])
+        _note(campaign, by, "open_campaign" if campaign.is_open else "pause_campaign")
+    return campaign
+
+
+def _refuse_loss_of_used_labels(campaign: Campaign, labels: list[dict]) -> None:
+    lost = set(campaign.label_names) - {label["key"] for label in labels}
+    used = sorted(key for key in lost if Consensus.objects.filter(campaign=campaign, votes__has_key=key).exists())
+    if used:
+        raise Conflict(
+            f"Volunteers have already answered {', '.join(used)}; a label with answers can't be removed.",
+            code="label_in_use",
+        )
+
+
+def _validate(campaign: Campaign) -> None:
+    try:
+        campaign.full_clean(validate_constraints=False)
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        name = campaign._meta.get_field(field).verbose_name
+        raise Invalid(f"{str(name).capitalize()}: {messages[0]}", code=f"invalid_{field}") from error
+
+
+def _note(campaign: Campaign, by: User | None, verb: str, **detail) -> None:
+    TrailEntry.objects.create(user=by, campaign=campaign, verb=verb, detail=detail)
