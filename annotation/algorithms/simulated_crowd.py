@@ -107,7 +107,7 @@ def answers(workers: Sequence[Worker], truths: np.ndarray, rng: np.random.Genera
     truths = np.asarray(truths, dtype=np.intp)
     confusions = np.stack([worker.confusion for worker in workers])  # [W, K, K]
     n_classes = confusions.shape[-1]
-    if truths.size and not (0 <= truths.min() and truths.max() < n_classes):
+    if truths.size and not (truths.min() >= 0 and truths.max() < n_classes):
         raise ValueError(f"truths must be class indices from 0 to {n_classes - 1}")
     # The last edge is 1 up to rounding; without it no draw can fall past the last class.
     edges = np.cumsum(confusions, axis=-1)[:, truths, :-1]  # [W, T, K-1]
