@@ -5,8 +5,8 @@ from rest_framework import serializers
 from annotation.models import Assignment, Campaign, Import, RefusedRow
 
 
-class StrictSerializer(serializers.Serializer):
-    """Refuses fields it does not know: a misspelt field must not be ignored in silence."""
+class UnknownFieldsRefused:
+    """A mixin for what comes in: a misspelt field must not be ignored in silence."""
 
     def to_internal_value(self, data):
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
@@ -14,6 +14,10 @@ class StrictSerializer(serializers.Serializer):
                 {str(name)[:50]: ["There is no such field."] for name in sorted(unknown, key=str)}
             )
         return super().to_internal_value(data)
+
+
+class StrictSerializer(UnknownFieldsRefused, serializers.Serializer):
+    pass
 
 
 class LabelSerializer(StrictSerializer):
@@ -97,7 +101,7 @@ class EmptySerializer(StrictSerializer):
     """A request that has no body."""
 
 
-class CampaignSerializer(serializers.ModelSerializer):
+class CampaignSerializer(UnknownFieldsRefused, serializers.ModelSerializer):
     labels = LabelSerializer(many=True)
 
     class Meta:
@@ -107,14 +111,6 @@ class CampaignSerializer(serializers.ModelSerializer):
             "lease_seconds", "joining", "state", "n_tasks", "created_at",
         ]  # fmt: skip
         read_only_fields = ["id", "state", "n_tasks", "created_at"]
-
-    def to_internal_value(self, data):
-        unknown = set(data) - set(self.fields) if isinstance(data, dict) else ()
-        if unknown:
-            raise serializers.ValidationError(
-                {str(name)[:50]: ["There is no such field."] for name in sorted(unknown, key=str)}
-            )
-        return super().to_internal_value(data)
 
 
 class CampaignListSerializer(serializers.Serializer):

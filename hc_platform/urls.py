@@ -10,5 +10,6 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/v1/", include("annotation.api.urls")),
+    path("api/v1/", include("training.api.urls")),
     path("admin/", admin.site.urls),
 ]

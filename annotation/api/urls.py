@@ -1,14 +1,24 @@
 from django.urls import path
 
-from annotation.api import labelling
+from annotation.api import campaigns, labelling
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 ASSIGNMENT = "assignments/<uuid:assignment_id>/"
 
 urlpatterns = [
+    path("campaigns/", campaigns.CampaignListView.as_view(), name="api_campaigns"),
+    path(CAMPAIGN, campaigns.CampaignView.as_view(), name="api_campaign"),
+    path(CAMPAIGN + "state/", campaigns.StateView.as_view(), name="api_state"),
+    path(CAMPAIGN + "dashboard/", campaigns.DashboardView.as_view(), name="api_dashboard"),
+    path(CAMPAIGN + "queue/", campaigns.QueueView.as_view(), name="api_queue"),
+    path(CAMPAIGN + "imports/", campaigns.ImportListView.as_view(), name="api_imports"),
+    path(CAMPAIGN + "release/", campaigns.ReleaseView.as_view(), name="api_release"),
+    path(CAMPAIGN + "invitations/", campaigns.InvitationView.as_view(), name="api_invitations"),
+    path(CAMPAIGN + "consent/", campaigns.ConsentView.as_view(), name="api_consent"),
     path(CAMPAIGN + "claim/", labelling.ClaimView.as_view(), name="api_claim"),
     path(CAMPAIGN + "my-answers/", labelling.MyAnswersView.as_view(), name="api_my_answers"),
     path(CAMPAIGN + "progress/", labelling.ProgressView.as_view(), name="api_progress"),
+    path("imports/<uuid:import_id>/", campaigns.ImportView.as_view(), name="api_import"),
     path(ASSIGNMENT + "answer/", labelling.AnswerView.as_view(), name="api_answer"),
     path(ASSIGNMENT + "skip/", labelling.SkipView.as_view(), name="api_skip"),
     path(ASSIGNMENT + "extend/", labelling.ExtendView.as_view(), name="api_extend"),

@@ -1,0 +1,1 @@
+"""The training API: policies, runs, models. For the people who administer the campaign."""

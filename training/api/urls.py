@@ -1,0 +1,12 @@
+from django.urls import path
+
+from training.api import views
+
+CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+
+urlpatterns = [
+    path(CAMPAIGN + "policy/", views.PolicyView.as_view(), name="api_policy"),
+    path(CAMPAIGN + "runs/", views.RunListView.as_view(), name="api_runs"),
+    path(CAMPAIGN + "models/", views.ModelVersionListView.as_view(), name="api_models"),
+    path("runs/<uuid:run_id>/", views.RunView.as_view(), name="api_run"),
+]

@@ -1,0 +1,74 @@
+"""Views translate; services decide."""
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+
+from annotation.api.campaigns import AdminView
+from annotation.api.views import PlatformAPIView
+from annotation.models import Campaign
+from annotation.serializers import EmptySerializer, ProblemSerializer
+from training import serializers as shapes
+from training.models import ModelVersion, TrainingRun
+from training.services import runs
+
+NOT_FOUND = {404: ProblemSerializer}
+
+
+class PolicyView(AdminView):
+    @extend_schema(
+        summary="When a campaign is trained", responses={200: shapes.PolicySerializer, **NOT_FOUND}
+    )
+    def get(self, request, campaign_id):
+        return Response(shapes.PolicySerializer(runs.policy_of(self.campaign(campaign_id))).data)
+
+    @extend_schema(
+        summary="Change when a campaign is trained",
+        request=shapes.PolicySerializer(partial=True),
+        responses={200: shapes.PolicySerializer, **NOT_FOUND},
+    )
+    def patch(self, request, campaign_id):
+        policy = runs.policy_of(self.campaign(campaign_id))
+        serializer = shapes.PolicySerializer(policy, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        policy = runs.change_policy(policy, by=request.user, **serializer.validated_data)
+        return Response(shapes.PolicySerializer(policy).data)
+
+
+class RunListView(AdminView):
+    @extend_schema(
+        summary="Training runs, newest first", responses={200: shapes.RunListSerializer, **NOT_FOUND}
+    )
+    def get(self, request, campaign_id):
+        newest = TrainingRun.objects.filter(campaign=self.campaign(campaign_id))[:100]
+        return Response(shapes.RunListSerializer({"results": newest}).data)
+
+    @extend_schema(
+        summary="Train now; a worker takes it up within seconds",
+        request=EmptySerializer,
+        responses={201: shapes.RunSerializer, **NOT_FOUND, 409: ProblemSerializer, 422: ProblemSerializer},
+    )
+    def post(self, request, campaign_id):
+        run = runs.open_run(self.campaign(campaign_id), now=timezone.now())
+        return Response(shapes.RunSerializer(run).data, status=201)
+
+
+class RunView(PlatformAPIView):
+    @extend_schema(
+        summary="One run: how far it is, its loss curve, its model",
+        responses={200: shapes.RunReportSerializer, **NOT_FOUND},
+    )
+    def get(self, request, run_id):
+        mine = TrainingRun.objects.filter(campaign__in=Campaign.objects.administered_by(request.user))
+        return Response(shapes.RunReportSerializer(get_object_or_404(mine, pk=run_id)).data)
+
+
+class ModelVersionListView(AdminView):
+    @extend_schema(
+        summary="Models of a campaign, newest first",
+        responses={200: shapes.ModelVersionListSerializer, **NOT_FOUND},
+    )
+    def get(self, request, campaign_id):
+        newest = ModelVersion.objects.filter(campaign=self.campaign(campaign_id))[:100]
+        return Response(shapes.ModelVersionListSerializer({"results": newest}).data)

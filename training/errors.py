@@ -1,0 +1,16 @@
+"""What can go wrong with a run, in words that can be shown."""
+
+from annotation.errors import Conflict, Invalid
+
+
+class RunAlreadyOpen(Conflict):
+    code = "run_already_open"
+    sentence = "A training run of this campaign is already open. Wait for it to end."
+
+
+class TooFewLabels(Invalid):
+    code = "too_few_labels"
+
+
+class RunLost(Exception):
+    """Another worker has taken this run up, or it was ended: whatever we have is not wanted."""

