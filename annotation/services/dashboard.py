@@ -9,34 +9,45 @@ from django.db import connection, transaction
 from django.db.models import Count, Max, Sum
 
 from annotation.algorithms.agreement import krippendorff_alpha_nominal
-from annotation.algorithms.interval import wilson_interval
-from annotation.models import Campaign, Consensus, Gold, Import, Record, TrailEntry, User, Volunteer, VolunteerDay
+from annotation.algorithms.intervals import wilson_interval
+from annotation.models import (
+    Assignment,
+    Campaign,
+    Consensus,
+    Gold,
+    Import,
+    Record,
+    TrailEntry,
+    User,
+    Volunteer,
+    VolunteerDay,
+)
 
 ALPHA_TASKS = 5000  # latest settled tasks that the agreement is computed from
 VOLUNTEER_ANSWERS = 200  # latest answers of a volunteer that their row is computed from
 MOST_VOLUNTEERS = 20
 DAYS = 14
+WEEK = 7
 SNIPPET_LENGTH = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """Settled tasks: how many, under which labels ("" is a tie), with how many answers."""
+class GoldAccuracy:
+    """Settled tasks whose right answer is known: how many are right, with the 95 % range of the share."""
 
     n: int
-    n_answers: int
-    per_label: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """`share` of n_gold is right, with its 95 % range; alpha is None where agreement has no scale."""
-
-    n_gold: int
+    n_right: int
     share: float
     low: float
     high: float
-    alpha: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelShare:
+    key: str
+    name: str
+    n_tasks: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +55,107 @@ class VolunteerRow:
     pseudonym: str
     origin: str
     n_answers: int
-    last_day: date
+    last_day: date | None
     majority_share: float | None
     median_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class QueuedText:
+class QueuedTask:
     task_id: UUID
     text: str
+    priority_version: int
 
 
-def count_settled(campaign: Campaign) -> Settled:
-    rows = Consensus.objects.filter(campaign=campaign, settled_at__isnull=False).values_list("label")
-    counts = list(rows.annotate(n=Count("*"), n_answers=Sum("n_answers")))
-    return Settled(
-        n=sum(n for _, n, _ in counts),
-        n_answers=sum(n_answers for _, _, n_answers in counts),
-        per_label={label: n for label, n, _ in counts},
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    n_tasks: int
+    n_settled: int
+    n_answers: int
+    n_answers_wanted: int
+    n_answers_today: int
+    n_answers_week: int
+    n_held_records: int
+    n_reported: int
+    n_tied: int
+    n_failed_imports: int
+    n_volunteers: int
+    share_settled: float
+    answers_per_settled: float | None
+    done_on: date | None
+    gold: GoldAccuracy | None
+    alpha: float | None
+    answers_per_day: list[tuple[date, int]]
+    label_shares: list[LabelShare]
+    volunteers: list[VolunteerRow]
+
+
+def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
+    settled = Consensus.objects.filter(campaign=campaign, settled_at__isnull=False)
+    per_label = {
+        label: (n, n_answers)
+        for label, n, n_answers in settled.values_list("label").annotate(
+            n=Count("*"), n_answers=Sum("n_answers")
+        )
+    }
+    n_settled = sum(n for n, _ in per_label.values())
+    per_day = _answers_per_day(campaign, today=now.date())
+    days = VolunteerDay.objects.filter(volunteer__campaign=campaign)
+    n_answers = days.aggregate(n=Sum("n_answers", default=0))["n"]
+    n_wanted, n_week = campaign.n_tasks * campaign.needed, sum(n for _, n in per_day[-WEEK:])
+    held = Record.objects.filter(campaign=campaign, held=True)
+    return Dashboard(
+        n_tasks=campaign.n_tasks,
+        n_settled=n_settled,
+        n_answers=n_answers,
+        n_answers_wanted=n_wanted,
+        n_answers_today=per_day[-1][1],
+        n_answers_week=n_week,
+        n_held_records=held.count(),
+        n_reported=_count_reported(held),
+        n_tied=per_label.get("", (0, 0))[0],
+        n_failed_imports=campaign.imports.filter(state=Import.State.FAILED).count(),
+        n_volunteers=campaign.volunteers.count(),
+        share_settled=n_settled / campaign.n_tasks if campaign.n_tasks else 0.0,
+        answers_per_settled=sum(n_answers for _, n_answers in per_label.values()) / n_settled if n_settled else None,
+        done_on=_done_on(n_wanted - n_answers, n_week, now=now),
+        gold=_gold_accuracy(campaign),
+        alpha=_alpha(campaign),
+        answers_per_day=per_day,
+        label_shares=_label_shares(campaign, per_label, n_settled),
+        volunteers=_busiest_volunteers(campaign),
     )
 
 
-def measure_quality(campaign: Campaign) -> Quality:
-    """Consensus against gold, and agreement beyond chance."""
-    gold = Gold.objects.filter(task__campaign=campaign, task__consensus__settled_at__isnull=False)
-    pairs = list(gold.values_list("label", "task__consensus__label"))
+def _answers_per_day(campaign: Campaign, *, today: date) -> list[tuple[date, int]]:
+    """The last days, oldest first, those without answers too."""
+    first = today - timedelta(days=DAYS - 1)
+    days = VolunteerDay.objects.filter(volunteer__campaign=campaign, day__gte=first)
+    counts = dict(days.values_list("day").annotate(n=Sum("n_answers")))
+    return [(day, counts.get(day, 0)) for day in (first + timedelta(days=i) for i in range(DAYS))]
+
+
+def _done_on(n_missing: int, n_week: int, *, now: datetime) -> date | None:
+    """The day on which the missing answers are in at the pace of the last week; None beyond ten years."""
+    if n_missing <= 0 or n_week <= 0:
+        return None
+    days = WEEK * n_missing / n_week
+    return (now + timedelta(days=days)).date() if days < 3650 else None
+
+
+def _count_reported(held) -> int:
+    """Records held now in which a volunteer saw a name."""
+    reason = Assignment.SkipReason.NAMES_A_PERSON
+    return held.filter(tasks__assignments__skip_reason=reason).distinct().count()
+
+
+def _gold_accuracy(campaign: Campaign) -> GoldAccuracy | None:
+    known = Gold.objects.filter(task__campaign=campaign, task__consensus__settled_at__isnull=False)
+    pairs = list(known.values_list("label", "task__consensus__label"))
+    if not pairs:
+        return None
     n_right = sum(truth == consensus for truth, consensus in pairs)
-    low, high = wilson_interval(n_right, len(pairs))
-    return Quality(len(pairs), n_right / len(pairs) if pairs else 0.0, low, high, _alpha(campaign))
+    return GoldAccuracy(len(pairs), n_right, n_right / len(pairs), *wilson_interval(n_right, len(pairs)))
 
 
 def _alpha(campaign: Campaign) -> float | None:
@@ -82,20 +166,19 @@ def _alpha(campaign: Campaign) -> float | None:
     return krippendorff_alpha_nominal(counts)
 
 
-def answers_per_day(campaign: Campaign, *, today: date) -> dict[date, int]:
-    """The last days, oldest first, those without answers too."""
-    first = today - timedelta(days=DAYS - 1)
-    days = VolunteerDay.objects.filter(volunteer__campaign=campaign, day__gte=first)
-    counts = dict(days.values_list("day").annotate(n=Sum("n_answers")))
-    return {day: counts.get(day, 0) for day in (first + timedelta(days=i) for i in range(DAYS))}
+def _label_shares(
+    campaign: Campaign, per_label: dict[str, tuple[int, int]], n_settled: int
+) -> list[LabelShare]:
+    """In the campaign's order; what is left to 1 are ties."""
+    counts = {key: per_label.get(key, (0, 0))[0] for key in campaign.label_names}
+    return [
+        LabelShare(key, campaign.label_names[key], n, n / n_settled if n_settled else 0.0)
+        for key, n in counts.items()
+    ]
 
 
-def count_answers(campaign: Campaign) -> int:
-    return VolunteerDay.objects.filter(volunteer__campaign=campaign).aggregate(n=Sum("n_answers", default=0))["n"]
-
-
-# The consensus of a task in which the vote is tied agrees with nobody, so it is left out.
-LATEST_OF_VOLUNTEER = """
+# Where the vote is tied, or the volunteer's own answer is the only one, there is no majority to agree with.
+LATEST_OF_VOLUNTEERS = """
 SELECT v.id, own.majority_share, own.median_seconds FROM unnest(%s::uuid[]) AS v(id)
 CROSS JOIN LATERAL (
     SELECT avg((an.value->>'label' = c.label)::int) FILTER (WHERE c.label <> '' AND c.n_answers > 1),
@@ -108,7 +191,7 @@ CROSS JOIN LATERAL (
 """
 
 
-def busiest_volunteers(campaign: Campaign) -> list[VolunteerRow]:
+def _busiest_volunteers(campaign: Campaign) -> list[VolunteerRow]:
     """Those with the most answers, under their pseudonyms."""
     volunteers = list(
         Volunteer.objects.filter(campaign=campaign, days__isnull=False)
@@ -116,48 +199,29 @@ def busiest_volunteers(campaign: Campaign) -> list[VolunteerRow]:
         .order_by("-n_answers", "pseudonym")[:MOST_VOLUNTEERS]
     )
     with connection.cursor() as cursor:
-        cursor.execute(LATEST_OF_VOLUNTEER, [[v.pk for v in volunteers], VOLUNTEER_ANSWERS])
-        latest = {row[0]: row[1:] for row in cursor.fetchall()}
-    return [
-        VolunteerRow(v.pseudonym, v.origin, v.n_answers, v.last_day, *_numbers(latest[v.pk])) for v in volunteers
-    ]
+        cursor.execute(LATEST_OF_VOLUNTEERS, [[str(v.pk) for v in volunteers], VOLUNTEER_ANSWERS])
+        latest = {pk: (_number(share), _number(seconds)) for pk, share, seconds in cursor.fetchall()}
+    return [VolunteerRow(v.pseudonym, v.origin, v.n_answers, v.last_day, *latest[v.pk]) for v in volunteers]
 
 
-def _numbers(values: tuple) -> list[float | None]:
-    return [None if value is None else float(value) for value in values]
-
-
-def count_held_records(campaign: Campaign) -> int:
-    return Record.objects.filter(campaign=campaign, held=True).count()
-
-
-def last_import_failed(campaign: Campaign) -> bool:
-    latest = Import.objects.filter(campaign=campaign).first()
-    return latest is not None and latest.state == Import.State.FAILED
+def _number(value) -> float | None:
+    return None if value is None else float(value)
 
 
 READ_QUEUE_HEAD = """
-SELECT t.id, substr(r.text, t.start + 1, least(t."end" - t.start, %s))
+SELECT t.id, substr(r.text, t.start + 1, least(t."end" - t.start, %s)), t.priority_version
 FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.campaign_id = %s AND t.is_open ORDER BY -t.priority, t.id LIMIT %s
 """
 
 
 @transaction.atomic
-def read_queue_head(campaign: Campaign, *, by: User, n: int = 6) -> list[QueuedText]:
+def queue_head(campaign: Campaign, *, by: User, n: int = 6) -> list[QueuedTask]:
     """What is asked next. It shows record text to somebody who was not handed it, so the trail says so."""
     with connection.cursor() as cursor:
         cursor.execute(READ_QUEUE_HEAD, [SNIPPET_LENGTH, campaign.pk, n])
-        rows = [QueuedText(*row) for row in cursor.fetchall()]
-    if rows:
-        detail = {"tasks": [str(row.task_id) for row in rows]}
+        head = [QueuedTask(*row) for row in cursor.fetchall()]
+    if head:
+        detail = {"tasks": [str(task.task_id) for task in head]}
         TrailEntry.objects.create(user=by, campaign=campaign, verb="read_queue_head", detail=detail)
-    return rows
-
-
-def done_on(n_missing_answers: int, n_week: int, *, now: datetime) -> date | None:
-    """The day on which the missing answers are in at the pace of the last seven days, within ten years."""
-    if n_missing_answers <= 0 or n_week <= 0:
-        return None
-    days = 7 * n_missing_answers / n_week
-    return (now + timedelta(days=days)).date() if days < 3650 else None
+    return head
