@@ -12,7 +12,21 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import F
 
-from annotation.models import Campaign, Consensus
+from annotation.models import Campaign, Consensus, Gold
+from annotation.services.gold import import_gold
+from annotation.services.simulation import simulate_answers
+
+__all__ = [
+    "LabelledExample",
+    "TaskText",
+    "count_new_labels",
+    "import_gold",
+    "labelled_examples",
+    "set_priorities",
+    "simulate_answers",
+    "unlabelled_texts",
+    "unsettled_gold",
+]
 
 CHUNK = 2000  # rows locked at a time while volunteers go on claiming
 
@@ -66,12 +80,11 @@ def count_new_labels(campaign_id: UUID, *, since: datetime | None) -> int:
     return settled.filter(settled_at__gt=since).count() if since else settled.count()
 
 
-def count_open_tasks(campaign_id: UUID) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM annotation_microtask WHERE campaign_id = %s AND is_open", [campaign_id]
-        )
-        return cursor.fetchone()[0]
+def unsettled_gold(campaign_id: UUID) -> list[tuple[str, str]]:
+    """(text, gold label) of tasks whose right answer is known and that have no consensus yet: for measuring."""
+    gold = Gold.objects.filter(task__campaign=campaign_id).exclude(task__consensus__settled_at__isnull=False)
+    rows = gold.select_related("task__record").order_by("pk")
+    return [(g.task.record.text[g.task.start : g.task.end], g.label) for g in rows]
 
 
 def unlabelled_texts(campaign_id: UUID, *, batch: int = 2000) -> Iterator[TaskText]:

@@ -29,8 +29,8 @@ def flag(name: str, default: bool) -> bool:
     return value in {"1", "true"}
 
 
-def one_of(name: str, choices: tuple[str, ...]) -> str:
-    value = os.environ.get(name) or choices[0]
+def one_of(name: str, choices: tuple[str, ...], default: str | None = None) -> str:
+    value = os.environ.get(name) or default or choices[0]
     if value not in choices:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
     return value
@@ -65,14 +65,15 @@ UPLOAD_DIR = DATA_DIR / "uploads"
 MODEL_DIR = DATA_DIR / "models"
 # An empty value means the small English encoder that comes with the requirements.
 BASE_MODEL_PATH = os.environ.get("BASE_MODEL_PATH", "")
-SIGN_UP = one_of("SIGN_UP", ("invitation", "open"))
+# The demo opens sign-up; everywhere else people come by invitation unless this is set.
+SIGN_UP = one_of("SIGN_UP", ("invitation", "open"), default="open" if (DATA_DIR / "demo").exists() else None)
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 
 INSTALLED_APPS = [
-    "hc_platform",
+    "hc_platform.apps.PlatformConfig",
     "annotation",
     "training",
-    "django.contrib.admin",
+    "hc_platform.apps.PlatformAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -129,6 +130,7 @@ AUTH_USER_MODEL = "annotation.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    "hc_platform.roles.SystemAdminBackend",
 ]
 PASSWORD_HASHERS = ["hc_platform.hashers.BoundedArgon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

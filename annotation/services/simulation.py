@@ -1,0 +1,77 @@
+"""A simulated crowd at work: it claims and answers through the same services as people do.
+
+For the demo and for `simulate`. It knows the truth from gold and gets it wrong as its workers' skill has it.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from annotation.algorithms.simulated_crowd import Worker, answer, answer_seconds, make_crowd
+from annotation.models import Assignment, Campaign, Gold, User, Volunteer, uuid7
+from annotation.services import answers, handout
+from annotation.services.joining import join_campaign
+
+
+def simulate_answers(
+    campaign_id: UUID,
+    n_answers: int,
+    *,
+    n_workers: int,
+    seed: int,
+    turn: int,
+    accuracy: float | None = None,
+) -> int:
+    """Let the crowd of this seed give up to n_answers; returns how many it gave before nothing was left.
+
+    The workers' skill depends on the seed alone, what they say on seed and turn, so that a crowd can
+    come back later. `accuracy` makes them all equally good; without it they differ.
+    """
+    campaign = Campaign.objects.get(pk=campaign_id)
+    keys = list(campaign.label_names)
+    accuracies = [accuracy] * n_workers if accuracy is not None else None
+    crowd = make_crowd(
+        n_workers, n_classes=len(keys), rng=np.random.default_rng(seed), accuracies=accuracies
+    )
+    users = [_seat(campaign, worker) for worker in crowd]
+    rng = np.random.default_rng([seed, turn])
+    at_work, n_given = list(range(n_workers)), 0
+    while n_given < n_answers and at_work:
+        w = at_work[rng.integers(len(at_work))]
+        if _answer_next(campaign, users[w], crowd[w], keys, rng):
+            n_given += 1
+        else:
+            at_work.remove(w)
+    return n_given
+
+
+@transaction.atomic
+def _seat(campaign: Campaign, worker: Worker) -> User:
+    user, created = User.objects.get_or_create(username=f"{worker.name}-{campaign.pk.hex[:8]}")
+    if created:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        join_campaign(user, campaign, now=timezone.now(), origin=Volunteer.Origin.SIMULATED)
+    return user
+
+
+def _answer_next(
+    campaign: Campaign, user: User, worker: Worker, keys: list[str], rng: np.random.Generator
+) -> bool:
+    """One answer; tasks without gold are skipped, for the crowd can't know what is right."""
+    now = timezone.now()
+    while (place := handout.claim_task(campaign.pk, user, now=now)) is not None:
+        gold = Gold.objects.filter(task=place.task_id).first()
+        if gold is None:
+            handout.skip_task(place.assignment_id, user, Assignment.SkipReason.OTHER, now=now)
+            continue
+        label = keys[answer(worker, keys.index(gold.label), rng)]
+        took = timedelta(seconds=answer_seconds(worker, rng))
+        # The clock is the crowd's own: nobody waits for it, but the seconds it took are kept.
+        Assignment.objects.filter(pk=place.assignment_id).update(claimed_at=now - took)
+        answers.submit_answer(place.assignment_id, user, {"label": label}, key=uuid7(), now=now)
+        return True
+    return False
