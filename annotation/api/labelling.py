@@ -49,6 +49,7 @@ class ClaimView(PlatformAPIView):
                    404: shapes.ProblemSerializer, 409: shapes.ProblemSerializer},
     )  # fmt: skip
     def post(self, request, campaign_id):
+        checked(shapes.EmptySerializer, request)
         place = handout.claim_task(campaign_id, request.user, now=timezone.now())
         return json_response(assignment_data(place)) if place else Response(status=204)
 
@@ -73,8 +74,9 @@ class SkipView(PlatformAPIView):
     @extend_schema(
         summary="Give a task back with a reason",
         request=shapes.SkipSerializer,
-        responses={200: shapes.SkippedSerializer, 404: shapes.ProblemSerializer, 409: shapes.ProblemSerializer},
-    )
+        responses={200: shapes.SkippedSerializer, 404: shapes.ProblemSerializer,
+                   409: shapes.ProblemSerializer},
+    )  # fmt: skip
     def post(self, request, assignment_id):
         sent, now = checked(shapes.SkipSerializer, request), timezone.now()
         campaign_id = handout.skip_task(assignment_id, request.user, sent["reason"], now=now)
@@ -89,6 +91,7 @@ class ExtendView(PlatformAPIView):
         responses={200: shapes.LeaseSerializer, 404: shapes.ProblemSerializer, 409: shapes.ProblemSerializer},
     )
     def post(self, request, assignment_id):
+        checked(shapes.EmptySerializer, request)
         return Response(
             {"expires_at": handout.extend_lease(assignment_id, request.user, now=timezone.now())}
         )
