@@ -99,7 +99,9 @@ class Place:
 
 
 @transaction.atomic
-def submit_answer(assignment_id: UUID, user: User, raw_answer: object, *, key: UUID, now: datetime) -> Submission:
+def submit_answer(
+    assignment_id: UUID, user: User, raw_answer: object, *, key: UUID, now: datetime
+) -> Submission:
     """Record the volunteer's answer for the place they hold, once.
 
     The same key and answer again: the same reply. The same key with another answer: KeyReused.
@@ -138,13 +140,15 @@ def submit_answer(assignment_id: UUID, user: User, raw_answer: object, *, key: U
 
 
 @transaction.atomic
-def revise_answer(assignment_id: UUID, user: User, raw_answer: object, *, key: UUID, now: datetime) -> Submission:
+def revise_answer(
+    assignment_id: UUID, user: User, raw_answer: object, *, key: UUID, now: datetime
+) -> Submission:
     """Replace the volunteer's own answer; the earlier one is kept as a revision. Idempotent by key."""
     place = _lock_place(assignment_id, user)
     value = kind_named(place.kind).parse_answer(raw_answer, place.labels)
     if place.own_key is None:
         raise NotOpen("There is no answer yet to change.", code="not_answered")
-    if place.own_key == key:
+    if place.own_key == key or _revision(assignment_id, key) is not None:
         return _repeat(assignment_id, place, value, key)
     if place.campaign_state != "open":
         raise CampaignPaused()
