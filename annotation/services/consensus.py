@@ -54,8 +54,8 @@ def _row(task_id, campaign_id, decision, n_answers, settled_at) -> tuple:
 def recompute_consensus(campaign: Campaign, *, check: bool = False) -> Iterator[tuple[int, int]]:
     """Compute every consensus row again from the answers, in batches; yields (tasks seen, differences).
 
-    With `check` nothing is written. Without it each task with a difference is locked and computed afresh,
-    so that answers which arrive meanwhile are not lost.
+    With `check` nothing is written. Each task that seems to differ is locked and computed afresh: answers
+    which arrive meanwhile are neither lost nor taken for differences.
     """
     kind = kind_named(campaign.kind)
     for first, last in _task_ranges(campaign):
@@ -69,9 +69,7 @@ def recompute_consensus(campaign: Campaign, *, check: bool = False) -> Iterator[
         }
         for task_id in expected.keys() | stored.keys():
             if expected.get(task_id) != stored.get(task_id):
-                differences += 1
-                if not check:
-                    _rewrite(campaign, kind, task_id)
+                differences += _differs(campaign, kind, task_id, mend=not check)
         yield len(expected), differences
 
 
@@ -117,13 +115,15 @@ def _expected_row(campaign: Campaign, kind, task_id: UUID, answers: list[tuple])
 
 
 @transaction.atomic
-def _rewrite(campaign: Campaign, kind, task_id: UUID) -> None:
+def _differs(campaign: Campaign, kind, task_id: UUID, *, mend: bool) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
-        before = UUID(int=task_id.int - 1)
-        expected = _expected(campaign, kind, before, task_id)
-        if task_id not in expected:
-            Consensus.objects.filter(pk=task_id).delete()
-            return
-        row = expected[task_id]
-        cursor.execute(UPSERT, [*list(row.values())[:5], orjson.dumps(row["votes"]).decode(), *list(row.values())[6:]])
+        row = _expected(campaign, kind, UUID(int=task_id.int - 1), task_id).get(task_id)
+        stored = Consensus.objects.filter(pk=task_id)
+        if row == stored.values().first():
+            return False
+        if mend and row is None:
+            stored.delete()
+        elif mend:
+            cursor.execute(UPSERT, list((row | {"votes": orjson.dumps(row["votes"]).decode()}).values()))
+        return True
