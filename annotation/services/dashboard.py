@@ -99,6 +99,7 @@ def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
         )
     }
     n_settled = sum(n for n, _ in per_label.values())
+    n_settling = sum(n_answers for _, n_answers in per_label.values())
     per_day = _answers_per_day(campaign, today=now.date())
     days = VolunteerDay.objects.filter(volunteer__campaign=campaign)
     n_answers = days.aggregate(n=Sum("n_answers", default=0))["n"]
@@ -117,7 +118,7 @@ def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
         n_failed_imports=campaign.imports.filter(state=Import.State.FAILED).count(),
         n_volunteers=campaign.volunteers.count(),
         share_settled=n_settled / campaign.n_tasks if campaign.n_tasks else 0.0,
-        answers_per_settled=sum(n_answers for _, n_answers in per_label.values()) / n_settled if n_settled else None,
+        answers_per_settled=n_settling / n_settled if n_settled else None,
         done_on=_done_on(n_wanted - n_answers, n_week, now=now),
         gold=_gold_accuracy(campaign),
         alpha=_alpha(campaign),

@@ -1,0 +1,117 @@
+"""Forms of the pages. They check what was typed; services decide."""
+
+from django import forms
+from django.utils.text import slugify
+
+from annotation.models import Campaign, Role
+
+
+class CampaignForm(forms.ModelForm):
+    lease_minutes = forms.IntegerField(
+        label="Minutes for one text",
+        min_value=1,
+        max_value=7 * 24 * 60,
+        initial=15,
+        help_text="Whoever is still at work gets more by itself; a text left lying goes to somebody else.",
+    )
+
+    class Meta:
+        model = Campaign
+        fields = ["name", "question", "rule", "unit", "joining", "needed", "guideline"]
+        labels = {
+            "rule": "Rule for doubtful cases",
+            "unit": "One task is",
+            "joining": "Who may join",
+            "needed": "Answers for each task",
+        }
+        help_texts = {
+            "question": "Short, and answerable by one of the labels.",
+            "rule": "One line under the question, such as “A warning or a plan does not count.”",
+            "needed": "Three let a majority decide.",
+            "guideline": "Markdown. Volunteers open it with one key while they read.",
+        }
+        widgets = {"guideline": forms.Textarea(attrs={"rows": 10})}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.fields["lease_minutes"].initial = max(1, self.instance.lease_seconds // 60)
+            self.fields["unit"].disabled = bool(self.instance.n_tasks)
+
+    def campaign_fields(self) -> dict:
+        """What the service takes, without the labels."""
+        fields = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        return fields | {"lease_seconds": 60 * self.cleaned_data["lease_minutes"]}
+
+
+def _text_input(name: str, **attributes) -> forms.TextInput:
+    return forms.TextInput(attrs={"aria-label": name, "autocomplete": "off", **attributes})
+
+
+class LabelForm(forms.Form):
+    key = forms.CharField(
+        max_length=64, required=False, widget=_text_input("Key", placeholder="made of the name")
+    )
+    name = forms.CharField(max_length=100, required=False, widget=_text_input("Name", placeholder="Yes"))
+    hint = forms.CharField(
+        max_length=300, required=False, widget=_text_input("Hint", placeholder="when to choose it")
+    )
+
+    def clean(self) -> dict:
+        cleaned = super().clean()
+        if cleaned.get("hint") and not (cleaned.get("name") or cleaned.get("key")):
+            self.add_error("name", "A label needs a name.")
+        return cleaned
+
+
+class BaseLabelFormSet(forms.BaseFormSet):
+    def clean(self) -> None:
+        if any(self.errors):
+            return
+        labels = self.label_list()
+        if len(labels) < 2:
+            raise forms.ValidationError("A question needs at least two labels.")
+        if len({label["key"] for label in labels}) < len(labels):
+            raise forms.ValidationError("Two labels have the same key.")
+
+    def label_list(self) -> list[dict]:
+        """The rows that are filled in, in order; a key left out is made of the name."""
+        rows = [form.cleaned_data for form in self.forms if form.cleaned_data]
+        return [
+            {
+                "key": row["key"] or _key_of(row["name"]),
+                "name": row["name"] or row["key"],
+                "hint": row["hint"],
+            }
+            for row in rows
+            if row["key"] or row["name"]
+        ]
+
+
+def _key_of(name: str) -> str:
+    """`slugify` keeps no Chinese, so a name without ASCII letters is its own key."""
+    return (slugify(name).replace("-", "_") or name)[:64]
+
+
+LabelFormSet = forms.formset_factory(
+    LabelForm, formset=BaseLabelFormSet, extra=0, max_num=1000, absolute_max=1000
+)
+EMPTY_LABELS = [{"key": "yes", "name": "Yes"}, {"key": "no", "name": "No"}, {}, {}]
+
+
+class InvitationForm(forms.Form):
+    role = forms.ChoiceField(
+        label="They join as",
+        choices=[(role.value, role.label) for role in (Role.VOLUNTEER, Role.REVIEWER, Role.CAMPAIGN_ADMIN)],
+    )
+    max_uses = forms.IntegerField(label="How many people", min_value=1, max_value=1000, initial=1)
+    valid_days = forms.IntegerField(label="Valid for days", min_value=1, max_value=90, initial=14)
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(allow_empty_file=True, label="File")
+    deidentified = forms.BooleanField(
+        required=False,
+        label="These records are free of names and other identifying details",
+        help_text="If you leave this open, the records are taken in but held: no volunteer sees them.",
+    )

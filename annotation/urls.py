@@ -1,0 +1,20 @@
+from django.urls import path
+
+from annotation.views import campaigns, dashboard, records, volunteering
+
+CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+
+urlpatterns = [
+    path("", volunteering.campaign_list, name="campaign_list"),
+    path("invitation/<str:token>/", volunteering.invitation, name="invitation"),
+    path("campaigns/new/", campaigns.create, name="campaign_create"),
+    path("guideline-preview/", campaigns.guideline_preview, name="guideline_preview"),
+    path(CAMPAIGN, dashboard.dashboard, name="campaign_dashboard"),
+    path(CAMPAIGN + "label/", volunteering.label, name="campaign_label"),
+    path(CAMPAIGN + "consent/", volunteering.consent, name="campaign_consent"),
+    path(CAMPAIGN + "rules/", campaigns.edit, name="campaign_edit"),
+    path(CAMPAIGN + "state/", campaigns.change_state, name="campaign_state"),
+    path(CAMPAIGN + "people/", campaigns.people, name="campaign_people"),
+    path(CAMPAIGN + "records/", records.upload, name="campaign_upload"),
+    path(CAMPAIGN + "records/release/", records.release, name="campaign_release"),
+]

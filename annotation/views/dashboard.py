@@ -1,0 +1,94 @@
+"""The campaign's dashboard: the figures of people; those of models come from training's template tags."""
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from annotation.models import Campaign
+from annotation.services.dashboard import Dashboard, dashboard_of, queue_head
+from annotation.views.access import administered_campaign
+
+HASTY_SECONDS = 0.4  # nobody reads a sentence in less
+
+
+@login_required
+@require_GET
+def dashboard(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = administered_campaign(request, campaign_id)
+    figures = dashboard_of(campaign, now=timezone.now())
+    context = {
+        "campaign": campaign,
+        "figures": figures,
+        "alpha_words": _alpha_words(figures.alpha),
+        "needs": _needs(campaign, figures),
+        "per_day": _per_day_chart(figures),
+        "queue": queue_head(campaign, by=request.user),
+    }
+    return render(request, "annotation/dashboard.html", context)
+
+
+def _alpha_words(alpha: float | None) -> str:
+    if alpha is None:
+        return ""
+    if alpha >= 0.8:
+        return "volunteers agree well"
+    return "volunteers agree fairly" if alpha >= 0.667 else "volunteers often disagree"
+
+
+def _needs(campaign: Campaign, figures: Dashboard) -> list[dict]:
+    records = reverse("campaign_upload", args=[campaign.pk])
+    rules = reverse("campaign_edit", args=[campaign.pk])
+    hasty = [
+        v for v in figures.volunteers if v.median_seconds is not None and v.median_seconds < HASTY_SECONDS
+    ]
+    n_other_held = figures.n_held_records - figures.n_reported
+    found = [
+        (not figures.n_tasks, "There are no records yet", "Add some", records),
+        (
+            figures.n_tasks and not campaign.is_open,
+            "The campaign is paused: nobody can answer (the button is above)",
+            "",
+            "",
+        ),
+        (
+            figures.n_reported,
+            f"{_count(figures.n_reported, 'record')} reported: “I see a name”",
+            "Check",
+            records,
+        ),
+        (n_other_held, f"{_count(n_other_held, 'record')} held, not yet free of details", "Check", records),
+        (
+            figures.n_tied,
+            f"{_count(figures.n_tied, 'settled task')} with a tied vote",
+            "Sharpen the rule",
+            rules,
+        ),
+        (
+            figures.n_failed_imports,
+            f"{_count(figures.n_failed_imports, 'import')} failed",
+            "Read why",
+            records,
+        ),
+        (hasty, f"{_count(len(hasty), 'volunteer')} answering in under 400 ms", "Look", "#volunteers"),
+    ]
+    return [{"words": words, "verb": verb, "href": href} for needed, words, verb, href in found if needed]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def _per_day_chart(figures: Dashboard) -> dict:
+    return {
+        "title": "Answers per day",
+        "kind": "bar",
+        "x": "",
+        "y": "",
+        "labels": [f"{day.day} {day:%b}" for day, _ in figures.answers_per_day],
+        "series": [{"name": "Answers", "values": [n for _, n in figures.answers_per_day], "tone": "brand"}],
+    }

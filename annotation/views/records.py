@@ -1,0 +1,68 @@
+"""Records in, consensus out."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from annotation.errors import PlatformError
+from annotation.forms import UploadForm
+from annotation.models import Campaign, Import, Record
+from annotation.services.intake import release_records, store_upload
+from annotation.views.access import administered_campaign
+
+IMPORTS_SHOWN = 20
+REFUSED_ROWS_SHOWN = 100
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def upload(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = administered_campaign(request, campaign_id)
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            store_upload(
+                campaign,
+                file.name,
+                file.chunks(),
+                deidentified=form.cleaned_data["deidentified"],
+                by=request.user,
+            )
+            return redirect("campaign_upload", campaign.pk)
+        except PlatformError as error:
+            form.add_error("file", error.sentence)
+    return render(request, "annotation/campaign_upload.html", _upload_context(campaign, form))
+
+
+def _upload_context(campaign: Campaign, form: UploadForm) -> dict:
+    batches = list(campaign.imports.all()[:IMPORTS_SHOWN])
+    reports = [
+        {"batch": batch, "refused": batch.refused_rows.all()[:REFUSED_ROWS_SHOWN] if batch.n_refused else []}
+        for batch in batches
+    ]
+    return {
+        "campaign": campaign,
+        "form": form,
+        "reports": reports,
+        "is_running": any(batch.state in {Import.State.WAITING, Import.State.RUNNING} for batch in batches),
+        "n_held": Record.objects.filter(campaign=campaign, held=True).count(),
+    }
+
+
+@login_required
+@require_POST
+def release(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    """The admin confirms that the held records are free of identifying details."""
+    campaign = administered_campaign(request, campaign_id)
+    if request.POST.get("confirmed"):
+        n = release_records(campaign, by=request.user, now=timezone.now())
+        messages.success(request, f"{n:,} records are released. You confirmed that they are free of details.")
+    else:
+        messages.error(request, "Nothing was released: tick the box to confirm that you have looked.")
+    return redirect("campaign_upload", campaign.pk)

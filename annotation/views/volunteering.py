@@ -1,0 +1,83 @@
+"""A volunteer's pages: what there is, consent, labelling, and how they came in."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_http_methods
+
+from annotation.errors import PlatformError
+from annotation.models import Assignment, Campaign, Membership, Volunteer
+from annotation.services.guideline import render_guideline
+from annotation.services.joining import join_campaign, redeem_invitation
+from annotation.services.overview import campaign_cards
+from annotation.views.access import campaign_to_label
+
+
+@login_required
+@require_GET
+def campaign_list(request: HttpRequest) -> HttpResponse:
+    may_create = Membership.objects.may_create_campaigns(request.user)
+    context = {"cards": campaign_cards(request.user), "may_create": may_create}
+    return render(request, "annotation/campaign_list.html", context)
+
+
+@login_required
+@require_GET
+def label(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = campaign_to_label(request, campaign_id)
+    if not Volunteer.objects.of(request.user, campaign).exists():
+        return redirect("campaign_consent", campaign.pk)
+    context = {
+        "campaign": campaign,
+        "labels": campaign.labels,
+        "guideline_html": render_guideline(campaign.guideline),
+        "skip_reasons": Assignment.SkipReason.choices,
+        "page": _script_data(request, campaign),
+    }
+    return render(request, "annotation/label.html", context)
+
+
+def _script_data(request: HttpRequest, campaign: Campaign) -> dict:
+    """What label.js needs to know. `me` keeps apart what two people left on one computer."""
+    return {
+        "campaign": str(campaign.pk),
+        "api": "/api/v1/",
+        "me": str(request.user.pk),
+        "urls": {
+            "home": reverse("campaign_list"),
+            "consent": reverse("campaign_consent", args=[campaign.pk]),
+            "login": reverse("account_login") + "?" + urlencode({"next": request.path}),
+        },
+    }
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def consent(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = campaign_to_label(request, campaign_id)
+    if request.method == "POST":
+        join_campaign(request.user, campaign, now=timezone.now())
+        return redirect("campaign_label", campaign.pk)
+    return render(request, "annotation/consent.html", {"campaign": campaign})
+
+
+@require_GET
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Where an invitation link leads: through sign-up if need be, and back here to be redeemed."""
+    if not request.user.is_authenticated:
+        request.session["invitation"] = token
+        return redirect(reverse("account_signup") + "?" + urlencode({"next": request.path}))
+    try:
+        redeem_invitation(token, request.user, now=timezone.now())
+    except PlatformError as error:
+        messages.error(request, error.sentence)
+    else:
+        messages.success(request, "Welcome. The campaign you were invited to is in the list.")
+    request.session.pop("invitation", None)
+    return redirect("campaign_list")

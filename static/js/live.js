@@ -1,0 +1,40 @@
+// A part of the page that is still moving is read again from the server until it stands still.
+// The server draws it both times, so there is one place that knows what it looks like.
+
+const MOST_WAIT_SECONDS = 30;
+
+function openDetails(part) {
+  return new Set([...part.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent));
+}
+
+async function refresh() {
+  const part = document.getElementById("live");
+  const response = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
+  if (!response.ok || response.redirected) return location.reload();
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = page.getElementById("live");
+  if (!fresh) return location.reload();
+  const opened = openDetails(part);
+  for (const summary of fresh.querySelectorAll("details > summary")) {
+    if (opened.has(summary.textContent)) summary.parentElement.open = true;
+  }
+  part.replaceWith(document.adoptNode(fresh));
+  document.dispatchEvent(new Event("hc:live"));
+}
+
+async function follow() {
+  let wait = 0;
+  while (document.getElementById("live")?.dataset.live) {
+    const every = Number(document.getElementById("live").dataset.live);
+    await new Promise((resolve) => setTimeout(resolve, 1000 * Math.max(every, wait)));
+    if (document.hidden) continue;
+    try {
+      await refresh();
+      wait = 0;
+    } catch {
+      wait = Math.min(2 * wait || 4, MOST_WAIT_SECONDS); // no connection: look again later, and less often
+    }
+  }
+}
+
+follow();

@@ -1,0 +1,44 @@
+"""The form of the training policy."""
+
+from django import forms
+
+from training.models import TrainingPolicy
+
+
+class PolicyForm(forms.ModelForm):
+    min_interval_minutes = forms.IntegerField(
+        label="Least minutes between two runs", min_value=0, max_value=30 * 24 * 60
+    )
+    exploration_percent = forms.IntegerField(
+        label="Per cent asked at random",
+        min_value=0,
+        max_value=100,
+        help_text="Keeps a fair sample among what is asked, and finds what the model does not know it lacks.",
+    )
+
+    class Meta:
+        model = TrainingPolicy
+        fields = ["enabled", "min_new_labels", "acquisition", "base_model_path"]
+        labels = {
+            "enabled": "Train by itself",
+            "min_new_labels": "Newly settled tasks before a run",
+            "acquisition": "Ask first what is",
+            "base_model_path": "Folder of another base model",
+        }
+
+    field_order = [
+        "enabled", "min_new_labels", "min_interval_minutes", "acquisition", "exploration_percent",
+        "base_model_path",
+    ]  # fmt: skip
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["min_interval_minutes"].initial = self.instance.min_interval_seconds // 60
+        self.fields["exploration_percent"].initial = round(100 * self.instance.exploration_share)
+
+    def policy_fields(self) -> dict:
+        chosen = self.cleaned_data
+        return {name: chosen[name] for name in self.Meta.fields} | {
+            "min_interval_seconds": 60 * chosen["min_interval_minutes"],
+            "exploration_share": chosen["exploration_percent"] / 100,
+        }

@@ -1,0 +1,107 @@
+"""What training has to say on a campaign's dashboard: the template composes the two apps' figures."""
+
+from django import template
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from annotation.models import Campaign
+from training.models import ModelVersion, Prediction, TrainingRun
+from training.services.runs import policy_of
+
+register = template.Library()
+RUNS_SHOWN = 6
+
+
+def _versions(campaign: Campaign) -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.filter(campaign=campaign)
+
+
+def _runs(campaign: Campaign) -> QuerySet[TrainingRun]:
+    return TrainingRun.objects.filter(campaign=campaign)
+
+
+def macro_f1(version: ModelVersion) -> float:
+    return version.metrics["test"]["macro_f1"]
+
+
+@register.inclusion_tag("training/model_card.html")
+def model_card(campaign: Campaign) -> dict:
+    latest = list(_versions(campaign)[:2])
+    version = next((one for one in latest if one.in_charge), None)
+    change = macro_f1(latest[0]) - macro_f1(latest[1]) if version and len(latest) == 2 else None
+    return {
+        "version": version,
+        "macro_f1": version and macro_f1(version),
+        "change": change,
+        "change_words": f"{change:+.2f}" if change is not None else "",
+        "run": _runs(campaign)
+        .filter(state__in=[TrainingRun.State.WAITING, TrainingRun.State.RUNNING])
+        .first(),
+        "policy": policy_of(campaign),
+    }
+
+
+@register.inclusion_tag("training/gain_panel.html")
+def gain_panel(campaign: Campaign) -> dict:
+    """Test macro-F1 over the labels it was trained on; one model makes a point, not a curve."""
+    versions = list(_versions(campaign).select_related("run").order_by("number"))
+    if len(versions) < 2:
+        return {"gain": None}
+    return {
+        "gain": {
+            "title": "What the model gained",
+            "kind": "line",
+            "x": "settled tasks it learned from",
+            "y": "macro-F1 on unseen texts",
+            "labels": [f"{version.run.n_examples:,}" for version in versions],
+            "series": [
+                {"name": "macro-F1", "values": [round(macro_f1(v), 3) for v in versions], "tone": "brand"}
+            ],
+        }
+    }
+
+
+@register.inclusion_tag("training/runs_panel.html")
+def runs_panel(campaign: Campaign) -> dict:
+    runs = _runs(campaign).select_related("model_version")[:RUNS_SHOWN]
+    return {"campaign": campaign, "runs": [{"run": run, "macro_f1": _macro_f1_of(run)} for run in runs]}
+
+
+def _macro_f1_of(run: TrainingRun) -> float | None:
+    return macro_f1(run.model_version) if hasattr(run, "model_version") else None
+
+
+@register.inclusion_tag("training/queue_panel.html")
+def queue_panel(campaign: Campaign, queue: list) -> dict:
+    """`queue`: the head of the queue, each with task_id and text."""
+    predictions = Prediction.objects.filter(task__in=[task.task_id for task in queue])
+    by_task = {prediction.task_id: prediction for prediction in predictions.select_related("model_version")}
+    rows = [{"text": task.text, "words": _words(by_task.get(task.task_id), campaign)} for task in queue]
+    return {"campaign": campaign, "rows": rows, "policy": policy_of(campaign)}
+
+
+def _words(prediction: Prediction | None, campaign: Campaign) -> str:
+    """The two likeliest labels, or why there are none."""
+    if prediction is None:
+        return "not read yet"
+    if prediction.explored:
+        return "random"
+    names = campaign.label_names
+    pairs = zip(prediction.probabilities, prediction.model_version.label_keys, strict=True)
+    best = sorted(pairs, reverse=True)[:2]
+    return " / ".join(f"{names.get(key, key)} {probability:.2f}" for probability, key in best)
+
+
+@register.simple_tag
+def training_needs(campaign: Campaign) -> list[dict]:
+    """A run that failed last is somebody's business; one that was followed by a good one is not."""
+    last = _runs(campaign).first()
+    if last is None or last.state != TrainingRun.State.FAILED:
+        return []
+    href = reverse("training_run", args=[last.pk])
+    return [{"words": f"Training run {last.number} failed", "verb": "Read why", "href": href}]
+
+
+@register.simple_tag
+def is_training(campaign: Campaign) -> bool:
+    return _runs(campaign).filter(state__in=[TrainingRun.State.WAITING, TrainingRun.State.RUNNING]).exists()

@@ -1,0 +1,11 @@
+from django.urls import path
+
+from training import views
+
+CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+
+urlpatterns = [
+    path("runs/<uuid:run_id>/", views.run_page, name="training_run"),
+    path(CAMPAIGN + "train/", views.start, name="training_start"),
+    path(CAMPAIGN + "training/", views.policy, name="training_policy"),
+]
