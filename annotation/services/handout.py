@@ -5,6 +5,7 @@ other tables can race. Locks go volunteer, then task; `SKIP LOCKED` keeps volunt
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -63,9 +64,25 @@ FOR NO KEY UPDATE OF v
 
 # A volunteer holds one place at a time: whoever loads the page again gets the same task with a new lease.
 RENEW_HELD_PLACE = """
-UPDATE annotation_assignment SET expires_at = %(expires_at)s
-WHERE volunteer_id = %(volunteer)s AND state = 'open'
-RETURNING id
+UPDATE annotation_assignment a SET expires_at = %(expires_at)s
+FROM annotation_microtask t
+WHERE a.volunteer_id = %(volunteer)s AND a.state = 'open' AND t.id = a.task_id
+RETURNING a.id, t.held
+"""
+
+# A text that was held back after its hand-out is not shown again.
+GIVE_BACK_HELD_PLACE = """
+WITH place AS MATERIALIZED (
+    SELECT a.id FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
+    WHERE a.id = %(assignment)s
+    FOR NO KEY UPDATE OF t
+), closed AS (
+    UPDATE annotation_assignment a SET state = 'expired', closed_at = %(now)s
+    FROM place WHERE a.id = place.id AND a.state = 'open'
+    RETURNING a.task_id
+)
+UPDATE annotation_microtask t SET taken = t.taken - 1 FROM closed WHERE t.id = closed.task_id
+RETURNING t.id
 """
 
 # OFFSET 0 keeps the planner from turning the look-up into a hash join over all that the volunteer has had.
@@ -91,21 +108,22 @@ SELECT gen_random_uuid(), best.id, %(volunteer)s, 'open', %(now)s, %(expires_at)
 RETURNING id
 """
 
+# The lease is looked at again under the task's lock: a late answer may have been faster.
 RENEW_OWN_EXPIRED = """
 WITH own AS MATERIALIZED (
-    SELECT a.id, t.id AS task_id FROM annotation_assignment a
-    JOIN annotation_microtask t ON t.id = a.task_id
+    SELECT a.id FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
     WHERE a.volunteer_id = %(volunteer)s AND a.state = 'expired' AND t.is_open
     ORDER BY -t.priority, t.id
     LIMIT 1
-    FOR NO KEY UPDATE OF t SKIP LOCKED
-), place AS (
-    UPDATE annotation_microtask t SET taken = t.taken + 1 FROM own WHERE t.id = own.task_id
+    FOR NO KEY UPDATE OF t
+), opened AS (
+    UPDATE annotation_assignment a
+    SET state = 'open', claimed_at = %(now)s, expires_at = %(expires_at)s, closed_at = NULL
+    FROM own WHERE a.id = own.id AND a.state = 'expired'
+    RETURNING a.id, a.task_id
 )
-UPDATE annotation_assignment a
-SET state = 'open', claimed_at = %(now)s, expires_at = %(expires_at)s, closed_at = NULL
-FROM own WHERE a.id = own.id
-RETURNING a.id
+UPDATE annotation_microtask t SET taken = t.taken + 1 FROM opened WHERE t.id = opened.task_id
+RETURNING opened.id
 """
 
 # Idempotent: a lease is closed by the statement that sees it open, and gives back exactly one place.
@@ -141,11 +159,22 @@ WHERE a.id = ANY(%(assignments)s)
 """
 
 
-@transaction.atomic
 def claim_task(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
     """Give the volunteer the best open task they have not had; None when nothing is left for them."""
+    place = _claim(campaign_id, user, now, _best_place)
+    if place is None:
+        # A transaction of its own: whoever waits for a lock, as the last look does, may hold no task.
+        expire_leases(now=now)
+        place = _claim(campaign_id, user, now, _last_place)
+    return place
+
+
+@transaction.atomic
+def _claim(
+    campaign_id: UUID, user: User, now: datetime, find_place: Callable[[Seat, datetime], UUID | None]
+) -> Handout | None:
     seat = _lock_volunteer(campaign_id, user)
-    assignment_id = _renew_held_place(seat, now) or _find_place(seat, now)
+    assignment_id = _renew_held_place(seat, now) or find_place(seat, now)
     return read_handout(assignment_id) if assignment_id else None
 
 
@@ -172,25 +201,33 @@ def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
 
 def _renew_held_place(seat: Seat, now: datetime) -> UUID | None:
     row = _one(RENEW_HELD_PLACE, {"volunteer": seat.volunteer_id, "expires_at": now + seat.lease})
-    return row and row[0]
+    if row is None:
+        return None
+    assignment_id, held = row
+    if held:
+        _one(GIVE_BACK_HELD_PLACE, {"assignment": assignment_id, "now": now})
+        return None
+    return assignment_id
 
 
-def _find_place(seat: Seat, now: datetime) -> UUID | None:
-    """Look behind the cursor, from the head, among places given back, and last wait for locked rows.
-
-    "No row" can mean "all locked at this instant", so the last look waits instead of skipping; whoever
-    holds such a lock needs nothing of ours, so the wait can't be a deadlock.
-    """
+def _best_place(seat: Seat, now: datetime) -> UUID | None:
+    """Look behind the cursor, then from the queue's head for what was given back before it."""
     place = _claim_best(seat, now, seat.cursor)
     if place is None and seat.cursor != FIRST:
         place = _claim_best(seat, now, FIRST)
-    if place is None and expire_leases(now=now):
-        place = _claim_best(seat, now, FIRST)
+    return place
+
+
+def _last_place(seat: Seat, now: datetime) -> UUID | None:
+    """Look at what leases that ran out gave back, the volunteer's own last, and wait for locked rows.
+
+    "No row" can mean "all locked at this instant", so the last looks wait instead of skipping. We hold no
+    task while we wait, and whoever holds one needs nothing of ours, so the wait can't be a deadlock.
+    """
+    place = _claim_best(seat, now, FIRST) or _claim_best(seat, now, FIRST, if_locked="")
     if place is None:
-        place = _one(RENEW_OWN_EXPIRED, _parameters(seat, now, FIRST))
-        place = place and place[0]
-    if place is None:
-        place = _claim_best(seat, now, FIRST, if_locked="")
+        row = _one(RENEW_OWN_EXPIRED, _parameters(seat, now, FIRST))
+        place = row and row[0]
     return place
 
 
@@ -214,7 +251,7 @@ def _parameters(seat: Seat, now: datetime, cursor: tuple[float, UUID]) -> dict:
 
 
 def expire_leases(*, now: datetime, limit: int = 1000) -> int:
-    """Give back the places of leases that ran out; returns how many. Safe to run at any time, twice or never."""
+    """Give back the places of leases that ran out; returns how many. Safe to run twice or never."""
     with transaction.atomic():
         return int(_one(EXPIRE_LEASES, {"now": now, "limit": limit})[0])
 
@@ -286,9 +323,20 @@ def skip_task(assignment_id: UUID, user: User, reason: str, *, now: datetime) ->
     assignment = _own(assignment_id, user)
     _close_as_skipped(assignment, reason, now)
     if reason == Assignment.SkipReason.NAMES_A_PERSON:
-        # A transaction of its own: holding locks the record and all its tasks, in that order.
-        Record.objects.filter(pk=assignment.task.record_id).update(held=True)
+        _hold_record(assignment.task.record_id)
     return assignment.task.campaign_id
+
+
+@transaction.atomic
+def _hold_record(record_id: UUID) -> None:
+    """Locks the record, then its tasks by id: the order of everyone who locks several tasks and waits."""
+    _one("SELECT 1 FROM annotation_record WHERE id = %s FOR UPDATE", [record_id])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM annotation_microtask WHERE record_id = %s ORDER BY id FOR NO KEY UPDATE",
+            [record_id],
+        )
+    Record.objects.filter(pk=record_id).update(held=True)
 
 
 @transaction.atomic
