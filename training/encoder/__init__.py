@@ -1,0 +1,13 @@
+"""Fine-tune an encoder on labelled texts and score texts with it: the only place that imports torch.
+
+No Django here. Import this package inside a worker, never in a web process. A Celery prefork child will do:
+it imports torch after the fork, and torch's number of threads is left as it is.
+"""
+
+from training.encoder.base_model import unknown_token_share
+from training.encoder.fine_tuning import FineTuned, fine_tune
+from training.encoder.progress import Progress
+from training.encoder.refusals import TrainingRefused
+from training.encoder.scoring import predict_proba
+
+__all__ = ["FineTuned", "Progress", "TrainingRefused", "fine_tune", "predict_proba", "unknown_token_share"]

@@ -1,0 +1,36 @@
+"""Why a training cannot be done, in words that are safe to show."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from safetensors import SafetensorError
+
+
+class TrainingRefused(Exception):
+    """Training cannot go on, and trying again without a change will not help."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+@contextmanager
+def refuse_full_disk() -> Iterator[None]:
+    """Turn "no space left", as the system and as safetensors say it, into a refusal."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if not _is_full_disk(error):
+            raise
+        raise TrainingRefused(
+            "disk_full",
+            "The disk is full, so the model could not be saved. Free some space and start a new training.",
+        ) from error
+
+
+def _is_full_disk(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"os error {errno.ENOSPC}" in str(error)  # safetensors carries the number in its message alone
