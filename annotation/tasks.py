@@ -1,0 +1,22 @@
+"""Celery's entry points: a message carries ids and wakes a worker; what is to do stands in rows."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from annotation.services import intake
+from annotation.services.handout import expire_leases
+
+
+@shared_task
+def import_file(import_id: str) -> None:
+    intake.run_import(import_id)
+
+
+@shared_task
+def intake_tick() -> None:
+    """Beat calls this every few seconds: a lost message or a killed worker delays, and loses nothing."""
+    now = timezone.now()
+    expire_leases(now=now)
+    intake.delete_orphans(now)
+    for batch in intake.waiting_imports(now):
+        intake.run_import(batch.pk)
