@@ -228,7 +228,7 @@ class ReleaseView(AdminView):
         responses={200: ReleasedSerializer, 404: shapes.ProblemSerializer},
     )
     def post(self, request, campaign_id):
-        n = intake.release_records(self.campaign(campaign_id), by=request.user, now=timezone.now())
+        n = intake.release_records(self.campaign(campaign_id), by=request.user)
         return Response({"n_released": n})
 
 
