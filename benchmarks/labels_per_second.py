@@ -78,12 +78,13 @@ def check(campaign) -> dict:
 
 
 class Annotator(threading.Thread):
-    def __init__(self, port: int, campaign, username: str, seconds: float, start: threading.Barrier):
+    def __init__(self, port, campaign, username, seconds, start: threading.Barrier, until: threading.Event):
         super().__init__(daemon=True)
         self.browser = fixtures.Browser(port)
         self.claim_path = f"/api/v1/campaigns/{campaign.pk}/claim/"
-        self.seconds, self.starting = seconds, start
+        self.seconds, self.starting, self.stop_at = seconds, start, until
         self.latencies: list[float] = []
+        self.ended_at: list[float] = []
         self.n_errors = 0
         self.browser.sign_in(username, PASSWORD)
 
@@ -92,7 +93,7 @@ class Annotator(threading.Thread):
         until = time.monotonic() + self.seconds
         status, assignment = self.browser.post(self.claim_path, {})
         self.n_errors += status not in (200, 204)
-        while assignment and time.monotonic() < until:
+        while assignment and time.monotonic() < until and not self.stop_at.is_set():
             labels = assignment["task"]["labels"]
             body = {
                 "key": str(uuid.uuid4()),
@@ -104,14 +105,16 @@ class Annotator(threading.Thread):
             if status != 200:
                 self.n_errors += 1
                 return
-            self.latencies.append(time.monotonic() - began)
+            self.ended_at.append(time.monotonic())
+            self.latencies.append(self.ended_at[-1] - began)
             assignment = reply["next"]
 
 
-def work(port: int, campaign, n_annotators: int, seconds: float) -> list[Annotator]:
-    start = threading.Barrier(n_annotators)
+def work(port, campaign, n_annotators: int, seconds: float, until: threading.Event | None = None) -> list[Annotator]:
+    """All annotators label for so many seconds, or until the event, or until nothing is left."""
+    start, until = threading.Barrier(n_annotators), until or threading.Event()
     names = fixtures.make_volunteers(campaign, n_annotators, PASSWORD)
-    annotators = [Annotator(port, campaign, name, seconds, start) for name in names]
+    annotators = [Annotator(port, campaign, name, seconds, start, until) for name in names]
     for annotator in annotators:
         annotator.start()
     for annotator in annotators:

@@ -147,6 +147,13 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
+# A ward or a classroom shares one address; wrong passwords stay limited by account.
+ACCOUNT_RATE_LIMITS = {
+    "login": "300/m/ip",
+    "signup": "300/m/ip",
+    "login_failed": "60/m/ip,5/5m/key",
+    "change_password": "5/m/user",
+}
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours

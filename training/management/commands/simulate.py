@@ -43,7 +43,8 @@ class Command(BaseCommand):
 
             try:
                 found = campaign_named(campaign)
-                exchange.import_gold(found, gold)
+                with gold.open("rb") as file:
+                    exchange.import_gold(found, file)
                 points = learning_curve(
                     found, budget=budget, n_rounds=rounds, strategy=strategy, seed=seed,
                     n_volunteers=volunteers, accuracy=accuracy, watch=watch,
@@ -51,5 +52,7 @@ class Command(BaseCommand):
                 curve = [asdict(point) for point in points]
             except PlatformError as error:
                 raise CommandError(error.sentence) from error
+            except OSError as error:
+                raise CommandError(f"{gold} could not be read: {error.strerror}.") from error
         settings = {"strategy": strategy, "seed": seed, "budget": budget, "accuracy": accuracy}
         self.stdout.write(json.dumps({**settings, "curve": curve}))
