@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from annotation.errors import PlatformError
@@ -61,7 +60,7 @@ def release(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     """The admin confirms that the held records are free of identifying details."""
     campaign = administered_campaign(request, campaign_id)
     if request.POST.get("confirmed"):
-        n = release_records(campaign, by=request.user, now=timezone.now())
+        n = release_records(campaign, by=request.user)
         messages.success(request, f"{n:,} records are released. You confirmed that they are free of details.")
     else:
         messages.error(request, "Nothing was released: tick the box to confirm that you have looked.")

@@ -35,7 +35,7 @@ form.addEventListener("submit", (event) => {
 
 function showReply(request) {
   const page = new DOMParser().parseFromString(request.responseText, "text/html");
-  const problems = [...page.querySelectorAll(".message.error, .errorlist li")].map((item) => item.textContent.trim());
+  const problems = [...page.querySelectorAll(".errorlist li")].map((item) => item.textContent.trim());
   if (request.status === 200 && request.responseURL && !page.querySelector("#upload-form .errorlist, .message.error[role=alert]")) {
     location.assign(request.responseURL);
   } else if (request.status === 413) stop("This file is too large for the server.");
