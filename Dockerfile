@@ -13,5 +13,5 @@ RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin hc \
 USER hc
 VOLUME /data
 EXPOSE 8000
-CMD ["granian", "--interface", "wsgi", "--no-ws", "--workers", "2", "--blocking-threads", "8", \
-     "--respawn-failed-workers", "--host", "0.0.0.0", "--port", "8000", "hc_platform.wsgi:application"]
+CMD ["granian", "--interface", "wsgi", "--no-ws", "--workers", "2", "--blocking-threads", "4", \
+     "--respawn-failed-workers", "--workers-kill-timeout", "5", "--host", "0.0.0.0", "--port", "8000", "hc_platform.wsgi:application"]

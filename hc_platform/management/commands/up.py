@@ -50,9 +50,20 @@ def programs(host: str, port: int) -> list[Program]:
 def web_server(host: str, port: int) -> list[str]:
     # Threads, not granian's "backpressure", bound the work: that one counts open connections, so a few
     # idle browsers would lock everybody else out. Each thread keeps one of PostgreSQL's 100 connections.
-    size = ["--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers"]
+    size = ["--workers", "2", "--blocking-threads", "4"]
+    # Told to stop while a worker is still loading, granian waits for that worker for ever without the limit.
+    care = ["--respawn-failed-workers", "--workers-kill-timeout", "5"]
     address = ["--host", host, "--port", str(port)]
-    return ["granian", "--interface", "wsgi", "--no-ws", *size, *address, "hc_platform.wsgi:application"]
+    return [
+        "granian",
+        "--interface",
+        "wsgi",
+        "--no-ws",
+        *size,
+        *care,
+        *address,
+        "hc_platform.wsgi:application",
+    ]
 
 
 class Command(BaseCommand):
