@@ -17,7 +17,9 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "hc_platform.settings"
 
 from django.conf import settings  # noqa: E402
 
-assert settings.DATA_DIR  # loads the settings: pytest-django then sets Django up
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # loads the settings: pytest-django goes on from here
+# Tests take static files where they lie; packing them is a step of `up`.
+settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 from hc_platform import embedded  # noqa: E402
 
