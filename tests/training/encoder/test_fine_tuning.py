@@ -1,0 +1,305 @@
+import dataclasses
+import errno
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from training.encoder import Progress, TrainingRefused, fine_tune, predict_proba
+from training.encoder import progress as progress_module
+
+
+class FencingLost(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def every_report(monkeypatch):
+    monkeypatch.setattr(progress_module, "INTERVAL_SECONDS", 0.0)
+
+
+def refusal_of(examples, config, tmp_path, **changes) -> TrainingRefused:
+    with pytest.raises(TrainingRefused) as caught:
+        fine_tune(**{**examples, **changes}, config=config, output_dir=tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+    return caught.value
+
+
+def test_a_model_learns_what_decides_the_class(examples, tiny_config, tmp_path):
+    config = dataclasses.replace(tiny_config, max_epochs=20)
+    tuned = fine_tune(**examples, config=config, output_dir=tmp_path / "model")
+    assert tuned.metrics["test"]["accuracy"] > 0.9
+    assert tuned.history[-1]["train_loss"] < 0.5 * tuned.history[0]["train_loss"]
+
+
+def test_the_manifest_says_what_made_the_model(examples, tiny_config, tiny_base, tmp_path):
+    tuned = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model")
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    weights = (tmp_path / "model" / "model.safetensors").read_bytes()
+    base_weights = (tiny_base / "model.safetensors").read_bytes()
+
+    assert manifest == json.loads(json.dumps(tuned.manifest))
+    assert manifest["class_names"] == ["no", "yes"]
+    assert manifest["config"] == tiny_config.to_dict()
+    assert manifest["sha256"] == tuned.sha256 == hashlib.sha256(weights).hexdigest()
+    assert manifest["base_model_sha256"] == hashlib.sha256(base_weights).hexdigest()
+    assert manifest["metrics"]["test"]["n_examples"] == int((examples["parts"] == 2).sum())
+    assert manifest["versions"]["torch"] == torch.__version__
+
+
+def test_equal_calls_give_equal_models_and_leave_the_callers_randomness_alone(
+    examples, tiny_config, tmp_path
+):
+    torch.manual_seed(11)
+    expected = torch.rand(1)
+    torch.manual_seed(11)
+    first = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "a")
+    assert torch.rand(1) == expected
+    second = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "b")
+    assert first.sha256 == second.sha256
+    assert first.history == second.history
+
+
+def test_reported_test_metrics_are_those_of_the_saved_model(examples, tiny_config, tmp_path):
+    tuned = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model")
+    test = np.flatnonzero(examples["parts"] == 2)
+    predicted = predict_proba(tuned.path, [examples["texts"][i] for i in test])
+    hits = predicted.argmax(axis=1) == np.array(examples["labels"])[test]
+    assert hits.mean() == tuned.metrics["test"]["accuracy"]
+
+
+@pytest.mark.parametrize("n_epochs_before_the_kill", [1, 4])
+def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been_killed(
+    examples, tiny_config, tmp_path, n_epochs_before_the_kill
+):
+    undisturbed = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "undisturbed")
+
+    def kill(progress: Progress) -> None:
+        if progress.stage == "training" and progress.epoch > n_epochs_before_the_kill:
+            raise KeyboardInterrupt
+
+    again = {"output_dir": tmp_path / "resumed", "checkpoint_dir": tmp_path / "checkpoint"}
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(**examples, config=tiny_config, on_progress=kill, **again)
+    epochs = set()
+    resumed = fine_tune(
+        **examples,
+        config=tiny_config,
+        on_progress=lambda progress: epochs.add(progress.epoch) if progress.stage == "training" else None,
+        **again,
+    )
+
+    assert min(epochs) == n_epochs_before_the_kill + 1
+    assert resumed.history == undisturbed.history
+    assert resumed.metrics == undisturbed.metrics
+    assert resumed.sha256 == undisturbed.sha256
+
+
+def test_a_finished_checkpoint_is_saved_again_without_training(examples, tiny_config, tmp_path):
+    kept = {"checkpoint_dir": tmp_path / "checkpoint"}
+    first = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "a", **kept)
+    stages = []
+    second = fine_tune(
+        **examples,
+        config=tiny_config,
+        output_dir=tmp_path / "b",
+        on_progress=lambda progress: stages.append(progress.stage),
+        **kept,
+    )
+    assert "training" not in stages
+    assert second.sha256 == first.sha256
+
+
+@pytest.mark.parametrize("change", ["config", "labels"])
+def test_a_checkpoint_of_another_training_is_not_taken_up(examples, tiny_config, tmp_path, change):
+    kept = {"checkpoint_dir": tmp_path / "checkpoint"}
+    fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "a", **kept)
+    config, others = tiny_config, dict(examples)
+    if change == "config":
+        config = dataclasses.replace(tiny_config, seed=1)
+    else:
+        others["labels"] = [1 - label for label in examples["labels"]]
+    kept_run = fine_tune(**others, config=config, output_dir=tmp_path / "b", **kept)
+    fresh_run = fine_tune(**others, config=config, output_dir=tmp_path / "c")
+    assert kept_run.sha256 == fresh_run.sha256
+
+
+def test_a_damaged_checkpoint_is_passed_over(examples, tiny_config, tmp_path):
+    kept = {"checkpoint_dir": tmp_path / "checkpoint"}
+    first = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "a", **kept)
+    [checkpoint] = (tmp_path / "checkpoint").iterdir()
+    (checkpoint / "optimiser.safetensors").write_bytes(b"not a tensor")
+    again = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "b", **kept)
+    assert again.sha256 == first.sha256
+
+
+def test_checkpoints_hold_safetensors_and_json_alone_and_only_the_last(examples, tiny_config, tmp_path):
+    fine_tune(
+        **examples, config=tiny_config, output_dir=tmp_path / "model", checkpoint_dir=tmp_path / "checkpoint"
+    )
+    [checkpoint] = (tmp_path / "checkpoint").iterdir()
+    assert checkpoint.name == "epoch-0006"
+    assert {path.suffix for path in checkpoint.iterdir()} == {".safetensors", ".json"}
+
+
+def test_training_stops_when_the_validation_loss_stops_falling_and_keeps_the_best_weights(
+    examples, tiny_config, tmp_path
+):
+    rng = np.random.default_rng(0)
+    noise = list(rng.integers(0, 2, size=len(examples["labels"])))  # nothing to learn but by heart
+    config = dataclasses.replace(tiny_config, max_epochs=20, patience=2)
+    tuned = fine_tune(**{**examples, "labels": noise}, config=config, output_dir=tmp_path / "model")
+    losses = [entry["validation_loss"] for entry in tuned.history]
+    assert len(losses) < 20
+    assert len(losses) == 1 + int(np.argmin(losses)) + 2
+    assert tuned.manifest["derived"]["best_epoch"] == 1 + int(np.argmin(losses))
+    assert tuned.metrics["validation"]["negative_log_likelihood"] == pytest.approx(min(losses), abs=1e-6)
+
+
+def test_progress_rises_from_stage_to_stage(examples, tiny_config, tmp_path):
+    seen: list[Progress] = []
+    fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model", on_progress=seen.append)
+    shares = [progress.share_done for progress in seen]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert {progress.stage for progress in seen} == {"tokenising", "training", "evaluating", "saving"}
+    last_step = next(progress for progress in reversed(seen) if progress.stage == "training")
+    assert last_step.step == last_step.n_steps == 6 * last_step.n_steps // last_step.n_epochs
+    assert last_step.train_loss is not None
+    assert len(last_step.history) == 5
+
+
+@pytest.mark.parametrize("stage", ["tokenising", "training", "evaluating", "saving"])
+def test_a_listener_that_raises_stops_the_training_and_no_model_appears(
+    examples, tiny_config, tmp_path, stage
+):
+    def lose_fencing(progress: Progress) -> None:
+        if progress.stage == stage:
+            raise FencingLost
+
+    with pytest.raises(FencingLost):
+        fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model", on_progress=lose_fencing)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rare_class_is_weighted_and_the_manifest_says_so(examples, tiny_config, tmp_path):
+    labels = [int(i % 8 == 1) for i in range(160)]
+    tuned = fine_tune(**{**examples, "labels": labels}, config=tiny_config, output_dir=tmp_path / "model")
+    no_weight, yes_weight = tuned.manifest["derived"]["class_weights"]
+    assert yes_weight > 2 * no_weight
+
+
+def test_biases_and_layer_norms_are_not_decayed(examples, tiny_config, tmp_path, monkeypatch):
+    groups = {}
+    adamw = torch.optim.AdamW
+
+    def spy(param_groups, **kwargs):
+        groups.update({group["weight_decay"]: {p.dim() for p in group["params"]} for group in param_groups})
+        return adamw(param_groups, **kwargs)
+
+    monkeypatch.setattr(torch.optim, "AdamW", spy)
+    fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model")
+    assert groups == {tiny_config.weight_decay: {2}, 0.0: {1}}
+
+
+def test_base_model_that_is_not_there_is_refused(examples, tiny_config, tmp_path):
+    config = dataclasses.replace(tiny_config, base_model_path="bert-base-uncased")
+    refused = refusal_of(examples, config, tmp_path)
+    assert refused.code == "base_model_missing"
+    assert "bert-base-uncased" not in refused.sentence
+
+
+def test_pickled_base_model_is_refused_unread(examples, tiny_config, tiny_base, tmp_path_factory, tmp_path):
+    folder = tmp_path_factory.mktemp("pickled") / "base"
+    shutil.copytree(tiny_base, folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    config = dataclasses.replace(tiny_config, base_model_path=str(folder))
+    assert refusal_of(examples, config, tmp_path).code == "base_model_not_safetensors"
+
+
+def test_base_model_with_torn_weights_is_refused(
+    examples, tiny_config, tiny_base, tmp_path_factory, tmp_path
+):
+    folder = tmp_path_factory.mktemp("torn") / "base"
+    shutil.copytree(tiny_base, folder)
+    weights = (tiny_base / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    config = dataclasses.replace(tiny_config, base_model_path=str(folder))
+    assert refusal_of(examples, config, tmp_path).code == "base_model_unreadable"
+
+
+def test_texts_in_a_language_the_base_model_cannot_read_are_refused(examples, tiny_config, tmp_path):
+    texts = [f"{text} 患者出现皮疹" for text in examples["texts"]]
+    refused = refusal_of(examples, tiny_config, tmp_path, texts=texts)
+    assert refused.code == "texts_not_readable"
+    assert "another language" in refused.sentence
+
+
+def test_examples_of_one_class_are_refused(examples, tiny_config, tmp_path):
+    assert refusal_of(examples, tiny_config, tmp_path, labels=[1] * 160).code == "one_class"
+
+
+def test_examples_that_leave_a_part_empty_are_refused(examples, tiny_config, tmp_path):
+    assert refusal_of(examples, tiny_config, tmp_path, parts=[0, 1] * 80).code == "too_few_examples"
+
+
+def test_a_loss_that_is_not_a_number_is_refused(examples, tiny_config, tmp_path):
+    config = dataclasses.replace(tiny_config, learning_rate=1e30)
+    assert refusal_of(examples, config, tmp_path).code == "loss_not_finite"
+
+
+def full_disk_as_the_system_says_it(*args, **kwargs):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def full_disk_as_safetensors_says_it(*args, **kwargs):
+    raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+@pytest.mark.parametrize("fail", [full_disk_as_the_system_says_it, full_disk_as_safetensors_says_it])
+def test_a_full_disk_is_refused_with_nothing_half_written_and_the_old_model_kept(
+    examples, tiny_config, tmp_path, monkeypatch, fail
+):
+    old = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model")
+    monkeypatch.setattr("transformers.modeling_utils.safe_save_file", fail)
+    with pytest.raises(TrainingRefused) as caught:
+        fine_tune(**examples, config=dataclasses.replace(tiny_config, seed=1), output_dir=tmp_path / "model")
+    assert caught.value.code == "disk_full"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    kept = (tmp_path / "model" / "model.safetensors").read_bytes()
+    assert hashlib.sha256(kept).hexdigest() == old.sha256
+
+
+def test_a_disk_that_fills_up_at_a_checkpoint_is_refused(examples, tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.encoder.checkpoints.save_file", full_disk_as_safetensors_says_it)
+    with pytest.raises(TrainingRefused) as caught:
+        fine_tune(
+            **examples,
+            config=tiny_config,
+            output_dir=tmp_path / "model",
+            checkpoint_dir=tmp_path / "checkpoint",
+        )
+    assert caught.value.code == "disk_full"
+    assert list((tmp_path / "checkpoint").iterdir()) == []
+
+
+def test_what_a_killed_save_left_is_cleared_away(examples, tiny_config, tmp_path):
+    leftover = tmp_path / ".model.writing-abc"
+    leftover.mkdir()
+    (leftover / "model.safetensors").write_bytes(b"half")
+    fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_training_starts_from_the_pretrained_weights(examples, tiny_config, tiny_base, tmp_path):
+    config = dataclasses.replace(tiny_config, learning_rate=1e-12, max_epochs=3)
+    fine_tune(**examples, config=config, output_dir=tmp_path / "model")
+    pretrained = load_file(tiny_base / "model.safetensors")
+    trained = load_file(tmp_path / "model" / "model.safetensors")
+    word_embeddings = "embeddings.word_embeddings.weight"
+    torch.testing.assert_close(trained[f"bert.{word_embeddings}"], pretrained[word_embeddings])
