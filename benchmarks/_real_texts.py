@@ -1,0 +1,30 @@
+"""Real labelled texts for benchmarks; a benchmark whose data set is absent says so and ends."""
+
+import csv
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder of a real data set, or end with a sentence where it is absent."""
+    root = Path(os.environ.get("HC_DATA_DIR") or ROOT.parent / "shared" / "data")
+    folder = root / "text" / name
+    if not (folder / "gold.csv").is_file():
+        sys.exit(
+            f"The real data set {name} is not here: set HC_DATA_DIR to the folder that holds text/{name}."
+        )
+    return folder
+
+
+def read_texts_and_labels(folder: Path) -> tuple[list[str], list[str]]:
+    text_of = {row["task"]: row["text"] for row in rows_of(folder / "texts.csv")}
+    gold = rows_of(folder / "gold.csv")
+    return [text_of[row["task"]] for row in gold], [row["label"] for row in gold]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
