@@ -3,6 +3,8 @@
 
 const MOST_WAIT_SECONDS = 30;
 
+const focusable = (part) => [...part.querySelectorAll("a, button, input, summary, [tabindex]")];
+
 function openDetails(part) {
   return new Set([...part.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent));
 }
@@ -18,7 +20,9 @@ async function refresh() {
   for (const summary of fresh.querySelectorAll("details > summary")) {
     if (opened.has(summary.textContent)) summary.parentElement.open = true;
   }
+  const focused = focusable(part).indexOf(document.activeElement);
   part.replaceWith(document.adoptNode(fresh));
+  if (focused >= 0) focusable(fresh)[focused]?.focus({ preventScroll: true });
   document.dispatchEvent(new Event("hc:live"));
 }
 

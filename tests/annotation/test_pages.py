@@ -1,0 +1,196 @@
+import json
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+
+from annotation.models import Campaign, Import, Membership, RefusedRow, Role, TrailEntry, Volunteer
+from annotation.services.joining import invite
+from tests.factories import NOW, make_campaign, make_tasks, make_volunteer
+
+pytestmark = pytest.mark.django_db
+ADMIN_PAGES = ["campaign_dashboard", "campaign_edit", "campaign_people", "campaign_upload"]
+
+
+@pytest.fixture
+def campaign(alice):
+    campaign = make_campaign(joining=Campaign.Joining.ANYONE)
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    return campaign
+
+
+def page(name: str, campaign: Campaign) -> str:
+    return reverse(name, args=[campaign.pk])
+
+
+def campaign_form(**changes) -> dict:
+    return {
+        "name": "By hand", "question": "Is it so?", "unit": "sentence", "joining": "invited", "needed": 3,
+        "lease_minutes": 10, "labels-TOTAL_FORMS": 2, "labels-INITIAL_FORMS": 0,
+        "labels-0-name": "Yes", "labels-1-name": "No",
+    } | changes  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*ADMIN_PAGES, "campaign_label", "campaign_consent"])
+def test_pages_ask_for_sign_in_first(client, campaign, name):
+    response = client.get(page(name, campaign))
+    assert response.headers["Location"].startswith(reverse("account_login"))
+
+
+@pytest.mark.parametrize("name", ADMIN_PAGES)
+def test_an_admins_page_does_not_exist_for_a_volunteer(client, bob, campaign, name):
+    make_volunteer(campaign, bob)
+    client.force_login(bob)
+    assert client.get(page(name, campaign)).status_code == 404
+
+
+def test_no_page_has_a_script_or_a_style_inside_that_the_policy_would_block(client, alice, campaign):
+    make_tasks(campaign, 2)
+    client.force_login(alice)
+    make_volunteer(campaign, alice)
+    for name in [*ADMIN_PAGES, "campaign_label"]:
+        response = client.get(page(name, campaign))
+        html = response.content.decode()
+        nonce = re.search(r"'nonce-([^']+)'", response.headers["Content-Security-Policy"]).group(1)
+        scripts = re.findall(r"<script\b([^>]*)>", html)
+        assert scripts
+        for attributes in scripts:
+            assert 'type="application/json"' in attributes or f'nonce="{nonce}"' in attributes
+        assert not re.search(r"<style\b|\sstyle=|\son[a-z]+=", html)
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_labelling_asks_for_consent_before_the_first_text(client, bob, campaign):
+    make_tasks(campaign, 1)
+    client.force_login(bob)
+    assert client.get(page("campaign_label", campaign)).headers["Location"] == page(
+        "campaign_consent", campaign
+    )
+    agreed = client.post(page("campaign_consent", campaign))
+    assert agreed.headers["Location"] == page("campaign_label", campaign)
+    assert Volunteer.objects.get(user=bob, campaign=campaign).origin == Volunteer.Origin.ON_PAGE
+
+
+def test_the_labelling_page_itself_holds_no_record_text(client, bob, campaign):
+    (task,) = make_tasks(campaign, 1)
+    make_volunteer(campaign, bob)
+    client.force_login(bob)
+    html = client.get(page("campaign_label", campaign)).content.decode()
+    assert campaign.question in html
+    assert 'data-label="yes"' in html
+    assert task.record.text not in html
+
+
+def test_only_who_may_create_campaigns_gets_the_form(client, bob, alice):
+    client.force_login(bob)
+    assert client.get(reverse("campaign_create")).status_code == 403
+    client.force_login(alice)
+    assert b"Make the campaign" in client.get(reverse("campaign_create")).content
+
+
+def test_a_campaign_made_by_form_is_paused_and_its_makers(client, alice):
+    client.force_login(alice)
+    response = client.post(reverse("campaign_create"), campaign_form())
+    campaign = Campaign.objects.get(name="By hand")
+    assert response.headers["Location"] == page("campaign_upload", campaign)
+    assert (campaign.state, campaign.lease_seconds) == (Campaign.State.PAUSED, 600)
+    assert campaign.labels == [
+        {"key": "yes", "name": "Yes", "hint": ""}, {"key": "no", "name": "No", "hint": ""}
+    ]  # fmt: skip
+    assert list(Campaign.objects.administered_by(alice)) == [campaign]
+
+
+def test_a_form_with_a_mistake_keeps_what_was_typed(client, alice):
+    client.force_login(alice)
+    html = client.post(reverse("campaign_create"), campaign_form(question="")).content.decode()
+    assert 'value="By hand"' in html
+    assert "This field is required." in html
+    assert not Campaign.objects.exists()
+
+
+def test_the_state_button_opens_and_pauses(client, alice, campaign):
+    client.force_login(alice)
+    for state in ("paused", "open"):
+        client.post(page("campaign_state", campaign), {"state": state})
+        campaign.refresh_from_db()
+        assert campaign.state == state
+    client.post(page("campaign_state", campaign), {"state": "gone"})
+    campaign.refresh_from_db()
+    assert campaign.state == "open"
+
+
+def test_the_preview_is_sanitised(client, alice):
+    client.force_login(alice)
+    sent = {"guideline": "**a** <script>x</script>"}
+    reply = client.post(reverse("guideline_preview"), json.dumps(sent), content_type="application/json")
+    assert reply.json() == {"html": "<p><strong>a</strong> &lt;script&gt;x&lt;/script&gt;</p>\n"}
+    refused = client.post(reverse("guideline_preview"), "[]", content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+
+
+def test_an_invitation_link_leads_through_sign_up_into_the_campaign(client, alice):
+    campaign = make_campaign(name="By invitation")
+    token = invite(campaign, Role.VOLUNTEER, by=alice, max_uses=1, valid=timedelta(days=36500), now=NOW)
+    link = reverse("invitation", args=[token])
+    signup = client.get(link).headers["Location"]
+    password = "a-long-pass-phrase"
+    sent = {"username": "dave", "password1": password, "password2": password, "next": link}
+    landed = client.post(signup, sent, follow=True)
+    assert "By invitation" in landed.content.decode()
+    assert list(Membership.objects.values_list("user__username", "role").filter(campaign=campaign)) == [
+        ("dave", Role.VOLUNTEER)
+    ]
+
+
+def test_without_an_invitation_sign_up_says_so_kindly(client, settings):
+    settings.SIGN_UP = "invitation"
+    assert "By invitation" in client.get(reverse("account_signup")).content.decode()
+
+
+def test_refused_rows_are_listed_with_line_and_reason(client, alice, campaign):
+    batch = Import.objects.create(
+        campaign=campaign,
+        file_name="notes.csv",
+        path="x",
+        deidentified=True,
+        state=Import.State.DONE,
+        n_refused=1,
+    )
+    RefusedRow.objects.create(batch=batch, line=44, reason="no_text", sentence="The text is empty.")
+    client.force_login(alice)
+    html = client.get(page("campaign_upload", campaign)).content.decode()
+    assert re.search(r'<td class="num">44</td>.*The text is empty\.', html)
+
+
+def test_a_file_that_cannot_be_taken_says_why_and_leaves_nothing(client, alice, campaign, tmp_path):
+    (tmp_path / "a.exe").write_bytes(b"MZ")
+    client.force_login(alice)
+    with (tmp_path / "a.exe").open("rb") as file:
+        html = client.post(page("campaign_upload", campaign), {"file": file}).content.decode()
+    assert "CSV, JSONL" in re.search(r'class="errorlist"[^>]*>(.*?)</ul>', html, re.S).group(1)
+    assert not Import.objects.exists()
+
+
+def test_held_records_are_released_only_with_the_box_ticked(client, alice, campaign):
+    make_tasks(campaign, 2, held=True)
+    client.force_login(alice)
+    client.post(page("campaign_release", campaign))
+    assert campaign.records.filter(held=True).count() == 2
+    client.post(page("campaign_release", campaign), {"confirmed": "yes"})
+    assert campaign.records.filter(held=True).count() == 0
+
+
+def test_what_needs_the_admin_is_named_and_empty_on_a_good_day(client, alice, campaign):
+    client.force_login(alice)
+    assert "There are no records yet" in client.get(page("campaign_dashboard", campaign)).content.decode()
+    make_tasks(campaign, 1)
+    html = client.get(page("campaign_dashboard", campaign)).content.decode()
+    assert "Nothing. All is going well by itself." in html
+    assert TrailEntry.objects.filter(verb="read_queue_head", user=alice).count() == 1
+
+
+def test_an_unknown_campaign_is_not_found(client, alice):
+    client.force_login(alice)
+    assert client.get(reverse("campaign_dashboard", args=[uuid4()])).status_code == 404
