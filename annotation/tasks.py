@@ -1,9 +1,11 @@
 """Celery's entry points: a message carries ids and wakes a worker; what is to do stands in rows."""
 
+from uuid import UUID
+
 from celery import shared_task
 from django.utils import timezone
 
-from annotation.services import intake
+from annotation.services import intake, simulation
 from annotation.services.handout import expire_leases
 
 
@@ -20,3 +22,9 @@ def intake_tick() -> None:
     intake.delete_orphans(now)
     for batch in intake.waiting_imports(now):
         intake.run_import(batch.pk)
+
+
+@shared_task
+def simulate_crowd(campaign_id: str, n_workers: int, seed: int, n_answers: int, limit: int) -> None:
+    """The demo's beat calls this: its simulated crowd gives a few more answers until it has given `limit`."""
+    simulation.continue_crowd(UUID(campaign_id), n_answers, n_workers=n_workers, seed=seed, limit=limit)

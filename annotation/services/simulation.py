@@ -3,15 +3,18 @@
 For the demo and for `simulate`. It knows the truth from gold and gets it wrong as its workers' skill has it.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from annotation.algorithms.simulated_crowd import Worker, answer, answer_seconds, make_crowd
-from annotation.models import Assignment, Campaign, Gold, User, Volunteer, uuid7
+from annotation.errors import PlatformError
+from annotation.models import Assignment, Campaign, Gold, User, Volunteer, VolunteerDay, uuid7
 from annotation.services import answers, handout
 from annotation.services.joining import join_campaign
 
@@ -24,28 +27,46 @@ def simulate_answers(
     seed: int,
     turn: int,
     accuracy: float | None = None,
+    spared: Collection[UUID] = (),
 ) -> int:
     """Let the crowd of this seed give up to n_answers; returns how many it gave before nothing was left.
 
     The workers' skill depends on the seed alone, what they say on seed and turn, so that a crowd can
-    come back later. `accuracy` makes them all equally good; without it they differ.
+    come back later. `accuracy` makes them all equally good; without it they differ. Nobody answers the
+    `spared` tasks.
     """
     campaign = Campaign.objects.get(pk=campaign_id)
     keys = list(campaign.label_names)
     accuracies = [accuracy] * n_workers if accuracy is not None else None
-    crowd = make_crowd(
-        n_workers, n_classes=len(keys), rng=np.random.default_rng(seed), accuracies=accuracies
-    )
+    crowd = make_crowd(n_workers, n_classes=len(keys), rng=np.random.default_rng(seed), accuracies=accuracies)
     users = [_seat(campaign, worker) for worker in crowd]
     rng = np.random.default_rng([seed, turn])
     at_work, n_given = list(range(n_workers)), 0
     while n_given < n_answers and at_work:
         w = at_work[rng.integers(len(at_work))]
-        if _answer_next(campaign, users[w], crowd[w], keys, rng):
+        if _answer_next(campaign, users[w], crowd[w], keys, rng, spared):
             n_given += 1
         else:
             at_work.remove(w)
     return n_given
+
+
+def continue_crowd(campaign_id: UUID, n_answers: int, *, n_workers: int, seed: int, limit: int) -> int:
+    """Let the crowd give n_answers more, and no more than `limit` in all; returns how many it gave.
+
+    A paused campaign, or the same crowd at work in another process, ends the turn early: a later one goes on.
+    """
+    days = VolunteerDay.objects.filter(
+        volunteer__campaign=campaign_id, volunteer__origin=Volunteer.Origin.SIMULATED
+    )
+    n_before = days.aggregate(n=Sum("n_answers", default=0))["n"]
+    n_wanted = min(n_answers, limit - n_before)
+    if n_wanted <= 0:
+        return 0
+    try:
+        return simulate_answers(campaign_id, n_wanted, n_workers=n_workers, seed=seed, turn=n_before)
+    except PlatformError:
+        return days.aggregate(n=Sum("n_answers", default=0))["n"] - n_before
 
 
 @transaction.atomic
@@ -59,13 +80,18 @@ def _seat(campaign: Campaign, worker: Worker) -> User:
 
 
 def _answer_next(
-    campaign: Campaign, user: User, worker: Worker, keys: list[str], rng: np.random.Generator
+    campaign: Campaign,
+    user: User,
+    worker: Worker,
+    keys: list[str],
+    rng: np.random.Generator,
+    spared: Collection[UUID],
 ) -> bool:
     """One answer; tasks without gold are skipped, for the crowd can't know what is right."""
     now = timezone.now()
     while (place := handout.claim_task(campaign.pk, user, now=now)) is not None:
         gold = Gold.objects.filter(task=place.task_id).first()
-        if gold is None:
+        if gold is None or place.task_id in spared:
             handout.skip_task(place.assignment_id, user, Assignment.SkipReason.OTHER, now=now)
             continue
         label = keys[answer(worker, keys.index(gold.label), rng)]
