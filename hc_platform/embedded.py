@@ -437,6 +437,7 @@ def _start_redis(data_dir: Path) -> None:
         "pidfile": home / "redis.pid",
         "loglevel": "warning",
         "daemonize": "yes",
+        "set-proc-title": "no",  # the process list says whose server it is
         # A snapshot is replaced whole, so a crash cannot leave half a file. Messages only wake workers:
         # the last minute of them may be lost, and a full disk must not stop the queue.
         "save": "60 1",

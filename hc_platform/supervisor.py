@@ -1,19 +1,19 @@
 """Keep a few programs running: start them, start them again when they end, stop them all.
 
 One thread and one loop. Each program leads a process group of its own, so that Ctrl-C in the terminal
-reaches the supervisor alone, and whatever a program leaves behind can be ended with it. The kernel tells
-the programs when the supervisor itself is killed.
+reaches the supervisor alone, and whatever a program leaves behind can be ended with it. A guard ends the
+groups when the supervisor is killed and cannot.
 """
 
-import ctypes
 import logging
 import os
 import re
 import selectors
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,8 +22,6 @@ LONGEST_PAUSE_SECONDS = 60
 GRACE_SECONDS = 10
 SHOWN_A_MINUTE = 5  # of a program's warnings; the log has them all
 WORTH_SHOWING = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b")
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class Supervisor:
         self._say = say
         self._outputs = selectors.DefaultSelector()
         self._n_signals = 0
+        self._guard = _Guard()
 
     def run(self, every_second: Callable[[], None]) -> None:
         """Keep the programs running until a signal says stop, then stop them."""
@@ -57,6 +56,7 @@ class Supervisor:
                 every_second()
         finally:
             self._stop()
+            self._guard.dismiss()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -67,6 +67,7 @@ class Supervisor:
         if child.process is None:
             if time.monotonic() >= child.start_at:
                 child.start()
+                self._guard.watch(child.process.pid)
                 self._outputs.register(child.process.stdout, selectors.EVENT_READ, child)
         elif child.process.poll() is not None:
             code = child.process.returncode
@@ -77,6 +78,7 @@ class Supervisor:
 
     def _bury(self, child: "_Child") -> None:
         child.signal_group(signal.SIGKILL)  # what it started must not hold the port, or work on
+        self._guard.forget(child.process.pid)
         self._drain(child)
         self._forget_output(child)
         child.process.stdout.close()
@@ -137,22 +139,15 @@ class _Child:
 
     def start(self) -> None:
         self._started_at = time.monotonic()
-        supervisor = os.getpid()
         self.process = subprocess.Popen(
             self.program.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=lambda: self._before_exec(supervisor),
+            preexec_fn=lambda: os.nice(self.program.niceness),
         )
         os.set_blocking(self.process.stdout.fileno(), False)
-
-    def _before_exec(self, supervisor: int) -> None:
-        _libc.prctl(PR_SET_PDEATHSIG, int(self.program.stop_signal))
-        if os.getppid() != supervisor:  # it was killed before the kernel knew
-            os._exit(1)
-        os.nice(self.program.niceness)
 
     def pause_before_next_start(self) -> int:
         lived = time.monotonic() - self._started_at
@@ -182,3 +177,40 @@ class _Child:
     def lines(self, output: bytes) -> list[str]:
         *lines, self._unfinished_line = re.split(rb"[\r\n]+", self._unfinished_line + output)
         return [line.decode("utf-8", "replace").rstrip() for line in lines if line.strip()]
+
+
+class _Guard:
+    """A process that knows the groups and outlives us: the end of its input is the end of them."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-P", __file__]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
+
+    def watch(self, group: int) -> None:
+        self._tell(f"+{group}")
+
+    def forget(self, group: int) -> None:
+        self._tell(f"-{group}")
+
+    def _tell(self, word: str) -> None:
+        with suppress(BrokenPipeError):  # without its guard the platform works on
+            print(word, file=self._process.stdin, flush=True)
+
+    def dismiss(self) -> None:
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+
+
+def _guard_groups(words: Iterable[str]) -> None:
+    groups = set()
+    for word in words:
+        change = groups.add if word.startswith("+") else groups.discard
+        change(int(word[1:]))
+    for group in groups:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _guard_groups(sys.stdin)
