@@ -2,12 +2,14 @@
 
 The row that is locked holds the predicate: a place is `taken + 1` on the task's own row, so no count over
 other tables can race. Locks go volunteer, then task; `SKIP LOCKED` keeps volunteers out of each other's way.
+A row that a lock found changed stays locked although it is passed over, so whoever waits holds no task.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import orjson
@@ -86,16 +88,25 @@ RETURNING t.id
 """
 
 # OFFSET 0 keeps the planner from turning the look-up into a hash join over all that the volunteer has had.
-CLAIM_BEST = """
-WITH best AS MATERIALIZED (
+NEVER_HAD = """NOT EXISTS (SELECT 1 FROM annotation_assignment own
+                      WHERE own.task_id = t.id AND own.volunteer_id = %(volunteer)s OFFSET 0)"""
+
+BEST = f"""
     SELECT t.id, t.priority FROM annotation_microtask t
     WHERE t.campaign_id = %(campaign)s AND t.is_open
       AND (-t.priority, t.id) > (%(cursor_priority)s::float8, %(cursor_task)s::uuid)
-      AND NOT EXISTS (SELECT 1 FROM annotation_assignment a
-                      WHERE a.task_id = t.id AND a.volunteer_id = %(volunteer)s OFFSET 0)
+      AND {NEVER_HAD}
     ORDER BY -t.priority, t.id
     LIMIT 1
-    FOR NO KEY UPDATE OF t {if_locked}
+"""
+
+THIS_ONE = f"""
+    SELECT t.id, t.priority FROM annotation_microtask t
+    WHERE t.id = %(task)s AND t.is_open AND {NEVER_HAD}
+"""
+
+CLAIM = """
+WITH best AS MATERIALIZED ({task}    FOR NO KEY UPDATE OF t {if_locked}
 ), place AS (
     UPDATE annotation_microtask t SET taken = t.taken + 1 FROM best WHERE t.id = best.id
 ), cursor AS (
@@ -107,14 +118,14 @@ INSERT INTO annotation_assignment (id, task_id, volunteer_id, state, claimed_at,
 SELECT gen_random_uuid(), best.id, %(volunteer)s, 'open', %(now)s, %(expires_at)s, '' FROM best
 RETURNING id
 """
+CLAIM_BEST = CLAIM.format(task=BEST, if_locked="SKIP LOCKED")
+CLAIM_THIS_ONE = CLAIM.format(task=THIS_ONE, if_locked="")
 
 # The lease is looked at again under the task's lock: a late answer may have been faster.
 RENEW_OWN_EXPIRED = """
 WITH own AS MATERIALIZED (
     SELECT a.id FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
-    WHERE a.volunteer_id = %(volunteer)s AND a.state = 'expired' AND t.is_open
-    ORDER BY -t.priority, t.id
-    LIMIT 1
+    WHERE a.volunteer_id = %(volunteer)s AND t.id = %(task)s AND t.is_open
     FOR NO KEY UPDATE OF t
 ), opened AS (
     UPDATE annotation_assignment a
@@ -124,6 +135,27 @@ WITH own AS MATERIALIZED (
 )
 UPDATE annotation_microtask t SET taken = t.taken + 1 FROM opened WHERE t.id = opened.task_id
 RETURNING opened.id
+"""
+
+FRESH, OVERDUE, OWN_EXPIRED = 1, 2, 3  # what can be left for a volunteer, in the order of our liking
+
+# Locks nothing, so it also sees tasks that somebody holds at this instant.
+WHAT_IS_LEFT = f"""
+SELECT task, what FROM (
+    (SELECT id AS task, {FRESH} AS what FROM ({BEST}) best)
+    UNION ALL (
+        SELECT t.id, {OVERDUE} FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
+        WHERE a.state = 'open' AND a.expires_at < %(now)s AND t.campaign_id = %(campaign)s AND NOT t.held
+          AND {NEVER_HAD}
+        LIMIT 1
+    ) UNION ALL (
+        SELECT t.id, {OWN_EXPIRED}
+        FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
+        WHERE a.volunteer_id = %(volunteer)s AND a.state = 'expired' AND t.is_open
+        ORDER BY -t.priority, t.id
+        LIMIT 1
+    )
+) something ORDER BY what LIMIT 1
 """
 
 # Idempotent: a lease is closed by the statement that sees it open, and gives back exactly one place.
@@ -160,12 +192,18 @@ WHERE a.id = ANY(%(assignments)s)
 
 
 def claim_task(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
-    """Give the volunteer the best open task they have not had; None when nothing is left for them."""
+    """Give the volunteer the best open task they have not had; None when nothing is left for them.
+
+    "No row" can also mean "all locked at this instant". So before None is said, we look without locks and
+    wait for what is there. We wait in a transaction that holds no other task: it can't be a deadlock.
+    """
     place = _claim(campaign_id, user, now, _best_place)
-    if place is None:
-        # A transaction of its own: whoever waits for a lock, as the last look does, may hold no task.
+    while place is None:
         expire_leases(now=now)
-        place = _claim(campaign_id, user, now, _last_place)
+        left = _what_is_left(campaign_id, user, now)
+        if left is None:
+            return None
+        place = _claim(campaign_id, user, now, partial(_awaited_place, *left))
     return place
 
 
@@ -212,29 +250,24 @@ def _renew_held_place(seat: Seat, now: datetime) -> UUID | None:
 
 def _best_place(seat: Seat, now: datetime) -> UUID | None:
     """Look behind the cursor, then from the queue's head for what was given back before it."""
-    place = _claim_best(seat, now, seat.cursor)
-    if place is None and seat.cursor != FIRST:
-        place = _claim_best(seat, now, FIRST)
-    return place
+    row = _one(CLAIM_BEST, _parameters(seat, now, seat.cursor))
+    if row is None and seat.cursor != FIRST:
+        row = _one(CLAIM_BEST, _parameters(seat, now, FIRST))
+    return row and row[0]
 
 
-def _last_place(seat: Seat, now: datetime) -> UUID | None:
-    """Look at what leases that ran out gave back, the volunteer's own last, and wait for locked rows.
-
-    "No row" can mean "all locked at this instant", so the last looks wait instead of skipping. We hold no
-    task while we wait, and whoever holds one needs nothing of ours, so the wait can't be a deadlock.
-    """
-    place = _claim_best(seat, now, FIRST) or _claim_best(seat, now, FIRST, if_locked="")
-    if place is None:
-        row = _one(RENEW_OWN_EXPIRED, _parameters(seat, now, FIRST))
-        place = row and row[0]
-    return place
+@transaction.atomic
+def _what_is_left(campaign_id: UUID, user: User, now: datetime) -> tuple[UUID, int] | None:
+    return _one(WHAT_IS_LEFT, _parameters(_lock_volunteer(campaign_id, user), now, FIRST))
 
 
-def _claim_best(
-    seat: Seat, now: datetime, cursor: tuple[float, UUID], if_locked: str = "SKIP LOCKED"
-) -> UUID | None:
-    row = _one(CLAIM_BEST.format(if_locked=if_locked), _parameters(seat, now, cursor))
+def _awaited_place(task_id: UUID, what: int, seat: Seat, now: datetime) -> UUID | None:
+    """Wait for this task's lock and take what we saw there, unless somebody was faster."""
+    if what == OVERDUE:  # somebody sweeps it at this instant, or is about to answer
+        _one("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        return None
+    statement = CLAIM_THIS_ONE if what == FRESH else RENEW_OWN_EXPIRED
+    row = _one(statement, _parameters(seat, now, FIRST) | {"task": task_id})
     return row and row[0]
 
 
