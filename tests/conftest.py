@@ -17,7 +17,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "hc_platform.settings"
 
 from django.conf import settings  # noqa: E402
 
-settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # loads the settings: pytest-django goes on from here
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # loads the settings; pytest-django goes on
 # Tests take static files where they lie; packing them is a step of `up`.
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
@@ -44,9 +44,8 @@ def django_db_modify_db_settings(servers):
 @pytest.fixture
 def alice(db):
     """Runs campaigns: may create them."""
-    from tests.factories import make_user
-
     from annotation.models import Membership, Role
+    from tests.factories import make_user
 
     user = make_user("alice")
     Membership.objects.create(user=user, role=Role.CAMPAIGN_ADMIN)

@@ -49,7 +49,9 @@ def make_volunteers(campaign: Campaign, users: Sequence[User]) -> list[Volunteer
     )
 
 
-def make_tasks(campaign: Campaign, n: int, *, held: bool = False, needed: int | None = None) -> list[MicroTask]:
+def make_tasks(
+    campaign: Campaign, n: int, *, held: bool = False, needed: int | None = None
+) -> list[MicroTask]:
     """n records of one task each, in the order in which they will be handed out."""
     records = [_record(campaign, f"Record {next(_number)}: no rash was seen.", held) for _ in range(n)]
     tasks = [

@@ -263,9 +263,7 @@ def test_latest_answers_are_ones_own_newest_first_and_limited(campaign, bob, cha
     assert latest_answers(campaign.pk, charlie, 2) == []
 
 
-def test_looking_back_takes_three_queries_however_many_answers(
-    campaign, bob, django_assert_num_queries
-):
+def test_looking_back_takes_three_queries_however_many_answers(campaign, bob, django_assert_num_queries):
     make_tasks(campaign, 12)
     for _ in range(12):
         place = claim_task(campaign.pk, bob, now=NOW)

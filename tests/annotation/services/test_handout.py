@@ -121,7 +121,7 @@ def test_a_new_order_is_followed_at_the_next_claim(campaign, volunteers, bob):
 
 
 def test_a_place_given_back_behind_the_cursor_is_found_when_the_queue_ends(campaign, bob, charlie):
-    first, second, third = make_tasks(campaign, 3, needed=1)
+    first, _, third = make_tasks(campaign, 3, needed=1)
     make_volunteers(campaign, [bob, charlie])
     lost = claim_task(campaign.pk, charlie, now=NOW)
     answer(claim_task(campaign.pk, bob, now=NOW), bob)
@@ -155,7 +155,7 @@ def explain_claim(volunteer, cursor_priority, cursor_task) -> dict:
         "now": NOW,
         "expires_at": AFTER_THE_LEASE,
     }
-    statement = "EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM_BEST.format(if_locked="SKIP LOCKED")
+    statement = "EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM_BEST
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         plan = cursor.fetchone()[0][0]["Plan"]
@@ -327,7 +327,9 @@ def test_an_answered_or_foreign_assignment_cannot_be_skipped(campaign, volunteer
 
 
 def test_seeing_a_name_holds_the_record_with_all_its_tasks_at_once(campaign, volunteers, bob, charlie):
-    sentences = make_sentences(campaign, "A rash was seen. No fever. Anna called.", [(0, 16), (17, 26), (27, 39)])
+    sentences = make_sentences(
+        campaign, "A rash was seen. No fever. Anna called.", [(0, 16), (17, 26), (27, 39)]
+    )
     [other] = make_tasks(campaign, 1)
     place = claim_task(campaign.pk, bob, now=NOW)
     skip_task(place.assignment_id, bob, "names_a_person", now=NOW)

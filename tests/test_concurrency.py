@@ -1,0 +1,430 @@
+"""Many at once, each in a thread with a connection of its own, on a real PostgreSQL."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+
+from annotation.errors import (
+    AlreadyAnswered,
+    Conflict,
+    Invalid,
+    LeaseExpired,
+    NotOpen,
+    PlatformError,
+    TaskFull,
+)
+from annotation.exchange import set_priorities
+from annotation.models import (
+    Answer,
+    Assignment,
+    Campaign,
+    Membership,
+    MicroTask,
+    Record,
+    Role,
+    Volunteer,
+)
+from annotation.services.answers import revise_answer, submit_answer
+from annotation.services.handout import claim_task, expire_leases, extend_lease, skip_task, take_place
+from annotation.services.joining import invite, join_campaign, redeem_invitation
+from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_users, make_volunteers
+from tests.invariants import assert_everything_adds_up, n_answers_counted
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATIENCE = 60  # seconds before a thread counts as stuck
+AFTER_THE_LEASE = NOW + timedelta(hours=1)
+
+
+def at_once(works: Iterable[Callable]) -> list:
+    """Run each in a thread, all let go at one moment. What a work returns, or the error it raised, in order.
+
+    Only the platform's own errors are results; anything else (a deadlock, a broken constraint) is raised.
+    """
+    works = list(works)
+    results: list = [None] * len(works)
+    start = threading.Barrier(len(works))
+
+    def run(place: int, work: Callable) -> None:
+        try:
+            connection.ensure_connection()
+            start.wait(PATIENCE)
+            results[place] = work()
+        except Exception as error:
+            results[place] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "a thread is stuck"
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(result, PlatformError):
+            raise result
+    return results
+
+
+def campaign_with(n_volunteers: int, n_tasks: int, **fields):
+    campaign = make_campaign(**fields)
+    users = make_users(n_volunteers)
+    make_volunteers(campaign, users)
+    return campaign, users, make_tasks(campaign, n_tasks)
+
+
+def submit(place, user, label="yes", *, now=NOW, key=None):
+    return submit_answer(place.assignment_id, user, {"label": label}, key=key or uuid4(), now=now)
+
+
+def work_to_the_end(campaign, user) -> int:
+    n_answers = 0
+    while place := claim_task(campaign.pk, user, now=NOW):
+        submit(place, user, random.choice(("yes", "no")))
+        n_answers += 1
+    return n_answers
+
+
+def test_fifty_volunteers_fill_two_hundred_tasks_of_three_places_exactly():
+    campaign, users, _ = campaign_with(50, 200, needed=3)
+    n_answers = at_once([lambda user=user: work_to_the_end(campaign, user) for user in users])
+    assert sum(n_answers) == Answer.objects.count() == n_answers_counted(campaign) == 600
+    assert set(MicroTask.objects.values_list("taken", flat=True)) == {3}
+    per_task = Counter(Assignment.objects.filter(state="answered").values_list("task", flat=True))
+    assert set(per_task.values()) == {3} and len(per_task) == 200
+    assert not Assignment.objects.exclude(state="answered").exists()
+    assert_everything_adds_up(campaign)
+
+
+def test_three_volunteers_who_are_all_needed_for_every_task_each_get_every_task():
+    """Nobody ends early, although each task is often locked by one of the others."""
+    campaign, users, _ = campaign_with(3, 40, needed=3)
+    assert at_once([lambda user=user: work_to_the_end(campaign, user) for user in users]) == [40, 40, 40]
+    assert_everything_adds_up(campaign)
+
+
+def test_a_volunteer_waits_for_locked_tasks_instead_of_being_told_that_nothing_is_left():
+    campaign, [user], tasks = campaign_with(1, 5)
+    got = []
+
+    def claim():
+        try:
+            got.append(claim_task(campaign.pk, user, now=NOW))
+        finally:
+            connection.close()
+
+    claimer = threading.Thread(target=claim, daemon=True)
+    with transaction.atomic():
+        list(MicroTask.objects.select_for_update(no_key=True))
+        claimer.start()
+        claimer.join(0.5)
+        assert claimer.is_alive() and not got
+    claimer.join(PATIENCE)
+    assert [place.task_id for place in got] == [tasks[0].pk]
+
+
+def test_a_volunteer_waits_for_their_own_expired_task_too():
+    campaign, [user], [task] = campaign_with(1, 1)
+    claim_task(campaign.pk, user, now=NOW)
+    expire_leases(now=AFTER_THE_LEASE)
+    got = []
+
+    def claim():
+        try:
+            got.append(claim_task(campaign.pk, user, now=AFTER_THE_LEASE))
+        finally:
+            connection.close()
+
+    claimer = threading.Thread(target=claim, daemon=True)
+    with transaction.atomic():
+        MicroTask.objects.select_for_update(no_key=True).get()
+        claimer.start()
+        claimer.join(0.5)
+    claimer.join(PATIENCE)
+    assert [place.task_id for place in got] == [task.pk]
+
+
+def test_of_two_volunteers_one_gets_the_last_place():
+    campaign, users, _ = campaign_with(2, 0, needed=1)
+    for _ in range(20):
+        [task] = make_tasks(campaign, 1)
+        places = at_once([lambda user=user: claim_task(campaign.pk, user, now=NOW) for user in users])
+        [winner] = [place for place in places if place]
+        assert winner.task_id == task.pk
+        submit(winner, users[places.index(winner)])
+    assert_everything_adds_up(campaign)
+
+
+def test_a_volunteer_who_claims_in_many_windows_holds_one_place():
+    campaign, [user], _ = campaign_with(1, 20)
+    places = at_once([lambda: claim_task(campaign.pk, user, now=NOW)] * 12)
+    assert len({place.assignment_id for place in places}) == 1
+    assert Assignment.objects.count() == 1
+    assert_everything_adds_up(campaign)
+
+
+# --- Repeats ---
+
+
+def test_twenty_duplicates_of_each_of_fifty_answers_are_one_answer_and_all_accepted():
+    campaign, users, _ = campaign_with(50, 20, needed=3)
+    requests = [(claim_task(campaign.pk, user, now=NOW), user, uuid4()) for user in users]
+    together = threading.Barrier(20)
+
+    def send_all() -> list[bool]:
+        repeated = []
+        for place, user, key in requests:
+            together.wait(PATIENCE)
+            repeated.append(submit(place, user, key=key).repeated)
+        return repeated
+
+    for replies in zip(*at_once([send_all] * 20), strict=True):
+        assert Counter(replies) == {False: 1, True: 19}
+    assert Answer.objects.count() == n_answers_counted(campaign) == 50
+    assert_everything_adds_up(campaign)
+
+
+def test_of_many_different_answers_to_one_place_exactly_one_is_kept():
+    campaign, users, _ = campaign_with(5, 5, needed=2)
+    for user in users:
+        place = claim_task(campaign.pk, user, now=NOW)
+        results = at_once([partial(submit, place, user, label) for label in ("yes", "no", "unclear") * 4])
+        refused = [result for result in results if isinstance(result, PlatformError)]
+        assert len(refused) == 11 and {type(error) for error in refused} == {AlreadyAnswered}
+    assert Answer.objects.count() == n_answers_counted(campaign) == 5
+    assert_everything_adds_up(campaign)
+
+
+def test_revisions_at_once_are_all_kept_and_counted_once():
+    campaign, users, _ = campaign_with(3, 1, needed=3)
+    places = [claim_task(campaign.pk, user, now=NOW) for user in users]
+    for place, user in zip(places, users, strict=True):
+        submit(place, user)
+    works = [
+        lambda place=place, user=user, label=label: revise_answer(
+            place.assignment_id, user, {"label": label}, key=uuid4(), now=NOW
+        )
+        for place, user in zip(places, users, strict=True)
+        for label in ("yes", "no", "unclear", "no")
+    ]
+    at_once(works)
+    assert [answer.n_revisions for answer in Answer.objects.all()] == [4, 4, 4]
+    assert_everything_adds_up(campaign)
+
+
+# --- Leases ---
+
+
+def test_answers_skips_extensions_claims_and_sweeps_of_overdue_leases_at_once():
+    campaign, users, _ = campaign_with(24, 12, needed=2)
+    holders, newcomers = users[:16], users[16:]
+    for _ in range(3):
+        places = [(user, claim_task(campaign.pk, user, now=NOW)) for user in holders]
+        works = [lambda: sum(expire_leases(now=AFTER_THE_LEASE, limit=3) for _ in range(8))] * 4
+        for number, (user, place) in enumerate(places):
+            if place is None:
+                continue
+            assignment_id = place.assignment_id
+            works.append(lambda p=place, u=user: submit(p, u, now=AFTER_THE_LEASE))
+            if number % 3 == 0:
+                works.append(lambda a=assignment_id, u=user: skip_task(a, u, "unclear", now=AFTER_THE_LEASE))
+            if number % 3 == 1:
+                works.append(lambda a=assignment_id, u=user: extend_lease(a, u, now=AFTER_THE_LEASE))
+            works.append(lambda u=user: claim_task(campaign.pk, u, now=AFTER_THE_LEASE))
+        works += [lambda u=user: claim_task(campaign.pk, u, now=AFTER_THE_LEASE) for user in newcomers]
+        random.shuffle(works)
+        errors = {type(result) for result in at_once(works) if isinstance(result, PlatformError)}
+        assert errors <= {LeaseExpired, NotOpen}
+        assert_everything_adds_up(campaign)
+
+
+def test_an_overdue_place_that_is_answered_and_swept_at_once_is_counted_once():
+    campaign, [user], _ = campaign_with(1, 0, needed=1)
+    for _ in range(15):
+        make_tasks(campaign, 1)
+        place = claim_task(campaign.pk, user, now=NOW)
+        submitted, *_ = at_once(
+            [
+                lambda p=place: submit(p, user, now=AFTER_THE_LEASE),
+                lambda: expire_leases(now=AFTER_THE_LEASE),
+                lambda: expire_leases(now=AFTER_THE_LEASE),
+            ]
+        )
+        assert not submitted.repeated, "nobody else wants the place, so the answer counts"
+        assert_everything_adds_up(campaign)
+
+
+def test_a_late_answer_and_a_claim_that_renews_the_same_place_do_not_both_take_it():
+    campaign, [user], _ = campaign_with(1, 0, needed=1)
+    for _ in range(20):
+        make_tasks(campaign, 1)
+        place = claim_task(campaign.pk, user, now=NOW)
+        expire_leases(now=AFTER_THE_LEASE)
+        submitted, claimed = at_once(
+            [
+                lambda p=place: submit(p, user, now=AFTER_THE_LEASE),
+                lambda: claim_task(campaign.pk, user, now=AFTER_THE_LEASE),
+            ]
+        )
+        assert not submitted.repeated
+        assert claimed is None or claimed.assignment_id == place.assignment_id
+        assert_everything_adds_up(campaign)
+
+
+def test_two_claims_that_both_sweep_overdue_leases_both_find_a_place():
+    """Ann has had the first task and Ben the second; both tasks are held by others whose leases ran out."""
+    campaign, users, _ = campaign_with(4, 0, needed=1)
+    ann, ben, *holders = [Volunteer.objects.get(user=user) for user in users]
+    for _ in range(15):
+        first, second = make_tasks(campaign, 2)
+        for task, volunteer, holder in ((first, ann, holders[0]), (second, ben, holders[1])):
+            Assignment.objects.create(
+                task=task, volunteer=volunteer, state="skipped", claimed_at=NOW, expires_at=NOW, closed_at=NOW
+            )
+            take_place(task.pk, holder.pk, now=NOW)
+        places = at_once([lambda u=u: claim_task(campaign.pk, u, now=AFTER_THE_LEASE) for u in users[:2]])
+        assert [place.task_id for place in places] == [second.pk, first.pk]
+        for user, place in zip(users, places, strict=False):
+            submit(place, user, now=AFTER_THE_LEASE)
+    assert_everything_adds_up(campaign)
+
+
+def test_of_a_skip_and_an_answer_at_once_one_wins():
+    campaign, [user], _ = campaign_with(1, 20, needed=1)
+    for _ in range(20):
+        place = claim_task(campaign.pk, user, now=NOW)
+        results = at_once(
+            [
+                lambda p=place: submit(p, user),
+                lambda p=place: skip_task(p.assignment_id, user, "unclear", now=NOW),
+            ]
+        )
+        [error] = [result for result in results if isinstance(result, PlatformError)]
+        assert isinstance(error, NotOpen)
+    assert_everything_adds_up(campaign)
+    n_answers, n_skipped = Answer.objects.count(), Assignment.objects.filter(state="skipped").count()
+    assert n_answers + n_skipped == 20
+    assert sum(MicroTask.objects.values_list("taken", flat=True)) == n_answers
+
+
+def test_places_of_a_replayed_crowd_never_exceed_the_need():
+    campaign, _, [task] = campaign_with(12, 1, needed=5)
+    volunteers = list(Volunteer.objects.all())
+    results = at_once([lambda v=v: take_place(task.pk, v.pk, now=NOW) for v in volunteers])
+    assert Counter(type(result) for result in results if isinstance(result, PlatformError)) == {TaskFull: 7}
+    assert_everything_adds_up(campaign)
+
+
+# --- Holding records, new priorities ---
+
+
+def test_a_record_held_while_others_claim_and_answer_ends_with_no_open_task():
+    campaign = make_campaign(needed=3)
+    users = make_users(12)
+    make_volunteers(campaign, users)
+    for _ in range(6):
+        make_sentences(campaign, "No rash. " * 5, [(9 * n, 9 * n + 8) for n in range(5)])
+
+    def label_and_see_names(user) -> None:
+        while place := claim_task(campaign.pk, user, now=NOW):
+            if random.random() < 0.1:
+                skip_task(place.assignment_id, user, "names_a_person", now=NOW)
+            else:
+                submit(place, user)
+
+    at_once([lambda user=user: label_and_see_names(user) for user in users])
+    held = Record.objects.filter(held=True)
+    named = Assignment.objects.filter(skip_reason="names_a_person").values("task__record")
+    assert set(held.values_list("pk", flat=True)) == {row["task__record"] for row in named}
+    assert not MicroTask.objects.filter(record__held=True, is_open=True).exists()
+    assert not MicroTask.objects.filter(is_open=True).exists(), "everybody worked to the end"
+    assert_everything_adds_up(campaign)
+
+
+def test_new_priorities_holds_claims_answers_and_sweeps_at_once_neither_deadlock_nor_miscount():
+    campaign = make_campaign(needed=3)
+    users = make_users(10)
+    make_volunteers(campaign, users)
+    records = [
+        make_sentences(campaign, "No rash. " * 30, [(9 * n, 9 * n + 8) for n in range(30)]) for _ in range(8)
+    ]
+    task_ids = [task.pk for tasks in records for task in tasks]
+    end = time.monotonic() + 3
+
+    def keep(work: Callable) -> None:
+        while time.monotonic() < end:
+            work()
+
+    def reorder() -> None:
+        random.shuffle(task_ids)
+        scores = [(task_id, random.random()) for task_id in task_ids]
+        set_priorities(campaign.pk, scores, version=1, now=NOW)
+
+    def hold_and_release() -> None:
+        record = random.choice(records)[0].record_id
+        [assignment] = Assignment.objects.filter(task__record=record)[:1] or [None]
+        if assignment and assignment.state != "answered":
+            user = assignment.volunteer.user
+            try:
+                skip_task(assignment.pk, user, "names_a_person", now=NOW)
+            except Conflict:
+                return
+        Record.objects.filter(pk=record).update(held=False)
+
+    def label(user) -> None:
+        place = claim_task(campaign.pk, user, now=NOW)
+        if place:
+            try:
+                submit(place, user)
+            except Conflict:
+                return
+
+    works = [lambda: keep(reorder), lambda: keep(hold_and_release), lambda: keep(hold_and_release)]
+    works += [lambda user=user: keep(lambda: label(user)) for user in users]
+    works.append(lambda: keep(lambda: expire_leases(now=AFTER_THE_LEASE)))
+    errors = [result for result in at_once(works) if isinstance(result, PlatformError)]
+    assert errors == []
+    assert Answer.objects.count() > 50
+    assert_everything_adds_up(campaign)
+
+
+def test_the_new_order_is_complete_whatever_was_claimed_meanwhile():
+    campaign, users, tasks = campaign_with(6, 60, needed=2)
+    scores = [(task.pk, place / 100) for place, task in enumerate(tasks)]
+    at_once(
+        [lambda: set_priorities(campaign.pk, scores, version=1, now=NOW)]
+        + [lambda user=user: work_to_the_end(campaign, user) for user in users]
+    )
+    assert dict(MicroTask.objects.values_list("pk", "priority")) == dict(scores)
+    assert Campaign.objects.get().queue_epoch == 1
+    assert Answer.objects.count() == 120
+    assert_everything_adds_up(campaign)
+
+
+# --- Joining ---
+
+
+def test_an_invitation_for_five_is_used_by_five():
+    campaign, users, _ = campaign_with(12, 0)
+    token = invite(campaign, Role.REVIEWER, by=users[0], max_uses=5, valid=timedelta(days=1), now=NOW)
+    results = at_once([lambda user=user: redeem_invitation(token, user, now=NOW) for user in users])
+    assert Counter(result.code for result in results if isinstance(result, Invalid)) == {
+        "invitation_unusable": 7
+    }
+    assert Membership.objects.filter(campaign=campaign, role=Role.REVIEWER).count() == 5
+
+
+def test_agreeing_to_the_terms_in_many_windows_makes_one_volunteer():
+    campaign = make_campaign(joining=Campaign.Joining.ANYONE)
+    [user] = make_users(1)
+    volunteers = at_once([lambda: join_campaign(user, campaign, now=NOW)] * 8)
+    assert len({volunteer.pk for volunteer in volunteers}) == 1
+    assert Volunteer.objects.count() == 1
