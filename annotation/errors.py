@@ -24,6 +24,11 @@ class Invalid(PlatformError):
     code = "invalid"
 
 
+class InvitationUnusable(Invalid):
+    code = "invitation_unusable"
+    sentence = "This invitation has run out or was used up. Ask whoever sent it for a new one."
+
+
 class Forbidden(PlatformError):
     code = "forbidden"
     sentence = "Your role does not allow this."
@@ -56,7 +61,7 @@ class AlreadyAnswered(Conflict):
 
 class LeaseExpired(Conflict):
     code = "lease_expired"
-    sentence = "Your time for this one ran out and others have filled its places, so this answer was not needed."
+    sentence = "Your time for this one ran out and others filled its places, so this answer was not needed."
 
 
 class NotOpen(Conflict):

@@ -16,7 +16,8 @@ SELECT uuidv7(), %s, 'r' || n, 'Note ' || n || '. She developed a rash after the
 """
 INSERT_TASKS = """
 INSERT INTO annotation_microtask
-    (id, campaign_id, record_id, ordinal, start, "end", section, checksum, needed, taken, held, priority_version)
+    (id, campaign_id, record_id, ordinal, start, "end", section, checksum, needed, taken, held,
+     priority_version)
 SELECT uuidv7(), campaign_id, id, 0, 0, length(text), '', 0, %s, 0, false, 0
 FROM annotation_record WHERE campaign_id = %s
 """
@@ -61,7 +62,9 @@ class Browser:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self.cookies: dict[str, str] = {}
 
-    def request(self, method: str, path: str, body: bytes | None = None, content_type: str = "") -> tuple[int, bytes]:
+    def request(
+        self, method: str, path: str, body: bytes | None = None, content_type: str = ""
+    ) -> tuple[int, bytes]:
         headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
         if body is not None:
             headers |= {"Content-Type": content_type, "X-CSRFToken": self.cookies.get("csrftoken", "")}
@@ -76,9 +79,8 @@ class Browser:
         _, page = self.request("GET", "/accounts/login/")
         token = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', page)[1].decode()
         form = {"login": username, "password": password, "csrfmiddlewaretoken": token}
-        status, _ = self.request(
-            "POST", "/accounts/login/", urllib.parse.urlencode(form).encode(), "application/x-www-form-urlencoded"
-        )
+        body = urllib.parse.urlencode(form).encode()
+        status, _ = self.request("POST", "/accounts/login/", body, "application/x-www-form-urlencoded")
         if status != 302:
             raise SystemExit(f"sign-in answered {status}")
 

@@ -64,8 +64,8 @@ def web_server(server: str = "granian", n_workers: int = 2) -> Iterator[int]:
         command[command.index("--workers") + 1] = str(n_workers)
     else:
         command = [*GUNICORN, "--workers", str(n_workers), "--bind", f"127.0.0.1:{port}"]
-    log = open(Path(os.environ["DATA_DIR"]) / "web.log", "wb")
-    process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log)
+    with open(Path(os.environ["DATA_DIR"]) / "web.log", "wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log)
     try:
         wait_until_alive(f"http://127.0.0.1:{port}/livez", process)
         yield port

@@ -1,4 +1,4 @@
-"""Labels a second over real HTTP: session, CSRF, permission, consensus in the transaction, one round trip a label.
+"""Labels a second over real HTTP: session, CSRF, permission, consensus in the transaction, one trip a label.
 
 16 annotators with a session each, 3 answers a task, the load generator on the same machine. Prints JSON.
 
@@ -110,7 +110,9 @@ class Annotator(threading.Thread):
             assignment = reply["next"]
 
 
-def work(port, campaign, n_annotators: int, seconds: float, until: threading.Event | None = None) -> list[Annotator]:
+def work(
+    port: int, campaign, n_annotators: int, seconds: float, until: threading.Event | None = None
+) -> list[Annotator]:
     """All annotators label for so many seconds, or until the event, or until nothing is left."""
     start, until = threading.Barrier(n_annotators), until or threading.Event()
     names = fixtures.make_volunteers(campaign, n_annotators, PASSWORD)

@@ -16,7 +16,8 @@ COUNTS = {
     ),
     "hc_answers_today": (
         "Answers given today (UTC)",
-        "SELECT coalesce(sum(n_answers), 0) FROM annotation_volunteerday WHERE day = (now() AT TIME ZONE 'UTC')::date",
+        "SELECT coalesce(sum(n_answers), 0) FROM annotation_volunteerday"
+        " WHERE day = (now() AT TIME ZONE 'UTC')::date",
     ),
     "hc_answers": ("Answers given", "SELECT coalesce(sum(n_answers), 0) FROM annotation_volunteerday"),
     "hc_tasks": ("Micro-tasks", "SELECT coalesce(sum(n_tasks), 0) FROM annotation_campaign"),
@@ -56,7 +57,8 @@ def readyz(request):
 def metrics(request):
     """Prometheus text for whoever has METRICS_TOKEN; to everyone else the page does not exist."""
     sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not settings.METRICS_TOKEN or not secrets.compare_digest(sent.encode(), settings.METRICS_TOKEN.encode()):
+    expected = settings.METRICS_TOKEN
+    if not expected or not secrets.compare_digest(sent.encode(), expected.encode()):
         raise Http404
     registry = CollectorRegistry()
     with connection.cursor() as cursor:

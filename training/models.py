@@ -70,7 +70,9 @@ class TrainingRun(models.Model):
     n_examples = models.PositiveIntegerField(default=0)
     snapshot_path = models.CharField(max_length=500, blank=True)
     snapshot_sha256 = models.CharField(max_length=64, blank=True)
-    snapshot_at = models.DateTimeField(null=True, help_text="Consensus settled before this is in the snapshot.")
+    snapshot_at = models.DateTimeField(
+        null=True, help_text="Consensus settled before this is in the snapshot."
+    )
     config = models.JSONField(default=dict)
     failure_code = models.CharField(max_length=50, blank=True)
     failure = models.CharField(max_length=500, blank=True)

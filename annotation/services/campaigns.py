@@ -9,6 +9,7 @@ from annotation.errors import Conflict, Forbidden, Invalid
 from annotation.kinds import kind_named
 from annotation.models import Campaign, Consensus, Membership, MicroTask, Role, TrailEntry, User
 
+
 @transaction.atomic
 def create_campaign(*, by: User | None, **fields) -> Campaign:
     """Make a paused campaign; its maker administers it. `by` is None on the command line."""
@@ -67,7 +68,8 @@ def set_state(campaign: Campaign, state: str, *, by: User | None) -> Campaign:
 
 def _refuse_loss_of_used_labels(campaign: Campaign, labels: list[dict]) -> None:
     lost = set(campaign.label_names) - {label["key"] for label in labels}
-    used = sorted(key for key in lost if Consensus.objects.filter(campaign=campaign, votes__has_key=key).exists())
+    consensus = Consensus.objects.filter(campaign=campaign)
+    used = sorted(key for key in lost if consensus.filter(votes__has_key=key).exists())
     if used:
         raise Conflict(
             f"Volunteers have already answered {', '.join(used)}; a label with answers can't be removed.",
