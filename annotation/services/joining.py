@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
-from annotation.errors import Invalid, NotFound
+from annotation.errors import InvitationUnusable, NotFound
 from annotation.models import Campaign, Invitation, Membership, TrailEntry, User, Volunteer
 
 
@@ -40,19 +40,16 @@ def usable_invitation(token: str, *, now: datetime) -> Invitation | None:
 @transaction.atomic
 def redeem_invitation(token: str, user: User, *, now: datetime) -> Membership:
     """Turn an invitation into a role, using it up by one. Redeeming it twice changes nothing."""
-    invitation = usable_invitation(token, now=now)
+    invitation = Invitation.objects.filter(token_sha256=token_sha256(token)).first()
     if invitation is None:
-        raise Invalid(
-            "This invitation has run out or was used up. Ask whoever sent it for a new one.",
-            code="invitation_unusable",
-        )
+        raise InvitationUnusable()
     membership, created = Membership.objects.get_or_create(
         user=user, campaign_id=invitation.campaign_id, role=invitation.role
     )
     if created:
-        changed = Invitation.objects.usable(now).filter(pk=invitation.pk).update(n_uses=F("n_uses") + 1)
-        if not changed:
-            raise Invalid("This invitation was used up a moment ago.", code="invitation_unusable")
+        usable = Invitation.objects.usable(now).filter(pk=invitation.pk)
+        if not usable.update(n_uses=F("n_uses") + 1):
+            raise InvitationUnusable()
     return membership
 
 
