@@ -15,21 +15,24 @@ class CampaignQuerySet(models.QuerySet):
     def for_user(self, user) -> "CampaignQuerySet":
         """Campaigns this person may know of: any role in it, or open to everyone who has an account."""
         return self.filter(
-            Q(pk__in=self._with_role(user))
-            | Q(joining=Campaign.Joining.ANYONE, state=Campaign.State.OPEN)
-            | Q(volunteers__user=user)
+            Q(pk__in=self._with_role(user)) | self._open_to_everyone() | Q(volunteers__user=user)
         ).distinct()
 
     def to_label(self, user) -> "CampaignQuerySet":
         """Campaigns in which this person may answer: a volunteer of it, or invited, or open to everyone."""
         return self.filter(
             Q(pk__in=self._with_role(user, Role.VOLUNTEER))
-            | Q(joining=Campaign.Joining.ANYONE)
+            | self._open_to_everyone()
             | Q(volunteers__user=user)
         ).distinct()
 
     def administered_by(self, user) -> "CampaignQuerySet":
         return self.filter(pk__in=self._with_role(user, Role.CAMPAIGN_ADMIN))
+
+    @staticmethod
+    def _open_to_everyone() -> Q:
+        """Not while it is paused: its maker may still be at work on it."""
+        return Q(joining=Campaign.Joining.ANYONE, state=Campaign.State.OPEN)
 
     def _with_role(self, user, *roles: str):
         memberships = user.memberships.filter(campaign__isnull=False)
