@@ -156,3 +156,4 @@ class UploadSerializer(serializers.Serializer):
 class ProblemSerializer(serializers.Serializer):
     code = serializers.CharField()
     detail = serializers.CharField()
+    fields = serializers.DictField(required=False, help_text="What is wrong with which field.")

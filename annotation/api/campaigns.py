@@ -108,7 +108,11 @@ class AdminView(PlatformAPIView):
 
 
 class CampaignListView(PlatformAPIView):
-    @extend_schema(summary="Campaigns you may know of", responses={200: shapes.CampaignListSerializer})
+    @extend_schema(
+        operation_id="campaigns_list",
+        summary="Campaigns you may know of",
+        responses={200: shapes.CampaignListSerializer},
+    )
     def get(self, request):
         known = Campaign.objects.for_user(request.user)
         return Response(shapes.CampaignListSerializer({"results": known}).data)
