@@ -19,7 +19,7 @@ def test_few_labels_get_many_epochs_and_many_labels_few():
 def test_a_narrow_encoder_gets_a_higher_learning_rate():
     config = FineTuneConfig("m", learning_rate=5e-5)
     assert config.learning_rate_for(768) == pytest.approx(5e-5)
-    assert config.learning_rate_for(384) == pytest.approx(1e-4)
+    assert config.learning_rate_for(384) == pytest.approx(2e-4)
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class _Training:
         )
         self.class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
         self.weights = dict(model.named_parameters())
-        self.optimiser = _optimiser(self.weights, self.peak_learning_rate, config.weight_decay)
+        self.optimiser = _optimiser(model, config)
         self.standing = Standing(precision=resolve_precision(config.precision, model.device))
         self.best_weights = {}
         self.checkpoints: tuple[Path, str] | None = None
@@ -181,7 +181,7 @@ class _Training:
         """Change the weights once, by the loss of one batch, which is returned; step counts from 0."""
         device = self.model.device
         for group in self.optimiser.param_groups:
-            group["lr"] = self.peak_learning_rate * self._schedule(step)
+            group["lr"] = self.peak_learning_rate * group["factor"] * self._schedule(step)
         bf16 = self.standing.precision == "bf16"
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
             logits = self.model(**self.tokens.padded(batch, device)).logits  # [B, K]
@@ -278,12 +278,25 @@ class _Training:
         )
 
 
-def _optimiser(weights: dict[str, torch.Tensor], learning_rate: float, decay: float) -> torch.optim.AdamW:
-    """Return AdamW that decays matrices alone: biases and LayerNorm have one dimension."""
-    matrices = [weight for weight in weights.values() if weight.dim() >= 2]
-    vectors = [weight for weight in weights.values() if weight.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learning_rate)
+def _optimiser(model: PreTrainedModel, config: FineTuneConfig) -> torch.optim.AdamW:
+    """Return AdamW that decays matrices alone (biases and LayerNorm have one dimension) and hurries the head.
+
+    The head is the classifier and BERT's pooler, which was trained for another task, if at all.
+    """
+    groups: dict[tuple[bool, bool], list[torch.Tensor]] = {}
+    for name, weight in model.named_parameters():
+        in_head = not name.startswith(f"{model.base_model_prefix}.") or ".pooler." in name
+        groups.setdefault((in_head, weight.dim() >= 2), []).append(weight)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": weights,
+                "weight_decay": config.weight_decay if is_matrix else 0.0,
+                "factor": config.head_learning_rate_factor if in_head else 1.0,
+            }
+            for (in_head, is_matrix), weights in groups.items()
+        ]
+    )
 
 
 def _refuse_unlearnable(labels: np.ndarray, parts: np.ndarray, class_names: list[str]) -> None:

@@ -10,8 +10,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from training.encoder import Progress, TrainingRefused, fine_tune, predict_proba
+from training.encoder import Progress, TrainingRefused, fine_tune, fine_tuning, predict_proba
 from training.encoder import progress as progress_module
+from training.encoder.base_model import load_classifier
 
 
 class FencingLost(Exception):
@@ -194,17 +195,20 @@ def test_rare_class_is_weighted_and_the_manifest_says_so(examples, tiny_config, 
     assert yes_weight > 2 * no_weight
 
 
-def test_biases_and_layer_norms_are_not_decayed(examples, tiny_config, tmp_path, monkeypatch):
-    groups = {}
-    adamw = torch.optim.AdamW
-
-    def spy(param_groups, **kwargs):
-        groups.update({group["weight_decay"]: {p.dim() for p in group["params"]} for group in param_groups})
-        return adamw(param_groups, **kwargs)
-
-    monkeypatch.setattr(torch.optim, "AdamW", spy)
-    fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model")
-    assert groups == {tiny_config.weight_decay: {2}, 0.0: {1}}
+def test_biases_and_layer_norms_are_not_decayed_and_the_head_learns_faster(tiny_config, tiny_base):
+    model = load_classifier(tiny_base, ["no", "yes"])
+    name_of = {weight: name for name, weight in model.named_parameters()}
+    group_of = {
+        name_of[weight]: group
+        for group in fine_tuning._optimiser(model, tiny_config).param_groups
+        for weight in group["params"]
+    }
+    assert set(group_of) == set(name_of.values())
+    for name, group in group_of.items():
+        is_matrix = name.endswith("weight") and "LayerNorm" not in name
+        assert group["weight_decay"] == (tiny_config.weight_decay if is_matrix else 0.0), name
+        in_head = name.startswith(("classifier.", "bert.pooler."))
+        assert group["factor"] == (tiny_config.head_learning_rate_factor if in_head else 1.0), name
 
 
 def test_base_model_that_is_not_there_is_refused(examples, tiny_config, tmp_path):

@@ -12,7 +12,7 @@ from training.encoder.scoring import ready_to_score
 
 @pytest.fixture(scope="module")
 def tiny_model(tiny_base, examples, tmp_path_factory):
-    config = FineTuneConfig(str(tiny_base), max_epochs=8, learning_rate=2e-4, precision="fp32")
+    config = FineTuneConfig(str(tiny_base), max_epochs=8, learning_rate=9e-6, precision="fp32")
     return fine_tune(**examples, config=config, output_dir=tmp_path_factory.mktemp("scored") / "model").path
 
 
