@@ -259,7 +259,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "hc_platform.storage.StaticStorage"
     },
 }
 LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO")
