@@ -17,15 +17,16 @@ from annotation.services.gold import import_gold
 from annotation.services.simulation import simulate_answers
 
 __all__ = [
+    "GoldExample",
     "LabelledExample",
     "TaskText",
     "count_new_labels",
+    "gold_examples",
     "import_gold",
     "labelled_examples",
     "set_priorities",
     "simulate_answers",
     "unlabelled_texts",
-    "unsettled_gold",
 ]
 
 CHUNK = 2000  # rows locked at a time while volunteers go on claiming
@@ -45,6 +46,14 @@ class LabelledExample:
 class TaskText:
     task_id: UUID
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoldExample:
+    task_id: UUID
+    record_id: UUID
+    text: str
+    label: str
 
 
 LABELLED = """
@@ -80,11 +89,13 @@ def count_new_labels(campaign_id: UUID, *, since: datetime | None) -> int:
     return settled.filter(settled_at__gt=since).count() if since else settled.count()
 
 
-def unsettled_gold(campaign_id: UUID) -> list[tuple[str, str]]:
-    """(text, gold label) of tasks whose right answer is known and that have no consensus yet: for measuring."""
-    gold = Gold.objects.filter(task__campaign=campaign_id).exclude(task__consensus__settled_at__isnull=False)
-    rows = gold.select_related("task__record").order_by("pk")
-    return [(g.task.record.text[g.task.start : g.task.end], g.label) for g in rows]
+def gold_examples(campaign_id: UUID) -> list[GoldExample]:
+    """Tasks whose right answer is known, by task id: for measuring."""
+    gold = Gold.objects.filter(task__campaign=campaign_id).select_related("task__record").order_by("pk")
+    return [
+        GoldExample(g.task_id, g.task.record_id, g.task.record.text[g.task.start : g.task.end], g.label)
+        for g in gold
+    ]
 
 
 def unlabelled_texts(campaign_id: UUID, *, batch: int = 2000) -> Iterator[TaskText]:
@@ -141,17 +152,21 @@ def _stage(cursor, priorities: Iterable[tuple[UUID, float]]) -> int:
     return cursor.fetchone()[0]
 
 
+# Locked by task id, the order of everyone who locks several tasks and waits: no deadlock with them.
 WRITE_CHUNK = """
-UPDATE annotation_microtask t SET priority = s.priority, priority_version = %(version)s
-FROM staged_priority s
-WHERE s.n > %(first)s AND s.n <= %(first)s + %(chunk)s AND t.id = s.task_id
-  AND t.campaign_id = %(campaign)s AND t.priority_version <= %(version)s
+WITH locked AS MATERIALIZED (
+    SELECT t.id, s.priority FROM staged_priority s JOIN annotation_microtask t ON t.id = s.task_id
+    WHERE s.n > %(first)s AND s.n <= %(first)s + %(chunk)s
+      AND t.campaign_id = %(campaign)s AND t.priority_version <= %(version)s
+    ORDER BY t.id
+    FOR NO KEY UPDATE OF t
+)
+UPDATE annotation_microtask t SET priority = locked.priority, priority_version = %(version)s
+FROM locked WHERE t.id = locked.id
 """
 
 
 def _write_chunk(cursor, campaign_id: UUID, version: int, first: int) -> int:
     """A transaction of its own: the rows are free again after some tens of milliseconds."""
-    cursor.execute(
-        WRITE_CHUNK, {"version": version, "first": first, "chunk": CHUNK, "campaign": campaign_id}
-    )
+    cursor.execute(WRITE_CHUNK, {"version": version, "first": first, "chunk": CHUNK, "campaign": campaign_id})
     return cursor.rowcount

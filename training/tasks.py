@@ -21,6 +21,8 @@ def tick() -> None:
 
 @shared_task
 def execute_run(run_id: str) -> None:
+    if not runs.is_free(UUID(run_id), now=timezone.now()):
+        return
     # Imported here because it brings torch, which the web process must never load.
     from training.services.execution import execute_run as execute
 

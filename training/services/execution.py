@@ -7,13 +7,16 @@ published model of the first and goes on from there.
 import errno
 import logging
 import shutil
+import traceback
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+import psycopg2.errors
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from annotation.models import Campaign
@@ -28,6 +31,7 @@ from training.services.snapshot import Snapshot, read_snapshot, take_snapshot
 
 logger = logging.getLogger(__name__)
 Watcher = Callable[[str, float], None]
+DISK_FULL = "The disk is full. Make room, then start the run again; nothing was lost."
 
 
 def execute_run(run_id: UUID, *, watch: Watcher = lambda stage, share_done: None) -> bool:
@@ -35,6 +39,12 @@ def execute_run(run_id: UUID, *, watch: Watcher = lambda stage, share_done: None
     token = runs.start_run(run_id, now=timezone.now())
     if token is None:
         return False
+    succeeded = _attempt(run_id, token, watch)
+    _tidy(TrainingRun.objects.get(pk=run_id).campaign_id)
+    return succeeded
+
+
+def _attempt(run_id: UUID, token: int, watch: Watcher) -> bool:
     try:
         with kept_alive(run_id, token) as check:
             _execute(run_id, token, check, watch)
@@ -43,14 +53,16 @@ def execute_run(run_id: UUID, *, watch: Watcher = lambda stage, share_done: None
         logger.warning("run %s was taken over by another worker", run_id)
     except encoder.TrainingRefused as refused:
         runs.fail_run(run_id, token, code=refused.code, sentence=refused.sentence, now=timezone.now())
-    except OSError as error:
-        code, sentence = _explain(error)
-        logger.exception("run %s", run_id)
-        runs.fail_run(run_id, token, code=code, sentence=sentence, now=timezone.now())
+    except (OperationalError, InterfaceError) as error:
+        if not isinstance(error.__cause__, psycopg2.errors.DiskFull):
+            raise  # the database is away: the lease runs out, and the run is taken up from its checkpoint
+        runs.fail_run(run_id, token, code="disk_full", sentence=DISK_FULL, now=timezone.now())
     except Exception as error:
-        logger.exception("run %s failed", run_id)
-        sentence = f"Something unforeseen stopped the run ({type(error).__name__}); the worker's log has it."
-        runs.fail_run(run_id, token, code="unforeseen", sentence=sentence, now=timezone.now())
+        # Without the error's own words, which may quote a record.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("run %s broke off: %s\n%s", run_id, type(error).__name__, where)
+        code, sentence = _explain(error)
+        runs.fail_run(run_id, token, code=code, sentence=sentence, now=timezone.now())
     return False
 
 
@@ -65,7 +77,6 @@ def _execute(run_id: UUID, token: int, check: Callable[[], None], watch: Watcher
     order_queue(version, seed=run.number, on_progress=progress.share)
     runs.finish_run(run_id, token, now=timezone.now())
     watch("done", 1.0)
-    _tidy(run)
 
 
 def _learn(run: TrainingRun, token: int, config: FineTuneConfig, progress: "Progress") -> ModelVersion:
@@ -95,7 +106,9 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
     if run.snapshot_sha256:
         snapshot = read_snapshot(Path(run.snapshot_path))
         if snapshot.sha256 != run.snapshot_sha256:
-            raise encoder.TrainingRefused("snapshot_changed", "The run's snapshot was changed after it was taken.")
+            raise encoder.TrainingRefused(
+                "snapshot_changed", "The run's snapshot was changed after it was taken."
+            )
         return snapshot
     now = timezone.now()
     snapshot = take_snapshot(run, directory / "snapshot.jsonl", config, settled_by=now)
@@ -125,15 +138,23 @@ def _labels_with_examples(campaign: Campaign, snapshot: Snapshot) -> list[str]:
     return [key for key in campaign.label_names if key in occurring]
 
 
-def _explain(error: OSError) -> tuple[str, str]:
-    if error.errno == errno.ENOSPC:
-        return "disk_full", "The disk is full. Make room, then start the run again; nothing was lost."
-    return "file_error", f"A file could not be read or written ({error.strerror or type(error).__name__})."
+def _explain(error: Exception) -> tuple[str, str]:
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return "disk_full", DISK_FULL
+        reason = error.strerror or type(error).__name__
+        return "file_error", f"A file could not be read or written ({reason})."
+    return (
+        "unforeseen",
+        f"Something unforeseen stopped the run ({type(error).__name__}); the worker's log has it.",
+    )
 
 
-def _tidy(run: TrainingRun) -> None:
-    shutil.rmtree(runs.run_directory(run) / "checkpoint", ignore_errors=True)
-    for version in runs.superseded_models(run.campaign_id):
+def _tidy(campaign_id: UUID) -> None:
+    """Remove what nothing needs any more: checkpoints of runs that are over, weights of old models."""
+    for run in TrainingRun.objects.filter(campaign=campaign_id, state__in=runs.OVER):
+        shutil.rmtree(runs.run_directory(run) / "checkpoint", ignore_errors=True)
+    for version in runs.superseded_models(campaign_id):
         shutil.rmtree(version.path, ignore_errors=True)
         ModelVersion.objects.filter(pk=version.pk).update(path="")
 

@@ -4,7 +4,7 @@ import threading
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
 from training.errors import RunLost
@@ -37,7 +37,7 @@ def _beat(run_id: UUID, token: int, lost: threading.Event, over: threading.Event
             except RunLost:
                 lost.set()
                 return
-            except DatabaseError:
+            except Error:
                 # The database may come back before the lease ends; if not, somebody else takes the run.
                 connection.close()
     finally:

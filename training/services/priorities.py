@@ -58,7 +58,9 @@ def write_predictions(
 ) -> None:
     """Store one opinion a task: probabilities [N, K] float, explored [N] bool. A newer model's stay."""
     rows = io.StringIO()
-    for task_id, row, at_random in zip(task_ids, probabilities.round(5).tolist(), explored.tolist(), strict=True):
+    for task_id, row, at_random in zip(
+        task_ids, probabilities.round(5).tolist(), explored.tolist(), strict=True
+    ):
         rows.write(f"{task_id}\t{orjson.dumps(row).decode()}\t{at_random}\n")
     rows.seek(0)
     with connection.cursor() as cursor:

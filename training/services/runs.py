@@ -4,6 +4,7 @@ A run lives by its lease: whoever starts it gets a fencing token, every later wr
 that was thought dead finds its token outdated. Messages only wake workers; any may come twice or never.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -19,6 +20,7 @@ from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
 
 State = TrainingRun.State
+OVER = (State.SUCCEEDED, State.FAILED)
 LEASE = timedelta(seconds=30)
 BEAT_SECONDS = 5.0
 MAX_ATTEMPTS = 5
@@ -50,19 +52,18 @@ def change_policy(policy: TrainingPolicy, *, by: User, **fields) -> TrainingPoli
 
 def open_due_runs(*, now: datetime) -> list[UUID]:
     """Open a run for each open campaign whose policy says so. Two beats at once open one."""
-    policies = TrainingPolicy.objects.filter(enabled=True, campaign__state=Campaign.State.OPEN)
     opened = []
-    for policy in policies.select_related("campaign"):
-        if is_due(policy, now=now):
-            try:
-                opened.append(open_run(policy.campaign, now=now).pk)
-            except RunAlreadyOpen:
-                continue
+    for campaign in Campaign.objects.filter(state=Campaign.State.OPEN):
+        if is_due(policy_of(campaign), now=now):
+            with suppress(RunAlreadyOpen, TooFewLabels):
+                opened.append(open_run(campaign, now=now).pk)
     return opened
 
 
 def is_due(policy: TrainingPolicy, *, now: datetime) -> bool:
     """Enough new consensus labels since the last snapshot, and long enough since the last run opened."""
+    if not policy.enabled:
+        return False
     runs = TrainingRun.objects.filter(campaign=policy.campaign_id)
     if runs.filter(state__in=[State.WAITING, State.RUNNING]).exists():
         return False
@@ -89,21 +90,29 @@ def open_run(campaign: Campaign, *, now: datetime) -> TrainingRun:
 
 def runs_to_execute(*, now: datetime) -> list[UUID]:
     """Runs that wait for a worker, or whose worker was lost."""
-    waiting = Q(state=State.WAITING) | Q(state=State.RUNNING, lease_expires_at__lt=now)
-    return list(TrainingRun.objects.filter(waiting).order_by("opened_at").values_list("pk", flat=True))
+    return list(TrainingRun.objects.filter(_free(now)).order_by("opened_at").values_list("pk", flat=True))
+
+
+def is_free(run_id: UUID, *, now: datetime) -> bool:
+    """Does this run wait for a worker? Asked before a worker loads torch for a message that came twice."""
+    return TrainingRun.objects.filter(_free(now), pk=run_id).exists()
+
+
+def _free(now: datetime) -> Q:
+    return Q(state=State.WAITING) | Q(state=State.RUNNING, lease_expires_at__lt=now)
 
 
 def start_run(run_id: UUID, *, now: datetime) -> int | None:
     """Take the run if nobody holds it; returns the fencing token, or None when there is nothing to do."""
-    free = Q(state=State.WAITING) | Q(state=State.RUNNING, lease_expires_at__lt=now)
-    if TrainingRun.objects.filter(free, pk=run_id, n_attempts__gte=MAX_ATTEMPTS).update(
+    free = TrainingRun.objects.filter(_free(now), pk=run_id)
+    if free.filter(n_attempts__gte=MAX_ATTEMPTS).update(
         state=State.FAILED,
         finished_at=now,
         failure_code="worker_lost",
         failure=f"The worker was lost {MAX_ATTEMPTS} times during this run; is there enough memory?",
     ):
         return None
-    changed = TrainingRun.objects.filter(free, pk=run_id, n_attempts__lt=MAX_ATTEMPTS).update(
+    changed = free.filter(n_attempts__lt=MAX_ATTEMPTS).update(
         state=State.RUNNING,
         fencing_token=F("fencing_token") + 1,
         n_attempts=F("n_attempts") + 1,

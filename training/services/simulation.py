@@ -8,21 +8,27 @@ from django.utils import timezone
 
 from annotation import exchange
 from annotation.errors import Conflict
+from annotation.exchange import GoldExample
 from annotation.models import Campaign
 from training import encoder
+from training.algorithms.metrics import evaluate
+from training.algorithms.splits import TEST, split_by_group
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
 from training.services import runs
 from training.services.execution import execute_run
 
+MEASURED_SHARE = 0.3  # of the gold, never asked, so that each strategy is measured on the same texts
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """After a round: answers given so far, consensus labels so far, accuracy on gold the crowd hasn't settled."""
+    """After a round: answers given so far, consensus labels so far, and how good the model is on gold."""
 
     n_answers: int
     n_labels: int
-    accuracy: float | None
     n_measured: int
+    accuracy: float
+    macro_f1: float
 
 
 def learning_curve(
@@ -45,6 +51,7 @@ def learning_curve(
     TrainingPolicy.objects.update_or_create(
         campaign=campaign, defaults={"enabled": False, "acquisition": strategy, "exploration_share": 0.0}
     )
+    measured = _measured_gold(campaign, seed)
     n_given = 0
     for turn in range(1, n_rounds + 1):
         n_given += exchange.simulate_answers(
@@ -54,21 +61,39 @@ def learning_curve(
             accuracy=accuracy,
             seed=seed,
             turn=turn,
+            spared={example.task_id for example in measured},
         )
         run = runs.open_run(campaign, now=timezone.now())
         if not execute_run(run.pk, watch=lambda stage, share, turn=turn: watch(turn, stage, share)):
             run.refresh_from_db()
             raise Conflict(f"Round {turn} could not be trained: {run.failure}", code=run.failure_code)
-        yield _measure(campaign, n_given)
+        yield _measure(campaign, n_given, measured)
 
 
-def _measure(campaign: Campaign, n_answers: int) -> Point:
+def _measured_gold(campaign: Campaign, seed: int) -> list[GoldExample]:
+    """The gold to measure on; no record and no text of it is ever answered."""
+    gold = exchange.gold_examples(campaign.pk)
+    parts = split_by_group(
+        [str(example.record_id) for example in gold],
+        [example.text for example in gold],
+        validation_share=0.0,
+        test_share=MEASURED_SHARE,
+        seed=seed,
+    )
+    return [example for example, part in zip(gold, parts, strict=True) if part == TEST]
+
+
+def _measure(campaign: Campaign, n_answers: int, measured: list[GoldExample]) -> Point:
     version = ModelVersion.objects.get(campaign=campaign, in_charge=True)
-    unseen = exchange.unsettled_gold(campaign.pk)
-    n_labels = exchange.count_new_labels(campaign.pk, since=None)
-    if not unseen:
-        return Point(n_answers, n_labels, None, 0)
-    probabilities = encoder.predict_proba(version.path, [text for text, _ in unseen])
-    predicted = np.array(version.label_keys)[probabilities.argmax(axis=1)]
-    right = predicted == np.array([label for _, label in unseen])
-    return Point(n_answers, n_labels, float(right.mean()), len(unseen))
+    probabilities = encoder.predict_proba(version.path, [example.text for example in measured])
+    keys = list(campaign.label_names)
+    known = np.zeros((len(measured), len(keys)), dtype=np.float32)  # [N, K] over the campaign's labels
+    known[:, [keys.index(key) for key in version.label_keys]] = probabilities
+    figures = evaluate(np.array([keys.index(example.label) for example in measured]), known)
+    return Point(
+        n_answers=n_answers,
+        n_labels=exchange.count_new_labels(campaign.pk, since=None),
+        n_measured=len(measured),
+        accuracy=figures["accuracy"],
+        macro_f1=figures["macro_f1"],
+    )

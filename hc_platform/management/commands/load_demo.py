@@ -58,7 +58,7 @@ class Command(BaseCommand):
         # Settings read this: where the demo lives, whoever comes may make an account, unless SIGN_UP says no.
         (settings.DATA_DIR / "demo").touch()
         self.stdout.write(
-            "\nThe demo is loaded. A simulated crowd answers for the first minutes; a model follows by itself.\n"
+            "\nThe demo is loaded. A simulated crowd answers for some minutes; a model follows by itself.\n"
             "Sign-up is open here (SIGN_UP=invitation closes it). These passwords are shown once:\n\n"
             f"    campaign admin   demo-admin       {admin_password}\n"
             f"    volunteer        demo-volunteer   {volunteer_password}\n"
@@ -85,7 +85,7 @@ def make_campaign(admin: User) -> Campaign:
         needed=3,
         joining=Campaign.Joining.ANYONE,
     )
-    TrainingPolicy.objects.create(campaign=campaign, min_new_labels=200, min_interval_seconds=60)
+    TrainingPolicy.objects.create(campaign=campaign, min_new_labels=100, min_interval_seconds=60)
     return campaign
 
 
@@ -95,7 +95,9 @@ def import_notes(campaign: Campaign, notes: list[SyntheticNote], *, by: User) ->
         for n in notes
     )
     batch = intake.store_upload(campaign, "demo-notes.jsonl", lines, deidentified=True, by=by)
-    with tqdm(total=100, desc="Importing notes", bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}") as bar:
+    with tqdm(
+        total=100, desc="Importing notes", bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}"
+    ) as bar:
 
         def show(share_read: float) -> None:
             bar.n = 100 * share_read
@@ -105,7 +107,7 @@ def import_notes(campaign: Campaign, notes: list[SyntheticNote], *, by: User) ->
 
 
 def add_gold(campaign: Campaign, notes: list[SyntheticNote]) -> None:
-    """The generator knows the truth of each sentence it wrote; the crowd and the dashboard learn it as gold."""
+    """The generator knows the truth of each sentence that it wrote; crowd and dashboard learn it as gold."""
     truth = {
         (note.external_id, start, end): "yes" if reports else "no"
         for note in notes
@@ -114,7 +116,7 @@ def add_gold(campaign: Campaign, notes: list[SyntheticNote]) -> None:
     tasks = MicroTask.objects.filter(campaign=campaign).values_list(
         "pk", "record__external_id", "start", "end"
     )
-    gold = [Gold(task_id=pk, label=truth[place]) for pk, *place in tasks if (place := tuple(place)) in truth]
+    gold = [Gold(task_id=pk, label=truth[tuple(place)]) for pk, *place in tasks if tuple(place) in truth]
     Gold.objects.bulk_create(gold, batch_size=1000)
 
 

@@ -4,20 +4,24 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
+from django.core.management.base import CommandError
 
 from annotation import exchange
-from annotation.errors import PlatformError
-from training.management.commands.train import campaign_named
+from annotation.management.console import (
+    SHARE_FORMAT,
+    PlatformCommand,
+    campaign_named,
+    progress_bar,
+    show_share,
+)
 from training.models import TrainingPolicy
 
 
-class Command(BaseCommand):
+class Command(PlatformCommand):
     help = (
         "Simulate volunteers of a given accuracy on a campaign made for it: they answer what the platform "
-        "hands out, a model is trained after each round and orders the queue for the next. Prints the "
-        "learning curve as JSON, measured on the gold of tasks that have no consensus yet."
+        "hands out, a model is trained after each round and orders the queue for the next. Three in ten "
+        "gold tasks are never answered: on them each model is measured. Prints the learning curve as JSON."
     )
 
     def add_arguments(self, parser):
@@ -34,25 +38,26 @@ class Command(BaseCommand):
         # Imported here because it brings torch, which --help and the other commands do not need.
         from training.services.simulation import learning_curve
 
-        with tqdm(total=100 * rounds, bar_format="{desc:<22} {percentage:3.0f}% |{bar}| {elapsed}") as bar:
+        found = campaign_named(campaign)
+        tally = exchange.import_gold(found, gold)
+        if not tally.n_taken and not tally.n_unchanged:
+            raise CommandError(f"No row of {gold} is gold of a task of this campaign.")
+        with progress_bar(total=100, bar_format=SHARE_FORMAT) as bar:
 
             def watch(turn: int, stage: str, share_done: float) -> None:
-                bar.set_description_str(f"round {turn}: {stage}", refresh=False)
-                bar.n = 100 * (turn - 1 + share_done)
-                bar.refresh()
+                bar.set_description_str(f"round {turn} of {rounds}: {stage}", refresh=False)
+                show_share(bar, (turn - 1 + share_done) / rounds)
 
-            try:
-                found = campaign_named(campaign)
-                with gold.open("rb") as file:
-                    exchange.import_gold(found, file)
-                points = learning_curve(
-                    found, budget=budget, n_rounds=rounds, strategy=strategy, seed=seed,
-                    n_volunteers=volunteers, accuracy=accuracy, watch=watch,
-                )  # fmt: skip
-                curve = [asdict(point) for point in points]
-            except PlatformError as error:
-                raise CommandError(error.sentence) from error
-            except OSError as error:
-                raise CommandError(f"{gold} could not be read: {error.strerror}.") from error
-        settings = {"strategy": strategy, "seed": seed, "budget": budget, "accuracy": accuracy}
-        self.stdout.write(json.dumps({**settings, "curve": curve}))
+            points = learning_curve(
+                found,
+                budget=budget,
+                n_rounds=rounds,
+                strategy=strategy,
+                seed=seed,
+                n_volunteers=volunteers,
+                accuracy=accuracy,
+                watch=watch,
+            )
+            curve = [asdict(point) for point in points]
+        chosen = {"strategy": strategy, "seed": seed, "budget": budget, "accuracy": accuracy}
+        self.stdout.write(json.dumps({**chosen, "curve": curve}))
