@@ -55,6 +55,7 @@ class Supervisor:
                 self._pass_on_output(seconds=1)
                 every_second()
         finally:
+            self._say("Stopping (a second Ctrl-C does not wait) …")
             self._stop()
             self._guard.dismiss()
             for number, handler in before.items():
