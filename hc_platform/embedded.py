@@ -69,7 +69,8 @@ class Servers:
 def socket_dir(data_dir: Path) -> Path:
     """Short whatever the depth of the checkout: a socket's path has at most 107 bytes."""
     digest = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
-    return Path(f"/tmp/hc-{os.geteuid()}-{digest}")  # `start` checks its owner and mode before use
+    # `start` checks its owner and mode before use.
+    return Path(f"/tmp/hc-{os.geteuid()}-{digest}")  # nosec B108
 
 
 def postgres_url(data_dir: Path) -> dict:
