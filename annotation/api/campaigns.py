@@ -65,8 +65,8 @@ class GoldAccuracySerializer(serializers.Serializer):
 
 
 class DayCountSerializer(serializers.Serializer):
-    day = serializers.DateField(source="0")
-    n_answers = serializers.IntegerField(source="1")
+    day = serializers.DateField()
+    n_answers = serializers.IntegerField()
 
 
 class DashboardSerializer(serializers.Serializer):

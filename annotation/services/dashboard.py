@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -40,6 +41,11 @@ class GoldAccuracy:
     share: float
     low: float
     high: float
+
+
+class DayCount(NamedTuple):
+    day: date
+    n_answers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class Dashboard:
     done_on: date | None
     gold: GoldAccuracy | None
     alpha: float | None
-    answers_per_day: list[tuple[date, int]]
+    answers_per_day: list[DayCount]
     label_shares: list[LabelShare]
     volunteers: list[VolunteerRow]
 
@@ -128,12 +134,12 @@ def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
     )
 
 
-def _answers_per_day(campaign: Campaign, *, today: date) -> list[tuple[date, int]]:
+def _answers_per_day(campaign: Campaign, *, today: date) -> list[DayCount]:
     """The last days, oldest first, those without answers too."""
     first = today - timedelta(days=DAYS - 1)
     days = VolunteerDay.objects.filter(volunteer__campaign=campaign, day__gte=first)
     counts = dict(days.values_list("day").annotate(n=Sum("n_answers")))
-    return [(day, counts.get(day, 0)) for day in (first + timedelta(days=i) for i in range(DAYS))]
+    return [DayCount(day, counts.get(day, 0)) for day in (first + timedelta(days=i) for i in range(DAYS))]
 
 
 def _done_on(n_missing: int, n_week: int, *, now: datetime) -> date | None:
