@@ -1,7 +1,10 @@
 """The admin site is for system admins: a role on the site, which `is_staff` alone does not give."""
 
+from functools import update_wrapper
+
 from django.contrib.admin import AdminSite
 from django.contrib.auth.backends import BaseBackend
+from django.http import Http404
 
 from annotation.models import Membership, Role
 
@@ -28,3 +31,14 @@ class PlatformAdminSite(AdminSite):
 
     def has_permission(self, request) -> bool:
         return is_system_admin(request.user)
+
+    def admin_view(self, view, cacheable=False):
+        """To others who are signed in there is no such page: signing in again would not help them."""
+        guarded = super().admin_view(view, cacheable)
+
+        def for_system_admins(request, *args, **kwargs):
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise Http404
+            return guarded(request, *args, **kwargs)
+
+        return update_wrapper(for_system_admins, guarded)
