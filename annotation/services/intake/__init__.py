@@ -2,6 +2,7 @@
 
 from annotation.services.intake.imports import (
     delete_orphans,
+    refusal_counts,
     release_records,
     run_import,
     start_import,
@@ -11,6 +12,7 @@ from annotation.services.intake.imports import (
 
 __all__ = [
     "delete_orphans",
+    "refusal_counts",
     "release_records",
     "run_import",
     "start_import",

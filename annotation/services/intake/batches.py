@@ -134,4 +134,4 @@ def _escaped(value: str) -> str:
 
 def _copy(cursor, sql: str, lines: io.StringIO) -> None:
     lines.seek(0)
-    cursor.copy_expert(sql, lines, size=COPY_BYTES)
+    cursor.copy_expert(sql, lines, COPY_BYTES)

@@ -19,7 +19,7 @@ from uuid import UUID
 import psycopg2.errors
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from annotation.errors import Invalid, PlatformError
@@ -287,3 +287,9 @@ def release_records(campaign: Campaign, *, by: User | None) -> int:
     n_released = Record.objects.filter(campaign=campaign, held=True).update(held=False)
     TrailEntry.objects.create(user=by, campaign=campaign, verb="release_records", detail={"n": n_released})
     return n_released
+
+
+def refusal_counts(batch: Import) -> dict[str, int]:
+    """How many of the listed refusals there are of each reason."""
+    counts = batch.refused_rows.order_by().values_list("reason").annotate(n=Count("pk"))
+    return dict(counts)

@@ -22,7 +22,7 @@ SENTENCES = {
     "too_long": f"The row is too long: a text has at most {MAX_TEXT_LENGTH:,} characters.",
     "nul_character": "The row holds a NUL character, which no text has.",
     "bad_json": "The line is not a JSON object.",
-    "bad_metadata": f"Its other fields are over {MAX_METADATA_COLUMNS}, over {MAX_METADATA_BYTES} bytes, or too deep.",
+    "bad_metadata": f"Its other fields are too many, too deep or over {MAX_METADATA_BYTES:,} bytes.",
     "wrong_number_of_columns": "The row has more or fewer columns than the header.",
     "unclosed_quote": "A quotation mark opens here and is never closed, so nothing after it could be read.",
     "not_a_text_file": "This is not a .txt file with text in it.",

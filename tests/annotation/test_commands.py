@@ -1,0 +1,211 @@
+"""The commands: what they print, and a plain sentence with exit code 1 for each thing that is wrong."""
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth import authenticate
+from django.core.management import CommandError, call_command
+from django.test import RequestFactory
+from knox.auth import TokenAuthentication
+
+from annotation.models import Campaign, Consensus, Membership, MicroTask, Record, Role, Volunteer
+from tests.factories import make_campaign, make_tasks
+
+pytestmark = pytest.mark.django_db
+COMMANDS = [
+    "create_campaign",
+    "create_volunteers",
+    "import_records",
+    "import_gold",
+    "replay_answers",
+    "export_consensus",
+    "recompute_consensus",
+]
+
+
+def say(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+def complaint(*arguments: str) -> str:
+    with pytest.raises(CommandError) as error:
+        say(*arguments)
+    return str(error.value)
+
+
+def write(folder: Path, name: str, content: str) -> str:
+    path = folder / name
+    path.write_text(content)
+    return str(path)
+
+
+def test_create_campaign_opens_it_and_prints_the_id_alone_on_the_last_line(tmp_path):
+    guideline = write(tmp_path, "g.md", "# Read **all** of it")
+    arguments = ["--question", "Rash?", "--labels", "yes,no", "--hints", "seen|denied", "--needed", "2"]
+    out = say("create_campaign", "Rashes", *arguments, "--unit", "sentence", "--guideline-file", guideline)
+    campaign = Campaign.objects.get(pk=UUID(out.splitlines()[-1]))
+    assert (campaign.name, campaign.question, campaign.unit, campaign.needed, campaign.is_open) == (
+        "Rashes",
+        "Rash?",
+        "sentence",
+        2,
+        True,
+    )
+    assert campaign.labels[0] == {"key": "yes", "name": "yes", "hint": "seen"}
+    assert campaign.guideline == "# Read **all** of it"
+
+
+def test_create_campaign_can_leave_it_paused():
+    out = say("create_campaign", "C", "--question", "?", "--labels", "a,b", "--paused")
+    assert not Campaign.objects.get(pk=out.split()[-1]).is_open
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--labels", "yes"], "at least two labels"),
+        (["--labels", "yes,yes"], "same key"),
+        (["--labels", "a,b", "--hints", "one"], "2 labels and 1 hints"),
+        (["--labels", "a,b", "--needed", "0"], "(invalid_needed)"),
+        (["--labels", "a,b", "--guideline-file", "/nowhere.md"], "can't be read"),
+    ],
+)
+def test_create_campaign_says_what_is_wrong(arguments, sentence):
+    assert sentence in complaint("create_campaign", "C", "--question", "?", *arguments)
+    assert not Campaign.objects.exists()
+
+
+def test_volunteers_can_sign_in_with_what_is_printed_once():
+    campaign = make_campaign()
+    rows = list(
+        csv.DictReader(io.StringIO(say("create_volunteers", "--count", "2", "--campaign", str(campaign.pk))))
+    )
+    assert len({row["username"] for row in rows}) == 2
+    for row in rows:
+        request = RequestFactory().get("/", HTTP_AUTHORIZATION=f"Token {row['token']}")
+        user = authenticate(request, username=row["username"], password=row["password"])
+        assert TokenAuthentication().authenticate(request)[0] == user
+        assert Volunteer.objects.get(user=user, campaign=campaign).origin == Volunteer.Origin.ON_PAPER
+        assert Membership.objects.get(user=user).role == Role.VOLUNTEER
+
+
+def test_import_records_reports_what_went_in_and_each_refused_row(tmp_path):
+    campaign = make_campaign()
+    path = write(tmp_path, "r.csv", "id,text\na,No rash.\nb,\na,Again.\n")
+    out = say("import_records", str(campaign.pk), path, "--deidentified")
+    assert out.splitlines() == [
+        "1 records taken in as 1 tasks, 0 were there already, 2 refused.",
+        "Refused:",
+        "line 3 (b): There is no text in this row.",
+        "line 4 (a): An earlier row of this file has the same id.",
+        "By reason: 1 x duplicate_id, 1 x no_text.",
+    ]
+    assert Path(path).exists()
+    assert MicroTask.objects.get(campaign=campaign).is_open
+
+
+def test_import_records_without_the_flag_holds_them_and_says_so(tmp_path):
+    campaign = make_campaign()
+    out = say("import_records", str(campaign.pk), write(tmp_path, "r.csv", "id,text\na,No rash.\n"))
+    assert "held" in out
+    assert Record.objects.get(campaign=campaign).held
+
+
+def test_import_records_fails_when_nothing_goes_in(tmp_path):
+    campaign = str(make_campaign().pk)
+    assert "Nothing went in" in complaint(
+        "import_records", campaign, write(tmp_path, "r.csv", "id,text\na,\n")
+    )
+    assert "(no_id_or_text_column)" in complaint(
+        "import_records", campaign, write(tmp_path, "s.csv", "a,b\n1,2\n")
+    )
+    assert "(unknown_format)" in complaint("import_records", campaign, write(tmp_path, "s.xlsx", "x"))
+    assert "(file_missing)" in complaint("import_records", campaign, str(tmp_path / "nowhere.csv"))
+
+
+@pytest.mark.parametrize("command", ["import_gold", "replay_answers"])
+def test_files_that_cannot_be_read_are_named(command, tmp_path):
+    campaign = str(make_campaign().pk)
+    assert "(file_missing)" in complaint(command, campaign, str(tmp_path / "nowhere.csv"))
+    assert "(empty_file)" in complaint(command, campaign, write(tmp_path, "e.csv", ""))
+    assert "Found, separated by a comma: “a”, “b”" in complaint(
+        command, campaign, write(tmp_path, "f.csv", "a,b\n1,2\n")
+    )
+
+
+def test_replay_into_a_paused_campaign_is_refused(tmp_path):
+    campaign = make_campaign(state=Campaign.State.PAUSED)
+    path = write(tmp_path, "l.csv", "task,worker,label\n")
+    assert "(campaign_paused)" in complaint("replay_answers", str(campaign.pk), path)
+
+
+def test_gold_answers_and_export_go_through(tmp_path):
+    campaign = make_campaign(needed=1)
+    (task,) = make_tasks(campaign, 1)
+    name, pk = task.record.external_id, str(campaign.pk)
+    assert say("import_gold", pk, write(tmp_path, "g.csv", f"task,label\n{name},yes\n")).startswith(
+        "1 taken in"
+    )
+    labels = write(tmp_path, "l.csv", f"task,worker,label\n{name},w1,no\n{name},w2,yes\n")
+    assert "1 x task_full" in say("replay_answers", pk, labels)
+    assert say("replay_answers", pk, labels, "--all").startswith(
+        "1 answers given, 1 were there already, 0 refused"
+    )
+    assert (
+        say("export_consensus", pk, "--format", "csv")
+        == f"task,label,share,n_answers,gold\n{name},yes,0.5,2,yes\n"
+    )
+
+
+def test_recompute_consensus_checks_and_mends(tmp_path):
+    campaign = make_campaign(needed=1)
+    (task,) = make_tasks(campaign, 1)
+    labels = write(tmp_path, "l.csv", f"task,worker,label\n{task.record.external_id},w1,no\n")
+    say("replay_answers", str(campaign.pk), labels)
+    assert say("recompute_consensus", str(campaign.pk), "--check") == "0 differences\n"
+    Consensus.objects.update(label="yes")
+    with pytest.raises(SystemExit) as end:
+        say("recompute_consensus", str(campaign.pk), "--check")
+    assert end.value.code == 1
+    assert Consensus.objects.get().label == "yes"
+    assert say("recompute_consensus", str(campaign.pk)) == "1 difference, written anew\n"
+    assert Consensus.objects.get().label == "no"
+
+
+@pytest.mark.parametrize("campaign", ["nonsense", str(uuid4())])
+def test_an_unknown_campaign_is_said_by_every_command(campaign, tmp_path):
+    path = write(tmp_path, "x.csv", "id,text\n")
+    for command in ("import_records", "import_gold", "replay_answers"):
+        assert "(unknown_campaign)" in complaint(command, campaign, path)
+    for command in ("export_consensus", "recompute_consensus"):
+        assert "(unknown_campaign)" in complaint(command, campaign)
+    assert "(unknown_campaign)" in complaint("create_volunteers", "--count", "1", "--campaign", campaign)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        call_command(command, "--help")
+    assert end.value.code == 0
+    assert command in capsys.readouterr().out
+
+
+def test_a_wrong_command_ends_with_a_sentence_and_no_traceback():
+    program = Path(__file__).parents[2] / "manage.py"
+    done = subprocess.run(
+        [sys.executable, program, "export_consensus", str(uuid4())],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert done.returncode == 1
+    assert "CommandError" in done.stderr
+    assert "Traceback" not in done.stderr
