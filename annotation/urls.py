@@ -10,6 +10,7 @@ urlpatterns = [
     path("campaigns/new/", campaigns.create, name="campaign_create"),
     path("guideline-preview/", campaigns.guideline_preview, name="guideline_preview"),
     path(CAMPAIGN, dashboard.dashboard, name="campaign_dashboard"),
+    path(CAMPAIGN + "ties/", dashboard.ties, name="campaign_ties"),
     path(CAMPAIGN + "label/", volunteering.label, name="campaign_label"),
     path(CAMPAIGN + "consent/", volunteering.consent, name="campaign_consent"),
     path(CAMPAIGN + "rules/", campaigns.edit, name="campaign_edit"),
@@ -17,4 +18,5 @@ urlpatterns = [
     path(CAMPAIGN + "people/", campaigns.people, name="campaign_people"),
     path(CAMPAIGN + "records/", records.upload, name="campaign_upload"),
     path(CAMPAIGN + "records/release/", records.release, name="campaign_release"),
+    path(CAMPAIGN + "consensus.<str:file_format>", records.export, name="campaign_export"),
 ]

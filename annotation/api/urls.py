@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.api import campaigns, labelling
+from annotation.api import campaigns, exports, labelling
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 ASSIGNMENT = "assignments/<uuid:assignment_id>/"
@@ -11,6 +11,7 @@ urlpatterns = [
     path(CAMPAIGN + "state/", campaigns.StateView.as_view(), name="api_state"),
     path(CAMPAIGN + "dashboard/", campaigns.DashboardView.as_view(), name="api_dashboard"),
     path(CAMPAIGN + "queue/", campaigns.QueueView.as_view(), name="api_queue"),
+    path(CAMPAIGN + "export/", exports.ExportView.as_view(), name="api_export"),
     path(CAMPAIGN + "imports/", campaigns.ImportListView.as_view(), name="api_imports"),
     path(CAMPAIGN + "release/", campaigns.ReleaseView.as_view(), name="api_release"),
     path(CAMPAIGN + "invitations/", campaigns.InvitationView.as_view(), name="api_invitations"),

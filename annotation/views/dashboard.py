@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from annotation.models import Campaign
-from annotation.services.dashboard import Dashboard, dashboard_of, queue_head
+from annotation.services.dashboard import Dashboard, QueuedTask, dashboard_of, queue_head
+from annotation.services.readings import read_tied_tasks
 from annotation.views.access import administered_campaign
 
 HASTY_SECONDS = 0.4  # nobody reads a sentence in less
@@ -27,9 +28,31 @@ def dashboard(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "alpha_words": _alpha_words(figures.alpha),
         "needs": _needs(campaign, figures),
         "per_day": _per_day_chart(figures),
-        "queue": queue_head(campaign, by=request.user),
+        "queue": _queue_unless_shown(request, campaign),
     }
     return render(request, "annotation/dashboard.html", context)
+
+
+def _queue_unless_shown(request: HttpRequest, campaign: Campaign) -> list[QueuedTask] | None:
+    """None where the page keeps what it shows: an open dashboard must not read records all day long.
+
+    live.js sends the epoch of the queue that it has; only another order is a reason to read again.
+    """
+    if request.headers.get("HC-Queue-Shown") == str(campaign.queue_epoch):
+        return None
+    return queue_head(campaign, by=request.user)
+
+
+@login_required
+@require_GET
+def ties(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = administered_campaign(request, campaign_id)
+    tied = read_tied_tasks(campaign, by=request.user)
+    names = campaign.label_names
+    rows = [
+        {"task": task, "votes": [(names.get(key, key), n) for key, n in task.votes.items()]} for task in tied
+    ]
+    return render(request, "annotation/ties.html", {"campaign": campaign, "rows": rows})
 
 
 def _alpha_words(alpha: float | None) -> str:
@@ -42,7 +65,7 @@ def _alpha_words(alpha: float | None) -> str:
 
 def _needs(campaign: Campaign, figures: Dashboard) -> list[dict]:
     records = reverse("campaign_upload", args=[campaign.pk])
-    rules = reverse("campaign_edit", args=[campaign.pk])
+    ties_page = reverse("campaign_ties", args=[campaign.pk])
     hasty = [
         v for v in figures.volunteers if v.median_seconds is not None and v.median_seconds < HASTY_SECONDS
     ]
@@ -65,8 +88,8 @@ def _needs(campaign: Campaign, figures: Dashboard) -> list[dict]:
         (
             figures.n_tied,
             f"{_count(figures.n_tied, 'settled task')} with a tied vote",
-            "Sharpen the rule",
-            rules,
+            "Read them",
+            ties_page,
         ),
         (
             figures.n_failed_imports,

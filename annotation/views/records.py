@@ -4,14 +4,17 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.utils.text import slugify
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotation.errors import PlatformError
 from annotation.forms import UploadForm
 from annotation.models import Campaign, Import, Record
+from annotation.services.export import FORMATS
 from annotation.services.intake import release_records, store_upload
+from annotation.services.readings import export_consensus
 from annotation.views.access import administered_campaign
 
 IMPORTS_SHOWN = 20
@@ -65,3 +68,16 @@ def release(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     else:
         messages.error(request, "Nothing was released: tick the box to confirm that you have looked.")
     return redirect("campaign_upload", campaign.pk)
+
+
+@login_required
+@require_GET
+def export(request: HttpRequest, campaign_id: UUID, file_format: str) -> StreamingHttpResponse:
+    campaign = administered_campaign(request, campaign_id)
+    if file_format not in FORMATS:
+        raise Http404
+    lines = export_consensus(campaign, file_format, by=request.user)
+    response = StreamingHttpResponse(lines, content_type="application/octet-stream")
+    file_name = f"{slugify(campaign.name) or 'consensus'}.{file_format}"
+    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    return response

@@ -11,11 +11,16 @@ function openDetails(part) {
 
 async function refresh() {
   const part = document.getElementById("live");
-  const response = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
+  const queue = part.querySelector("[data-queue]");
+  // Reading records is noted in the trail, so what stands in the same order is not read again.
+  const headers = queue ? { "HC-Queue-Shown": queue.dataset.queue } : {};
+  const response = await fetch(location.href, { headers, cache: "no-store", credentials: "same-origin" });
   if (!response.ok || response.redirected) return location.reload();
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.getElementById("live");
   if (!fresh) return location.reload();
+  const freshQueue = fresh.querySelector("[data-queue]");
+  if (queue && freshQueue && !freshQueue.childElementCount) freshQueue.replaceWith(queue.cloneNode(true));
   const opened = openDetails(part);
   for (const summary of fresh.querySelectorAll("details > summary")) {
     if (opened.has(summary.textContent)) summary.parentElement.open = true;

@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
-from annotation.models import Campaign, Import, Membership, RefusedRow, Role, TrailEntry, Volunteer
+from annotation.models import Campaign, Consensus, Import, Membership, RefusedRow, Role, TrailEntry, Volunteer
 from annotation.services.joining import invite
 from tests.factories import NOW, make_campaign, make_tasks, make_volunteer
 
 pytestmark = pytest.mark.django_db
-ADMIN_PAGES = ["campaign_dashboard", "campaign_edit", "campaign_people", "campaign_upload"]
+ADMIN_PAGES = ["campaign_dashboard", "campaign_edit", "campaign_people", "campaign_ties", "campaign_upload"]
 
 
 @pytest.fixture
@@ -189,6 +189,64 @@ def test_what_needs_the_admin_is_named_and_empty_on_a_good_day(client, alice, ca
     html = client.get(page("campaign_dashboard", campaign)).content.decode()
     assert "Nothing. All is going well by itself." in html
     assert TrailEntry.objects.filter(verb="read_queue_head", user=alice).count() == 1
+
+
+def test_a_refresh_of_the_dashboard_reads_no_records_while_their_order_is_the_same(client, alice, campaign):
+    make_tasks(campaign, 1)
+    client.force_login(alice)
+    url, readings = page("campaign_dashboard", campaign), TrailEntry.objects.filter(verb="read_queue_head")
+    assert 'data-queue="0"><h2>' in client.get(url).content.decode()
+    for _ in range(3):
+        assert 'data-queue="0"></section>' in client.get(url, HTTP_HC_QUEUE_SHOWN="0").content.decode()
+    assert readings.count() == 1
+    Campaign.objects.update(queue_epoch=1)
+    assert 'data-queue="1"><h2>' in client.get(url, HTTP_HC_QUEUE_SHOWN="0").content.decode()
+    assert readings.count() == 2
+
+
+@pytest.fixture
+def tied(campaign):
+    (task,) = make_tasks(campaign, 1)
+    Consensus.objects.create(
+        task=task, campaign=campaign, method="majority", label="", share=0.5, votes={"yes": 1, "unclear": 1},
+        n_answers=2, settled_at=NOW,
+    )  # fmt: skip
+    return task
+
+
+def test_tied_votes_are_shown_with_their_text_and_their_labels_names(client, alice, campaign, tied):
+    client.force_login(alice)
+    assert (
+        page("campaign_ties", campaign) in client.get(page("campaign_dashboard", campaign)).content.decode()
+    )
+    html = client.get(page("campaign_ties", campaign)).content.decode()
+    assert tied.record.text in html
+    assert re.findall(r'class="chip plain">(.*?)</span>', html) == ["Yes 1", "Unclear 1"]
+
+
+@pytest.mark.parametrize("file_format", ["csv", "jsonl"])
+def test_the_export_is_a_file_named_after_the_campaign(client, alice, campaign, tied, file_format):
+    client.force_login(alice)
+    url = reverse("campaign_export", args=[campaign.pk, file_format])
+    assert url in client.get(page("campaign_dashboard", campaign)).content.decode()
+    response = client.get(url)
+    name = f"adverse-drug-reactions.{file_format}"
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    from_api = client.get(
+        reverse("api_export", args=[campaign.pk]), {"as": file_format}, HTTP_ACCEPT="text/csv"
+    )
+    content = response.getvalue()
+    assert from_api.getvalue() == content
+    assert tied.record.external_id.encode() in content
+    assert TrailEntry.objects.filter(verb="export_consensus", user=alice).count() == 2
+
+
+def test_an_export_in_a_format_that_there_is_not_is_refused(client, alice, campaign):
+    client.force_login(alice)
+    assert client.get(reverse("campaign_export", args=[campaign.pk, "xlsx"])).status_code == 404
+    refused = client.get(reverse("api_export", args=[campaign.pk]), {"as": "xlsx"})
+    assert (refused.status_code, refused.json()["fields"]) == (400, {"as": ["One of csv, jsonl."]})
+    assert not TrailEntry.objects.exists()
 
 
 def test_an_unknown_campaign_is_not_found(client, alice):

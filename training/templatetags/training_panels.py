@@ -72,8 +72,10 @@ def _macro_f1_of(run: TrainingRun) -> float | None:
 
 
 @register.inclusion_tag("training/queue_panel.html")
-def queue_panel(campaign: Campaign, queue: list) -> dict:
-    """`queue`: the head of the queue, each with task_id and text."""
+def queue_panel(campaign: Campaign, queue: list | None) -> dict:
+    """`queue`: the head of the queue, each with task_id and text; None leaves what the page shows."""
+    if queue is None:
+        return {"campaign": campaign, "is_kept": True}
     predictions = Prediction.objects.filter(task__in=[task.task_id for task in queue])
     by_task = {prediction.task_id: prediction for prediction in predictions.select_related("model_version")}
     rows = [{"text": task.text, "words": _words(by_task.get(task.task_id), campaign)} for task in queue]
