@@ -14,14 +14,22 @@ export function showTask(task, earlier = null) {
   at("reading").hidden = false;
   at("answers").hidden = false;
   at("question").textContent = task.question;
-  at("section").textContent = task.section || "";
-  at("before").textContent = (task.before || "").replace(/^\s+/, "");
+  const { title, before } = headed((task.before || "").replace(/^\s+/, ""), task.section || "");
+  at("section").textContent = title;
+  at("before").textContent = before;
   at("text").textContent = task.text;
   at("after").textContent = (task.after || "").replace(/\s+$/, "");
   at("record").classList.toggle("whole", !task.before && !task.after);
   for (const button of labelButtons()) button.setAttribute("aria-pressed", String(button.dataset.label === earlier));
   clearFilter();
   scrollToText();
+}
+
+/** The section's name stands once: as the title, or, if other sections come before it, where the record has it. */
+function headed(before, section) {
+  const place = section ? before.toLowerCase().lastIndexOf(section.toLowerCase()) : -1;
+  if (place === 0) return { title: section, before: before.slice(section.length).replace(/^\s*[:：]?\s*/, "") };
+  return { title: place > 0 && before[place - 1] === "\n" ? "" : section, before };
 }
 
 /** From the top, so that the question is seen; further down only if the sentence would be hidden by the dock. */

@@ -124,6 +124,7 @@ async function deliver(entry, wantsNext) {
       stopWith(error);
       return null;
     }
+    if (error.code === "campaign_paused") return { accepted: false }; // it stays kept, for when the pause is over
     outbox.remove(entry.key);
     sayRefused(entry, error);
     return { accepted: false };
@@ -247,7 +248,7 @@ function stopWith(error) {
   }
   view.showPanel(error.code === "campaign_paused" ? "This campaign is having a pause" : "This cannot go on just now", `${error.detail}${kept}`, [
     { words: "To the campaigns", href: page.urls.home, primary: true },
-    { words: "Try again", run: claimNext },
+    { words: "Try again", run: start },
   ]);
 }
 
