@@ -12,31 +12,19 @@ from uuid import uuid4
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver
-from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
-from annotation import models
-from annotation.models import Assignment, Consensus, Import, Membership, Role, User
-from annotation.services.answers import submit_answer
-from annotation.services.handout import claim_task
-from annotation.services.joining import invite
-from tests.factories import NOW, PASSWORD, make_campaign, make_tasks, make_users, make_volunteers
-from training.models import TrainingPolicy, TrainingRun
+from annotation.models import Assignment
+from tests.world import ROLES, World, people_with_passwords
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).with_name("routes_by_role.csv")
-ROLES = [
-    "anonymous", "volunteer", "fellow", "other_volunteer", "reviewer", "campaign_admin", "other_admin",
-    "system_admin",
-]  # fmt: skip
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-SIGN_IN = {"username": "nobody", "password": "nothing"}
 MODEL_OF_ADMIN = re.compile(r"admin/(\w+/\w+/).+")
 
 
@@ -62,84 +50,10 @@ def tabled_routes() -> dict[str, str | None]:
     return {route: name for route, name in url_patterns() if not MODEL_OF_ADMIN.match(route)}
 
 
-def people_with_passwords(n: int) -> list[User]:
-    password, people = make_password(PASSWORD), make_users(n)
-    for user in people:
-        user.password = password
-    User.objects.bulk_update(people, ["password"])
-    return people
-
-
-class World:
-    """A campaign with everybody in it, and another campaign with its own people."""
-
-    def __init__(self):
-        names = [role for role in ROLES if role != "anonymous"]
-        self.users = dict(zip(names, people_with_passwords(len(names)), strict=True))
-        self.campaign, other = make_campaign(needed=2), make_campaign(name="Another")
-        for campaign in (self.campaign, other):
-            make_tasks(campaign, 12)
-        self._give_roles(other)
-        self._work_a_little()
-
-    def _give_roles(self, other):
-        make_volunteers(self.campaign, [self.users["volunteer"], self.users["fellow"]])
-        make_volunteers(other, [self.users["other_volunteer"]])
-        for role, campaign, name in [
-            (Role.VOLUNTEER, self.campaign, "volunteer"),
-            (Role.VOLUNTEER, self.campaign, "fellow"),
-            (Role.VOLUNTEER, other, "other_volunteer"),
-            (Role.REVIEWER, self.campaign, "reviewer"),
-            (Role.CAMPAIGN_ADMIN, self.campaign, "campaign_admin"),
-            (Role.CAMPAIGN_ADMIN, other, "other_admin"),
-            (Role.CAMPAIGN_ADMIN, None, "campaign_admin"),
-            (Role.CAMPAIGN_ADMIN, None, "other_admin"),
-            (Role.SYSTEM_ADMIN, None, "system_admin"),
-        ]:
-            Membership.objects.create(user=self.users[name], campaign=campaign, role=role)
-
-    def _work_a_little(self):
-        volunteer, admin_user = self.users["volunteer"], self.users["campaign_admin"]
-        now = timezone.now()
-        answered = claim_task(self.campaign.pk, volunteer, now=now)
-        submit_answer(answered.assignment_id, volunteer, {"label": "yes"}, key=uuid4(), now=now)
-        held = claim_task(self.campaign.pk, volunteer, now=now)
-        self.answered, self.held = answered.assignment_id, held.assignment_id
-        tasks = models.MicroTask.objects.filter(campaign=self.campaign, consensus=None)[:11]
-        Consensus.objects.bulk_create(
-            Consensus(task=task, campaign=self.campaign, method="majority", label="yes", share=1,
-                      votes={"yes": 2}, n_answers=2, settled_at=NOW)
-            for task in tasks
-        )  # fmt: skip
-        TrainingPolicy.objects.create(campaign=self.campaign)
-        self.run = TrainingRun.objects.create(
-            campaign=self.campaign, number=1, opened_at=NOW, state=TrainingRun.State.FAILED
-        )
-        self.batch = Import.objects.create(
-            campaign=self.campaign, file_name="a.csv", path="nowhere", deidentified=True,
-            state=Import.State.DONE,
-        )  # fmt: skip
-        self.invitation = invite(
-            self.campaign, Role.VOLUNTEER, by=admin_user, max_uses=9, valid=timezone.timedelta(1), now=now
-        )
-
-    def sessions(self) -> dict[str, str]:
-        """A session cookie for each role: a request may end the session, so each gets a new client."""
-        cookies = {"anonymous": ""}
-        for role, user in self.users.items():
-            client = Client()
-            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-            cookies[role] = client.cookies["sessionid"].value
-        return cookies
-
-    def path(self, route: str, name: str | None) -> str:
-        """The route with ids of this campaign in it."""
-        assignment = self.answered if name == "api_revise" else self.held
-        ids = {
-            "campaign_id": self.campaign.pk, "assignment_id": assignment, "import_id": self.batch.pk,
-            "run_id": self.run.pk, "token": self.invitation, "file_format": "csv",
-        }  # fmt: skip
-        return filled(route, ids)
+def path_of(world: World, route: str, name: str | None) -> str:
+    """The route with ids of the campaign in it; only what is answered can be mended."""
+    ids = world.ids | ({"assignment_id": world.answered} if name == "api_revise" else {})
+    return filled(route, ids)
 
 
 def filled(route: str, ids: dict) -> str:
@@ -237,7 +151,7 @@ def test_the_role_gets_what_the_table_says(world, role):
     names, session = tabled_routes(), world.sessions()[role]
     wrong = []
     for (method, route), row in rows().items():
-        status = ask(session, method, world.path(route, names[route]), names[route])
+        status = ask(session, method, path_of(world, route, names[route]), names[route])
         if str(status) != row[role]:
             wrong.append(f"{method} {route}: {status}, the table says {row[role]}")
     assert not wrong, "\n".join([f"as {role}:", *wrong])
@@ -262,7 +176,7 @@ def test_a_method_without_a_row_is_refused(world):
         if route.startswith(("admin/", "accounts/")):
             continue  # others' views: to most people there is nothing, or a redirect for whoever is signed in
         for method in set(METHODS) - {method for method, tabled in rows() if tabled == route}:
-            status = ask(session, method, world.path(route, names[route]), names[route])
+            status = ask(session, method, path_of(world, route, names[route]), names[route])
             if status != 405:
                 answered.append(f"{method} {route}: {status}")
     assert not answered, "\n".join(answered)
@@ -275,7 +189,7 @@ def test_an_unknown_query_parameter_is_refused_by_every_route_of_the_api(world):
         if not route.startswith("api/") or route == "api/v1/schema/":
             continue
         role = next(role for role in ROLES if row[role].startswith("2"))
-        path = world.path(route, names[route]) + "?surprise=1"
+        path = path_of(world, route, names[route]) + "?surprise=1"
         if (status := ask(sessions[role], method, path, names[route])) != 400:
             taken.append(f"{method} {route}: {status}")
     assert not taken, "\n".join(taken)

@@ -26,7 +26,7 @@ class PolicyView(AdminView):
     @extend_schema(
         summary="Change when a campaign is trained",
         request=shapes.PolicySerializer(partial=True),
-        responses={200: shapes.PolicySerializer, **NOT_FOUND},
+        responses={200: shapes.PolicySerializer, **NOT_FOUND, 422: ProblemSerializer},
     )
     def patch(self, request, campaign_id):
         policy = runs.policy_of(self.campaign(campaign_id))
