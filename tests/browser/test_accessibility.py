@@ -1,0 +1,141 @@
+"""Every page at both widths: axe-core finds nothing, nothing is wider than the screen."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from annotation.models import Consensus, Gold, Import, RefusedRow, VolunteerDay
+from tests.browser.browsing import DESK, PHONE
+from tests.factories import make_tasks, make_volunteer
+from training.algorithms.metrics import evaluate
+from training.models import ModelVersion, Prediction, TrainingRun
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+CAMPAIGN_PAGES = [
+    "campaign_dashboard",
+    "campaign_edit",
+    "campaign_people",
+    "campaign_ties",
+    "campaign_upload",
+    "campaign_consent",
+    "training_policy",
+]
+WIDTHS = [pytest.param(DESK, id="1366"), pytest.param(PHONE, id="390")]
+
+
+@pytest.fixture
+def campaign(campaign, alice, bob):
+    """With something in every panel: answers, a tie, a held record, refused rows, models, a failed run."""
+    campaign.guideline += "\n\n| It says | Answer |\n|---|---|\n| A rash | Yes |\n"
+    campaign.rule = "Only what happened."
+    campaign.joining = "anyone"
+    campaign.save()
+    add_answers(campaign, make_volunteer(campaign, bob))
+    make_tasks(campaign, 1, held=True)
+    batch = Import.objects.create(
+        campaign=campaign, file_name="a-file-with-a-rather-long-name-that-does-not-break.csv", path="x",
+        deidentified=True, state="done", n_refused=1, n_imported=9, n_tasks=9,
+    )  # fmt: skip
+    RefusedRow.objects.create(
+        batch=batch, line=7, external_id="r" * 40, reason="x", sentence="There is no text."
+    )
+    for number in (1, 2):
+        add_model(campaign, number)
+    TrainingRun.objects.create(
+        campaign=campaign, number=3, opened_at=timezone.now(), state="failed", failure="The disk is full."
+    )
+    return campaign
+
+
+def add_answers(campaign, volunteer) -> None:
+    now = timezone.now()
+    tasks = make_tasks(campaign, 12)
+    for n, task in enumerate(tasks[:8]):
+        label = "" if n == 0 else ("yes", "no")[n % 2]
+        Consensus.objects.create(
+            task=task, campaign=campaign, method="majority", label=label, share=0.5,
+            votes={"yes": 1, "no": 1}, n_answers=2, settled_at=now,
+        )  # fmt: skip
+        Gold.objects.create(task=task, label="yes")
+    for days in range(5):
+        day = (now - timedelta(days=days)).date()
+        VolunteerDay.objects.create(volunteer=volunteer, day=day, n_answers=10 + days)
+
+
+def add_model(campaign, number: int) -> None:
+    run = TrainingRun.objects.create(
+        campaign=campaign, number=number, opened_at=timezone.now(), started_at=timezone.now(),
+        finished_at=timezone.now(), state="succeeded", n_examples=100 * number, config={"seed": 1},
+        history=[
+            {"epoch": epoch, "step": 1, "train_loss": 1 / epoch, "validation_loss": 1.2 / epoch,
+             "validation_accuracy": 0.5} for epoch in (1, 2, 3)
+        ],
+    )  # fmt: skip
+    truth = np.arange(30) % 3
+    predicted = np.where(np.arange(30) < 20 + number, truth, 0)
+    version = ModelVersion.objects.create(
+        campaign=campaign, run=run, number=number, path="x", sha256="0" * 64, in_charge=number == 2,
+        label_keys=list(campaign.label_names), metrics={"test": evaluate(truth, np.eye(3)[predicted])},
+    )  # fmt: skip
+    task = campaign.tasks.filter(held=False).last()
+    Prediction.objects.filter(task=task).delete()
+    Prediction.objects.create(
+        task=task, model_version=version, version_number=number, probabilities=[0.5, 0.3, 0.2]
+    )
+
+
+def is_fine(page: Page) -> None:
+    """In both colours: no rule of axe-core broken, and no way to scroll sideways."""
+    name = page.title()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{name} is too wide"
+    for colours in ("light", "dark"):
+        page.emulate_media(color_scheme=colours)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{name}, {colours}: {found.generate_report()}"
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_pages_of_an_admin_are_open_to_everyone(open_page, alice, campaign, device):
+    page = open_page(alice, device)
+    paths = [reverse(name, args=[campaign.pk]) for name in CAMPAIGN_PAGES]
+    paths += [reverse(name) for name in ("campaign_list", "campaign_create", "account_change_password")]
+    paths += [reverse("training_run", args=[run.pk]) for run in campaign.training_runs.exclude(number=1)]
+    for path in [*paths, "/no-such-page/"]:
+        page.goto(path, wait_until="load")
+        is_fine(page)
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_pages_of_a_stranger_are_open_to_everyone(open_page, settings, device):
+    settings.SIGN_UP = "open"
+    page = open_page(device=device)
+    for name in ("account_login", "account_signup", "account_reset_password"):
+        page.goto(reverse(name))
+        is_fine(page)
+    settings.SIGN_UP = "invitation"
+    page.goto(reverse("account_signup"))
+    expect(page.get_by_role("heading", name="By invitation")).to_be_visible()
+    is_fine(page)
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_labelling_is_open_to_everyone_in_each_of_its_states(open_page, bob, campaign, device):
+    page = open_page(bob, device)
+    page.goto(reverse("campaign_label", args=[campaign.pk]))
+    expect(page.locator("#text")).not_to_be_empty()
+    is_fine(page)
+    for key, name in (("g", "Guideline"), ("s", "Why skip this one?"), ("h", "What I did")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog", name=name)).to_be_visible()
+        is_fine(page)
+        page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    expect(page.locator("#save-state")).to_have_text("✓ saved")
+    page.keyboard.press("u")
+    expect(page.locator("#notices")).to_contain_text("You answered “Yes”")
+    is_fine(page)
