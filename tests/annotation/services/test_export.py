@@ -120,6 +120,7 @@ def document_campaign(keys: str) -> Campaign:
 
 
 @pytest.mark.data
+@pytest.mark.django_db(transaction=True)  # ten thousand savepoints in one transaction would be slow
 def test_rte_replayed_has_the_published_majority_accuracy(tmp_path):
     folder = crowd_set("rte")
     campaign = document_campaign("12")
@@ -138,6 +139,7 @@ def test_rte_replayed_has_the_published_majority_accuracy(tmp_path):
 
 
 @pytest.mark.data
+@pytest.mark.django_db(transaction=True)  # ten thousand savepoints in one transaction would be slow
 def test_crowdtruth_treat_replayed_by_commands_has_the_published_majority_accuracy(tmp_path, capsys):
     folder = crowd_set("crowdtruth_treat")
     campaign = document_campaign("01")
