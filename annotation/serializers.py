@@ -68,7 +68,11 @@ class RevisedSerializer(serializers.Serializer):
 
 
 class SkipSerializer(StrictSerializer):
-    reason = serializers.ChoiceField(choices=Assignment.SkipReason.choices)
+    reason = serializers.ChoiceField(
+        choices=Assignment.SkipReason.choices,
+        # Not DRF's own words, which repeat what was sent.
+        error_messages={"invalid_choice": "This is not one of the reasons."},
+    )
     next = serializers.BooleanField(default=False)
 
 

@@ -136,7 +136,7 @@ def test_files_that_cannot_be_read_are_named(command, tmp_path):
     campaign = str(make_campaign().pk)
     assert "(file_missing)" in complaint(command, campaign, str(tmp_path / "nowhere.csv"))
     assert "(empty_file)" in complaint(command, campaign, write(tmp_path, "e.csv", ""))
-    assert "Found, separated by a comma: “a”, “b”" in complaint(
+    assert "Found are 2, separated by a comma" in complaint(
         command, campaign, write(tmp_path, "f.csv", "a,b\n1,2\n")
     )
 

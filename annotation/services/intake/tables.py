@@ -83,7 +83,7 @@ def split_cells(row: str, delimiter: str) -> list[str]:
 
 
 def open_table(file: BinaryIO, needed: tuple[str, ...]) -> Table:
-    """Find the delimiter and the columns; when a needed one is missing, say what was found."""
+    """Find the delimiter and the columns; when a needed one is missing, say how many there are."""
     header = _read_header(file)
     candidates = [(d, _column_names(header, d)) for d in DELIMITERS]
     for delimiter, columns in candidates:
@@ -91,10 +91,10 @@ def open_table(file: BinaryIO, needed: tuple[str, ...]) -> Table:
             _refuse_repeated(columns)
             return Table(file, delimiter, columns)
     delimiter, columns = max(candidates, key=lambda candidate: len(candidate[1]))
-    found = ", ".join(f"“{name[:40]}”" for name in columns[:10])
+    # What stands there is not quoted: without a header line it is the first record.
     raise Invalid(
-        f"The first line must name the columns {' and '.join(needed)}. Found, separated by "
-        f"{DELIMITERS[delimiter]}: {found}.",
+        f"The first line must name the columns {' and '.join(needed)}. "
+        f"Found are {len(columns)}, separated by {DELIMITERS[delimiter]}, under other names.",
         code=f"no_{'_or_'.join(needed)}_column",
     )
 

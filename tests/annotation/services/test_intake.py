@@ -276,7 +276,7 @@ NOTE = "No rash was seen. " * 4_000_000
         ("r.csv", bytes(range(256)) * 40, "not_text", "UTF-8"),
         ("r.csv", "id,text\na,b\n".encode("utf-16"), "not_text", "UTF-16"),
         ("r.csv", zipped({"a.txt": "a"}), "not_text", "binary"),
-        ("r.csv", b"name;note\na;b\n", "no_id_or_text_column", "a semicolon: “name”, “note”"),
+        ("r.csv", b"name;note\na;b\n", "no_id_or_text_column", "Found are 2, separated by a semicolon"),
         ("r.csv", b"id,text,text\na,b,c\n", "repeated_column", "text"),
         ("r.csv", b"id,text," + b",".join(b"m%d" % n for n in range(21)), "too_many_columns", "21"),
         ("r.jsonl", b'[{"id": "a", "text": "b"}]', "not_jsonl", "one object a line"),
