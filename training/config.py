@@ -23,7 +23,7 @@ class FineTuneConfig:
     batch_size: int = 16  # examples a step
     max_steps: int = 400  # optimiser steps that the number of epochs is derived from
     min_epochs: int = 3  # passes over the training part, however large it is
-    max_epochs: int = 20  # passes over the training part, however small it is
+    max_epochs: int = 15  # passes over the training part, however small it is
     patience: int = 3  # epochs without a lower validation loss before training stops
 
     # AdamW with bias correction, linear warm-up, linear decay to zero.
