@@ -4,6 +4,12 @@ No Django here. Import this package inside a worker, never in a web process. A C
 it imports torch after the fork, and torch's number of threads is left as it is.
 """
 
+import os
+
+# Read by OpenMP when torch is loaded. Its threads sleep while they wait for each other: on two cores that
+# others use as well, spinning instead makes a training step four times as slow, and everything else slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from training.encoder.base_model import unknown_token_share
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.progress import Progress

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ def fine_tune(
 
     Always from the pretrained weights: a model that goes on from the last one carries the mistakes of its
     labels along. With a checkpoint_dir, a call with equal arguments goes on after the last whole epoch and
-    ends as if it had not been interrupted. The caller removes that folder once the result is published.
+    ends as if it had not been interrupted (a checkpoint that takes seconds is not written after every epoch,
+    so a few may be trained again). The caller removes that folder once the result is published.
 
     on_progress hears about once a second; what it raises stops the training and leaves no half-written model.
     """
@@ -138,6 +140,7 @@ class _Training:
         self.standing = Standing(precision=resolve_precision(config.precision, model.device))
         self.best_weights = {}
         self.checkpoints: tuple[Path, str] | None = None
+        self.checkpoint_due_at = 0.0  # monotonic seconds
 
     def keep_checkpoints(self, folder: Path, fingerprint: str) -> None:
         """Go on from the last checkpoint in the folder, if there is one of this training, and write more."""
@@ -151,14 +154,20 @@ class _Training:
         while not self._finished():
             train_loss = self._train_epoch(self.standing.epoch + 1)
             self._validate(train_loss)
-            if self.checkpoints is not None:
-                folder, fingerprint = self.checkpoints
-                save_checkpoint(
-                    folder, fingerprint, self.standing, self.weights, self.best_weights, self.optimiser
-                )
+            if self.checkpoints is not None and time.monotonic() >= self.checkpoint_due_at:
+                self._save_checkpoint()
         with torch.no_grad():
             for name, tensor in self.best_weights.items():
                 self.weights[name].copy_(tensor)
+
+    def _save_checkpoint(self) -> None:
+        """Write the state; where that takes long, epochs pass by until it costs a tenth of the time."""
+        started = time.monotonic()
+        folder, fingerprint = self.checkpoints
+        save_checkpoint(folder, fingerprint, self.standing, self.weights, self.best_weights, self.optimiser)
+        seconds = time.monotonic() - started
+        if seconds > 1:
+            self.checkpoint_due_at = time.monotonic() + 9 * seconds
 
     def _finished(self) -> bool:
         n_without_gain = self.standing.epoch - self.standing.best_epoch

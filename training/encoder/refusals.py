@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from safetensors import SafetensorError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk's end, the quota's, the process's limit
+
 
 class TrainingRefused(Exception):
     """Training cannot go on, and trying again without a change will not help."""
@@ -32,5 +34,6 @@ def refuse_full_disk() -> Iterator[None]:
 
 def _is_full_disk(error: Exception) -> bool:
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return f"os error {errno.ENOSPC}" in str(error)  # safetensors carries the number in its message alone
+        return error.errno in NO_ROOM
+    # safetensors carries the number in its message alone
+    return any(f"os error {number})" in str(error) for number in NO_ROOM)
