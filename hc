@@ -211,8 +211,8 @@ check_everything() {
     step "Import rules (import-linter)" "$PYTHON" .venv/bin/lint-imports ||
         fail "A module imports what it must not (see above). The rules stand in pyproject.toml."
     # shellcheck disable=SC2086
-    step "Security patterns (bandit)" "$PYTHON" -m bandit --quiet --recursive -ll $folders ||
-        fail "There is a dangerous call (see above). Change it, or say in a comment '# nosec ID' why it is safe."
+    step "Security patterns (bandit)" "$PYTHON" -m bandit --quiet --recursive --configfile pyproject.toml $folders ||
+        fail "There is a dangerous call (see above). Change it, or say in a comment '# nosec ID # REASON' why it is safe."
     step "Migrations are complete" with_servers "$PYTHON" manage.py makemigrations --check --dry-run ||
         fail "A model changed and its migration is missing: ./hc manage makemigrations --name WHAT_IT_DOES"
     step "Deployment check" env HTTPS=1 ALLOWED_HOSTS=platform.example \

@@ -54,7 +54,9 @@ def weights_sha256(folder: Path) -> str:
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     try:
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(  # nosec B615 # a local folder: nothing is downloaded
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # transformers raises whatever the folder's files provoke
         raise _unreadable() from error
 
@@ -67,7 +69,7 @@ def load_classifier(folder: Path, class_names: list[str] | None = None) -> PreTr
         head = {"num_labels": len(class_names), "id2label": id2label, "ignore_mismatched_sizes": True}
         head["label2id"] = {name: index for index, name in id2label.items()}
     try:
-        return AutoModelForSequenceClassification.from_pretrained(
+        return AutoModelForSequenceClassification.from_pretrained(  # nosec B615 # a local folder
             str(folder),
             local_files_only=True,
             trust_remote_code=False,

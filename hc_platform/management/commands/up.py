@@ -250,7 +250,7 @@ class Announcement:
     """Say the address as soon as the first page answers, or where to look when it does not."""
 
     def __init__(self, host: str, port: int, log_file: Path, say: Callable[[str], None]) -> None:
-        self._host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104: a comparison
+        self._host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104 # a comparison
         self._port = port
         self._log_file = log_file
         self._say = say
