@@ -50,7 +50,8 @@ def import_rows(path: Path) -> dict:
     start, cpu = time.perf_counter(), time.process_time()
     batch = intake.run_import(batch.pk)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
-    campaign.delete()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    delete_campaign(campaign)
     return {
         "rows": batch.n_rows,
         "tasks": batch.n_tasks,
@@ -58,7 +59,19 @@ def import_rows(path: Path) -> dict:
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu_seconds, 1),
         "tasks_per_s": round(batch.n_tasks / seconds),
+        "max_rss_mb": memory,
+        "load_average": os.getloadavg()[0],
     }
+
+
+def delete_campaign(campaign) -> None:
+    """In SQL: the ORM would first read every row that hangs on it."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for table in ("microtask", "record", "import", "trailentry"):
+            cursor.execute(f"DELETE FROM annotation_{table} WHERE campaign_id = %s", [campaign.pk])
+    campaign.delete()
 
 
 def main() -> None:
@@ -67,9 +80,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)  # the child's
     arguments = parser.parse_args()
     if arguments.file:
-        figures = import_rows(arguments.file)
-        figures["max_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(json.dumps(figures))
+        print(json.dumps(import_rows(arguments.file)))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.csv")
