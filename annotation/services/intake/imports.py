@@ -258,7 +258,11 @@ def _ours(batch: Import) -> QuerySet[Import]:
 
 def _end(batch: Import, now: datetime, failure_code: str = "", failure: str = "") -> None:
     """Close the import and delete the file, if it was uploaded; the counters stand as last committed."""
-    outcome = {"state": Import.State.FAILED, "failure_code": failure_code, "failure": failure[:500]}
+    outcome: dict[str, object] = {
+        "state": Import.State.FAILED,
+        "failure_code": failure_code,
+        "failure": failure[:500],
+    }
     if not failure:
         outcome = {"state": Import.State.DONE, "share_read": 1.0}
     if _ours(batch).update(finished_at=now, lease_expires_at=None, **outcome):
