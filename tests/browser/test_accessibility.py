@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from annotation.models import Consensus, Gold, Import, RefusedRow, VolunteerDay
 from tests.browser.browsing import DESK, PHONE
-from tests.factories import make_tasks, make_volunteer
+from tests.factories import make_sentences, make_tasks, make_volunteer
 from training.algorithms.metrics import evaluate
 from training.models import ModelVersion, Prediction, TrainingRun
 
@@ -125,9 +125,14 @@ def test_pages_of_a_stranger_are_open_to_everyone(open_page, settings, device):
 
 @pytest.mark.parametrize("device", WIDTHS)
 def test_labelling_is_open_to_everyone_in_each_of_its_states(open_page, bob, campaign, device):
+    text = "HPI: Took the drug. A rash came. It went again."
+    (task,) = make_sentences(campaign, text, [(20, 32)])
+    campaign.tasks.filter(pk=task.pk).update(section="HPI")
     page = open_page(bob, device)
     page.goto(reverse("campaign_label", args=[campaign.pk]))
-    expect(page.locator("#text")).not_to_be_empty()
+    expect(page.locator("#text")).to_have_text("A rash came.")
+    expect(page.locator("#section")).to_have_text("HPI")
+    expect(page.locator("#before")).to_have_text("Took the drug. ")
     is_fine(page)
     for key, name in (("g", "Guideline"), ("s", "Why skip this one?"), ("h", "What I did")):
         page.keyboard.press(key)

@@ -58,7 +58,7 @@ def test_a_campaign_is_made_filled_opened_and_answered(open_page, alice, tmp_pat
     expect(report).to_contain_text("2 records taken in as 3 tasks, 1 refused")
     expect(report.get_by_role("row").nth(1)).to_contain_text("a2")
 
-    page.get_by_role("link", name="Cough and rash").click()
+    page.get_by_role("link", name="Next: open the campaign").click()
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_text("Nothing. All is going well by itself.")).to_be_visible()
     page.get_by_role("link", name="Campaigns").first.click()
