@@ -3,6 +3,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from annotation.models import Membership, Role
 from tests.factories import NOW, make_campaign, make_tasks
@@ -142,3 +143,12 @@ def test_a_base_model_that_is_not_there_is_refused_with_a_sentence(client, alice
     html = client.post(reverse("training_policy", args=[campaign.pk]), sent).content.decode()
     assert "There is no model in that folder on the server" in html
     assert TrainingPolicy.objects.get(campaign=campaign).base_model_path == ""
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(0, "just now"), (5, "5\N{NO-BREAK SPACE}minutes ago")])
+def test_the_dashboard_says_when_the_model_ordered_the_queue(client, alice, campaign, minutes, words):
+    version = make_version(campaign, 1, right=0.8, in_charge=True)
+    version.ordered_at = timezone.now() - timedelta(minutes=minutes)
+    version.save()
+    client.force_login(alice)
+    assert f"ordered the queue {words}" in dashboard(client, campaign)

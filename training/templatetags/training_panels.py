@@ -1,8 +1,12 @@
 """What training has to say on a campaign's dashboard: the template composes the two apps' figures."""
 
+from datetime import datetime, timedelta
+
 from django import template
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
 
 from annotation.models import Campaign
 from training.models import ModelVersion, Prediction, TrainingRun
@@ -34,11 +38,17 @@ def model_card(campaign: Campaign) -> dict:
         "macro_f1": version and macro_f1(version),
         "change": change,
         "change_words": f"{change:+.2f}" if change is not None else "",
+        "ordered_words": _ago(version.ordered_at) if version and version.ordered_at else "",
         "run": _runs(campaign)
         .filter(state__in=[TrainingRun.State.WAITING, TrainingRun.State.RUNNING])
         .first(),
         "policy": policy_of(campaign),
     }
+
+
+def _ago(at: datetime) -> str:
+    now = timezone.now()
+    return "just now" if now - at < timedelta(minutes=1) else f"{timesince(at, now)} ago"
 
 
 @register.inclusion_tag("training/gain_panel.html")
