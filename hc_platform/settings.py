@@ -194,7 +194,7 @@ CONTENT_SECURITY_POLICY = {
 # A record row may be long; what is longer than this never reaches Python's memory at once.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["hc_platform.uploads.BoundedUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = str(UPLOAD_DIR) if UPLOAD_DIR.is_dir() else None
 
 REST_FRAMEWORK = {

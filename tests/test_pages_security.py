@@ -1,6 +1,7 @@
 """What every page carries, how sessions live, who may make an account, and that records stay text."""
 
 import json
+import os
 import re
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -9,13 +10,16 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
 from annotation.models import Campaign, Invitation, Membership, Role, User, Volunteer
 from annotation.services.guideline import render_guideline
+from annotation.services.intake import imports
 from annotation.services.joining import invite
+from hc_platform.uploads import BoundedUploadHandler
 from tests.factories import PASSWORD, make_campaign, make_tasks, make_volunteer
 from tests.test_routes_by_role import filled, url_patterns
 from tests.world import World
@@ -376,6 +380,49 @@ def test_an_invitation_that_is_not_usable_opens_nothing(alice, state):
 def test_the_database_keeps_only_the_hash_of_an_invitation(alice):
     token, _ = make_link(alice)
     assert token not in str(Invitation.objects.values())
+
+
+# --- Uploads ---
+
+
+@pytest.fixture
+def kept_sizes(monkeypatch):
+    """How large the files are that a request leaves on the disk while it lasts."""
+    sizes, complete = [], BoundedUploadHandler.file_complete
+
+    def look(handler, file_size):
+        sizes.append(os.fstat(handler.file.fileno()).st_size)
+        return complete(handler, file_size)
+
+    monkeypatch.setattr(BoundedUploadHandler, "file_complete", look)
+    return sizes
+
+
+def test_files_of_people_who_are_not_signed_in_are_not_kept(kept_sizes):
+    file = SimpleUploadedFile("a.csv", b"x" * 100_000)
+    Client().post("/accounts/login/", {"login": "a", "password": "b", "file": file})
+    assert kept_sizes == [0]
+
+
+def test_a_file_that_is_too_large_is_refused_and_not_kept_whole(world, monkeypatch, kept_sizes):
+    monkeypatch.setattr(imports, "MAX_FILE_BYTES", 1000)
+    files = {name: SimpleUploadedFile("a.csv", b"x" * 1_000_000) for name in ("file", "another")}
+    path = f"/campaigns/{world.campaign.pk}/records/"
+    response = signed_in(world.users["campaign_admin"]).post(path, files)
+    assert "The file is larger than 1,000 bytes" in response.content.decode()
+    assert 1000 < kept_sizes[0] < 100_000 and kept_sizes[1] == 0
+    assert list(imports.settings.UPLOAD_DIR.iterdir()) == []
+
+
+def test_a_program_may_upload_with_its_token(world):
+    _, token = AuthToken.objects.create(world.users["campaign_admin"])
+    file = SimpleUploadedFile("a.csv", b"id,text\n1,No rash.\n")
+    reply = Client().post(
+        f"/api/v1/campaigns/{world.campaign.pk}/imports/",
+        {"file": file, "deidentified": "true"},
+        headers={"authorization": f"Token {token}"},
+    )
+    assert (reply.status_code, reply.json()["state"]) == (202, "waiting")
 
 
 # --- Before the first text ---
