@@ -55,14 +55,7 @@ class Stack:
             self.wait_for(self._page_answers, 90)
 
     def _environment(self) -> dict[str, str]:
-        database = connection.settings_dict
-        place = f"{quote(database['USER'])}@{quote(database['HOST'], safe='')}:{database['PORT']}"
-        return os.environ | {
-            "DATA_DIR": str(self.data_dir),
-            "DATABASE_URL": f"postgresql://{place}/{database['NAME']}",
-            "REDIS_URL": embedded.redis_url(self.data_dir),
-            "ALLOWED_HOSTS": "127.0.0.1",
-        }
+        return environment(self.data_dir) | {"REDIS_URL": embedded.redis_url(self.data_dir)}
 
     def kill(self, name: str) -> None:
         """kill -9, children included: nothing gets to say goodbye."""
@@ -126,6 +119,19 @@ class Stack:
             self.kill(name)
         embedded.release(self.data_dir)
         shutil.rmtree(self.data_dir, ignore_errors=True)
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """For a process that works on the test database and keeps its files in data_dir."""
+    database = connection.settings_dict
+    password = f":{quote(database['PASSWORD'], safe='')}" if database["PASSWORD"] else ""
+    who = f"{quote(database['USER'], safe='')}{password}"
+    where = f"{quote(database['HOST'], safe='')}:{database['PORT'] or 5432}"
+    return os.environ | {
+        "DATA_DIR": str(data_dir),
+        "DATABASE_URL": f"postgresql://{who}@{where}/{database['NAME']}",
+        "ALLOWED_HOSTS": "127.0.0.1",
+    }
 
 
 def free_port() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from annotation.exchange import labelled_examples
+from annotation.exchange import LabelledExample, labelled_examples
 from training.algorithms.splits import split_by_group
 from training.config import FineTuneConfig
 from training.models import TrainingRun
@@ -37,26 +37,31 @@ def take_snapshot(run: TrainingRun, path: Path, config: FineTuneConfig, *, settl
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        for example, part in zip(examples, parts, strict=True):
-            file.write(
-                orjson.dumps(
-                    {
-                        "task": example.task_id,
-                        "record": example.record_id,
-                        "text": example.text,
-                        "label": example.label,
-                        "share": example.share,
-                        "n_answers": example.n_answers,
-                        "part": PARTS[part],
-                    },
-                    option=orjson.OPT_APPEND_NEWLINE,
-                )
-            )
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.writelines(_line(*pair) for pair in zip(examples, parts, strict=True))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.chmod(0o400)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return read_snapshot(path)
+
+
+def _line(example: LabelledExample, part: int) -> bytes:
+    return orjson.dumps(
+        {
+            "task": example.task_id,
+            "record": example.record_id,
+            "text": example.text,
+            "label": example.label,
+            "share": example.share,
+            "n_answers": example.n_answers,
+            "part": PARTS[part],
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
 
 
 def read_snapshot(path: Path) -> Snapshot:

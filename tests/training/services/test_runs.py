@@ -1,0 +1,222 @@
+"""A run's life: opened once, taken by one worker at a time, given up by whoever lost it."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from annotation.models import Campaign
+from tests.factories import NOW, make_campaign
+from tests.labelled import YES_NO, add_labelled, sentences
+from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
+from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.services import runs
+from training.services.runs import is_due, open_due_runs, open_run, policy_of, start_run
+
+pytestmark = pytest.mark.django_db
+State = TrainingRun.State
+LATER = NOW + timedelta(hours=2)
+
+
+def at_once(*calls):
+    """Run the calls in threads that begin together; returns what each gave or raised."""
+    barrier, results = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def run(place, call):
+        barrier.wait()
+        try:
+            results[place] = call()
+        except Exception as error:
+            results[place] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.fixture
+def labelled(campaign):
+    add_labelled(campaign, sentences(12))
+    return campaign
+
+
+@pytest.fixture
+def run(labelled):
+    return open_run(labelled, now=NOW)
+
+
+def publish(run, token, **fields):
+    made = {"path": "/nowhere", "sha256": "0" * 64, "label_keys": ["no", "yes"], "metrics": {}}
+    return runs.publish_model(run.pk, token, **made | fields)
+
+
+# --- When a run is opened ---
+
+
+def test_a_run_opens_when_enough_labels_are_new_and_the_last_is_long_ago(labelled):
+    policy = policy_of(labelled)
+    assert is_due(policy, now=NOW)
+    [run_id] = open_due_runs(now=NOW)
+    assert not is_due(policy, now=LATER), "one is open"
+
+    token = start_run(run_id, now=NOW)
+    runs.beat_run(run_id, token, now=NOW, snapshot_at=NOW)
+    runs.finish_run(run_id, token, now=NOW)
+    assert not is_due(policy, now=LATER), "nothing is new since its snapshot"
+    add_labelled(labelled, sentences(22)[12:], settled_at=NOW + timedelta(seconds=10))
+    assert not is_due(policy, now=NOW + timedelta(seconds=59))
+    assert is_due(policy, now=NOW + timedelta(seconds=60))
+
+
+def test_labels_before_the_last_snapshot_and_ties_are_not_new(campaign):
+    add_labelled(campaign, sentences(9))
+    add_labelled(campaign, [("a tie", ""), ("another tie", "")])
+    assert not is_due(policy_of(campaign), now=NOW)
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"min_new_labels": 13}])
+def test_a_policy_may_keep_a_campaign_from_being_trained(labelled, change):
+    TrainingPolicy.objects.filter(campaign=labelled).update(**change)
+    assert open_due_runs(now=NOW) == []
+
+
+def test_a_paused_campaign_is_not_trained_by_itself(labelled):
+    Campaign.objects.update(state=Campaign.State.PAUSED)
+    assert open_due_runs(now=NOW) == []
+
+
+def test_a_campaign_nobody_made_a_policy_for_is_trained_by_the_defaults():
+    campaign = make_campaign(labels=YES_NO)
+    add_labelled(campaign, sentences(200))
+    [run_id] = open_due_runs(now=NOW)
+    assert TrainingRun.objects.get(pk=run_id).campaign == campaign
+
+
+def test_a_few_labels_are_refused_with_their_number(campaign):
+    add_labelled(campaign, sentences(9))
+    with pytest.raises(TooFewLabels) as caught:
+        open_run(campaign, now=NOW)
+    assert caught.value.sentence == ("There are 9 consensus labels so far; a model needs at least 10.")
+
+
+def test_a_second_run_is_refused_while_one_is_open(labelled, run):
+    with pytest.raises(RunAlreadyOpen):
+        open_run(labelled, now=NOW)
+    runs.fail_run(run.pk, start_run(run.pk, now=NOW), code="c", sentence="s", now=NOW)
+    assert open_run(labelled, now=NOW).number == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_beats_at_once_open_one_run(labelled):
+    opened = at_once(*[lambda: open_due_runs(now=NOW)] * 8)
+    assert sorted(len(ids) for ids in opened) == [0] * 7 + [1]
+    assert TrainingRun.objects.get().number == 1
+
+
+# --- Who works on it ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_workers_one_takes_the_run(run):
+    tokens = at_once(*[lambda: start_run(run.pk, now=NOW)] * 8)
+    assert sorted(tokens, key=str) == [1] + [None] * 7
+    run.refresh_from_db()
+    assert (run.state, run.n_attempts, run.fencing_token) == (State.RUNNING, 1, 1)
+
+
+def test_a_run_is_free_again_when_its_lease_has_run_out_and_not_before(run):
+    assert start_run(run.pk, now=NOW) == 1
+    in_time = NOW + runs.LEASE
+    assert runs.runs_to_execute(now=in_time) == []
+    assert start_run(run.pk, now=in_time) is None
+    too_late = in_time + timedelta(seconds=1)
+    assert runs.runs_to_execute(now=too_late) == [run.pk]
+    assert start_run(run.pk, now=too_late) == 2
+
+
+def test_each_beat_extends_the_lease_and_carries_how_far_the_run_is(run):
+    token = start_run(run.pk, now=NOW)
+    later = NOW + timedelta(seconds=20)
+    runs.beat_run(run.pk, token, now=later, stage="training", share_done=0.5)
+    assert start_run(run.pk, now=later + timedelta(seconds=20)) is None
+    run.refresh_from_db()
+    assert (run.heartbeat_at, run.stage, run.share_done) == (later, "training", 0.5)
+
+
+def test_a_worker_that_was_thought_dead_can_write_nothing_any_more(run):
+    late = NOW + runs.LEASE + timedelta(seconds=1)
+    zombie, heir = start_run(run.pk, now=NOW), start_run(run.pk, now=late)
+    with pytest.raises(RunLost):
+        runs.beat_run(run.pk, zombie, now=late)
+    with pytest.raises(RunLost):
+        publish(run, zombie)
+    with pytest.raises(RunLost):
+        runs.finish_run(run.pk, zombie, now=late)
+    runs.fail_run(run.pk, zombie, code="late", sentence="Too late.", now=late)
+    run.refresh_from_db()
+    assert (run.state, run.failure_code) == (State.RUNNING, "")
+    assert not ModelVersion.objects.exists()
+    assert publish(run, heir).number == 1
+    runs.finish_run(run.pk, heir, now=late)
+    with pytest.raises(RunLost):
+        runs.beat_run(run.pk, heir, now=late)
+
+
+def test_a_run_that_loses_its_worker_again_and_again_is_given_up_with_the_reason(run):
+    now = NOW
+    for attempt in range(1, runs.MAX_ATTEMPTS + 1):
+        assert start_run(run.pk, now=now) == attempt
+        now += runs.LEASE + timedelta(seconds=1)
+    assert start_run(run.pk, now=now) is None
+    run.refresh_from_db()
+    assert (run.state, run.failure_code, run.finished_at) == (State.FAILED, "worker_lost", now)
+    assert run.failure == "The worker was lost 5 times during this run; is there enough memory?"
+    assert open_run(run.campaign, now=now).number == 2
+
+
+# --- What comes of it ---
+
+
+def test_a_new_model_takes_charge_from_the_old_one(labelled):
+    numbers = []
+    for _ in range(2):
+        run = open_run(labelled, now=NOW)
+        token = start_run(run.pk, now=NOW)
+        numbers.append(publish(run, token).number)
+        runs.finish_run(run.pk, token, now=LATER)
+    assert numbers == [1, 2]
+    in_charge = ModelVersion.objects.get(in_charge=True)
+    assert (in_charge.number, in_charge.ordered_at) == (2, LATER)
+    run.refresh_from_db()
+    assert (run.state, run.stage, run.share_done, run.finished_at) == (State.SUCCEEDED, "done", 1.0, LATER)
+
+
+def test_a_failed_run_says_why_and_leaves_the_model_in_charge_alone(labelled):
+    first = open_run(labelled, now=NOW)
+    token = start_run(first.pk, now=NOW)
+    publish(first, token)
+    runs.finish_run(first.pk, token, now=NOW)
+    second = open_run(labelled, now=NOW)
+    sentence = "x" * 600
+    runs.fail_run(second.pk, start_run(second.pk, now=NOW), code="why", sentence=sentence, now=LATER)
+    second.refresh_from_db()
+    assert (second.state, second.failure_code, second.finished_at) == (State.FAILED, "why", LATER)
+    assert second.failure == "x" * 500
+    assert ModelVersion.objects.get(in_charge=True).run == first
+
+
+def test_weights_of_all_but_the_newest_models_may_go(labelled):
+    for _ in range(runs.KEPT_MODELS + 2):
+        run = open_run(labelled, now=NOW)
+        token = start_run(run.pk, now=NOW)
+        publish(run, token)
+        runs.finish_run(run.pk, token, now=NOW)
+    assert [version.number for version in runs.superseded_models(labelled.pk)] == [2, 1]
+    ModelVersion.objects.filter(number=1).update(path="")
+    assert [version.number for version in runs.superseded_models(labelled.pk)] == [2]

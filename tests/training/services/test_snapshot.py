@@ -1,0 +1,80 @@
+"""What a run learns from is written once, whole or not at all."""
+
+import hashlib
+import json
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from annotation.models import Consensus, Record
+from tests.factories import NOW, make_campaign
+from tests.labelled import YES_NO, add_labelled, add_open, sentences
+from training.config import FineTuneConfig
+from training.models import TrainingRun
+from training.services.snapshot import read_snapshot, take_snapshot
+
+pytestmark = pytest.mark.django_db
+CONFIG = FineTuneConfig("unused")
+
+
+@pytest.fixture
+def run(campaign):
+    return TrainingRun(pk=uuid4(), campaign=campaign, number=1, opened_at=NOW)
+
+
+def take(run, path, **options):
+    return take_snapshot(run, path, CONFIG, **{"settled_by": NOW} | options)
+
+
+def test_a_snapshot_holds_every_settled_label_with_its_part_and_the_files_sha256(run, tmp_path):
+    tasks = add_labelled(run.campaign, sentences(40))
+    snapshot = take(run, tmp_path / "run-1" / "snapshot.jsonl")
+    content = snapshot.path.read_bytes()
+    assert snapshot.sha256 == hashlib.sha256(content).hexdigest()
+    rows = [json.loads(line) for line in content.splitlines()]
+    assert [row["task"] for row in rows] == sorted(str(task.pk) for task in tasks)
+    assert {(row["text"], row["label"]) for row in rows} == set(sentences(40))
+    assert {row["part"] for row in rows} == {"train", "validation", "test"}
+    assert {(row["share"], row["n_answers"]) for row in rows} == {(1.0, 2)}
+    assert snapshot == read_snapshot(snapshot.path)
+    assert [path.name for path in snapshot.path.parent.iterdir()] == ["snapshot.jsonl"]
+
+
+def test_what_is_open_tied_held_or_settled_later_teaches_nothing(run, tmp_path):
+    add_labelled(run.campaign, sentences(3))
+    add_labelled(run.campaign, [("word1 tie", "")])
+    add_labelled(run.campaign, [("word2 later", "yes")], settled_at=NOW + timedelta(seconds=1))
+    add_open(run.campaign, ["word3 open"])
+    [unsettled] = add_labelled(run.campaign, [("word4 unsettled", "yes")])
+    Consensus.objects.filter(pk=unsettled.pk).update(settled_at=None)
+    [held] = add_labelled(run.campaign, [("word5 held", "yes")])
+    Record.objects.filter(tasks=held).update(held=True)
+    add_labelled(make_campaign(labels=YES_NO), [("word6 elsewhere", "yes")])
+    assert set(take(run, tmp_path / "s.jsonl").texts) == {text for text, _ in sentences(3)}
+
+
+def test_the_same_labels_give_the_same_bytes(run, tmp_path):
+    add_labelled(run.campaign, sentences(30))
+    first, second = (take(run, tmp_path / name) for name in ("a.jsonl", "b.jsonl"))
+    assert first.sha256 == second.sha256
+
+
+def test_examples_of_one_text_are_in_one_part(run, tmp_path):
+    add_labelled(run.campaign, [(text, label) for text, label in sentences(30) for _ in range(2)])
+    snapshot = take(run, tmp_path / "s.jsonl")
+    parts = {}
+    for text, part in zip(snapshot.texts, snapshot.parts, strict=True):
+        assert parts.setdefault(text, part) == part
+
+
+def test_a_snapshot_that_could_not_be_written_whole_leaves_no_file(run, tmp_path, monkeypatch):
+    add_labelled(run.campaign, sentences(10))
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("training.services.snapshot.os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        take(run, tmp_path / "s.jsonl")
+    assert list(tmp_path.iterdir()) == []
