@@ -82,3 +82,8 @@ class RecordHeld(Conflict):
 class ConsentRequired(Forbidden):
     code = "consent_required"
     sentence = "Please read and accept the campaign's terms first."
+
+
+class DiskFull(PlatformError):
+    code = "disk_full"
+    sentence = "The server's disk is full, so nothing more was saved. Try again when there is room."

@@ -8,9 +8,12 @@ from django.utils import timezone
 from annotation.services import intake, simulation
 from annotation.services.handout import expire_leases
 
+TICK_SECONDS = 5  # a message that no worker took by then is worthless: the next tick sends another
+
 
 @shared_task
 def import_file(import_id: str) -> None:
+    """A task of its own: a long import must not keep the ticks from giving leases back."""
     intake.run_import(import_id)
 
 
@@ -21,7 +24,7 @@ def intake_tick() -> None:
     expire_leases(now=now)
     intake.delete_orphans(now)
     for batch in intake.waiting_imports(now):
-        intake.run_import(batch.pk)
+        import_file.apply_async([str(batch.pk)], expires=TICK_SECONDS)
 
 
 @shared_task

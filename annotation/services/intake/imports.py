@@ -22,7 +22,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from annotation.errors import Invalid, PlatformError
+from annotation.errors import DiskFull, Invalid, PlatformError
 from annotation.models import Campaign, Import, Record, RefusedRow, TrailEntry, User
 from annotation.services.intake.batches import Outcome, write_batch
 from annotation.services.intake.readers import Item, Row, read_csv, read_folder, read_jsonl, read_zip
@@ -45,11 +45,6 @@ READERS = {
     ".ndjson": read_jsonl,
     ".zip": read_zip,
 }
-
-
-class DiskFull(PlatformError):
-    code = "disk_full"
-    sentence = "The server's disk is full, so nothing more was saved. Try again when there is room."
 
 
 class Superseded(Exception):

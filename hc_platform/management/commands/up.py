@@ -33,13 +33,14 @@ def programs(host: str, port: int) -> list[Program]:
     """What runs beside PostgreSQL and Redis; compose.yaml has the same list."""
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "-A", "hc_platform"]
-    worker = [*celery, "worker", "--concurrency", "1", "--loglevel", settings.LOG_LEVEL]
+    worker = [*celery, "worker", "--loglevel", settings.LOG_LEVEL]
     # Training yields to the pages, starts each run in a fresh process (so its memory comes back), and is
     # stopped without waiting: a run goes on from its last checkpoint.
-    once = ["--max-tasks-per-child", "1"]
+    once = ["--concurrency", "1", "--max-tasks-per-child", "1"]
     return [
         Program("web", [*python, *web_server(host, port)]),
-        Program("worker", [*worker, "-Q", "default", "-n", "worker@%h"]),
+        # Two, so that a long import does not hold up what beat asks for every few seconds.
+        Program("worker", [*worker, "-Q", "default", "-n", "worker@%h", "--concurrency", "2"]),
         Program(
             "training", [*worker, "-Q", "training", "-n", "training@%h", *once], signal.SIGQUIT, niceness=10
         ),

@@ -9,6 +9,7 @@ import resource
 import stat
 import tracemalloc
 import zipfile
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.algorithms.checksum import text_checksum
-from annotation.errors import Invalid
+from annotation.errors import DiskFull, Invalid
 from annotation.models import Campaign, Import, MicroTask, Record, TrailEntry
 from annotation.services import intake
 from annotation.services.intake import framing, imports
 from annotation.services.intake.framing import DelimitedRows, read_frames
-from annotation.tasks import intake_tick
+from annotation.tasks import import_file, intake_tick
+from hc_platform.celery import app
 from tests.factories import NOW, make_campaign
 
 pytestmark = pytest.mark.django_db
@@ -362,7 +364,7 @@ def test_a_full_disk_leaves_nothing_and_says_so(campaign, uploads):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, hard))
     try:
-        with pytest.raises(imports.DiskFull) as refusal:
+        with pytest.raises(DiskFull) as refusal:
             intake.store_upload(campaign, "r.csv", [b"x" * 1_000_000] * 9, deidentified=True, by=None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -447,9 +449,16 @@ def test_a_finished_import_is_not_run_again(campaign):
     assert intake.run_import(batch.pk) is None
 
 
-def test_the_tick_takes_up_what_waits(campaign):
+def test_the_tick_wakes_a_worker_for_what_waits(campaign):
     batch = start(campaign, "r.csv", "id,text\na,b\n")
-    intake_tick()
+    with app.connection_for_read() as connection, closing(connection.SimpleQueue("default")) as queue:
+        queue.clear()
+        intake_tick()
+        message = queue.get(timeout=5)
+        message.ack()
+    assert message.headers["task"] == import_file.name
+    (import_id,), _, _ = message.payload
+    import_file(import_id)
     batch.refresh_from_db()
     assert batch.state == "done"
 
