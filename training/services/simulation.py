@@ -66,7 +66,8 @@ def learning_curve(
         run = runs.open_run(campaign, now=timezone.now())
         if not execute_run(run.pk, watch=lambda stage, share, turn=turn: watch(turn, stage, share)):
             run.refresh_from_db()
-            raise Conflict(f"Round {turn} could not be trained: {run.failure}", code=run.failure_code)
+            reason = run.failure or "another worker has taken its run up."
+            raise Conflict(f"Round {turn} could not be trained: {reason}", code=run.failure_code)
         yield _measure(campaign, n_given, measured)
 
 

