@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -88,7 +89,8 @@ def test_the_dashboard_compares_the_model_in_charge_with_the_one_before(client, 
     client.force_login(alice)
     html = dashboard(client, campaign)
     assert '<p class="figure">v2</p>' in html
-    assert "+0.10" in html
+    assert re.search(r"0\.90 on 20 texts, <span class=\"good\">\+0\.10</span>", html)
+    assert "the latest on 20, the one before on 20" in html
     assert '"labels": ["50", "100"]' in html
 
 

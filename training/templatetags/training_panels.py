@@ -37,7 +37,8 @@ def model_card(campaign: Campaign) -> dict:
         "version": version,
         "macro_f1": version and macro_f1(version),
         "change": change,
-        "change_words": f"{change:+.2f}" if change is not None else "",
+        "change_words": f"{change:+.2f}".replace("-", "\N{MINUS SIGN}") if change is not None else "",
+        "n_tested": version and version.metrics["test"]["n_examples"],
         "ordered_words": _ago(version.ordered_at) if version and version.ordered_at else "",
         "run": _runs(campaign)
         .filter(state__in=[TrainingRun.State.WAITING, TrainingRun.State.RUNNING])
@@ -58,6 +59,8 @@ def gain_panel(campaign: Campaign) -> dict:
     if len(versions) < 2:
         return {"gain": None}
     return {
+        "n_tested": versions[-1].metrics["test"]["n_examples"],
+        "n_tested_before": versions[-2].metrics["test"]["n_examples"],
         "gain": {
             "title": "What the model gained",
             "kind": "line",
@@ -67,7 +70,7 @@ def gain_panel(campaign: Campaign) -> dict:
             "series": [
                 {"name": "macro-F1", "values": [round(macro_f1(v), 3) for v in versions], "tone": "brand"}
             ],
-        }
+        },
     }
 
 
