@@ -25,7 +25,7 @@ LEASE = timedelta(seconds=30)
 BEAT_SECONDS = 5.0
 MAX_ATTEMPTS = 5
 MIN_LABELS = 10
-KEPT_MODELS = 3
+KEPT_MODELS = 2
 
 
 def policy_of(campaign: Campaign) -> TrainingPolicy:
