@@ -66,7 +66,7 @@ FOR NO KEY UPDATE OF v
 
 # A volunteer holds one place at a time: whoever loads the page again gets the same task with a new lease.
 RENEW_HELD_PLACE = """
-UPDATE annotation_assignment a SET expires_at = %(expires_at)s
+UPDATE annotation_assignment a SET expires_at = CASE WHEN t.held THEN a.expires_at ELSE %(expires_at)s END
 FROM annotation_microtask t
 WHERE a.volunteer_id = %(volunteer)s AND a.state = 'open' AND t.id = a.task_id
 RETURNING a.id, t.held
