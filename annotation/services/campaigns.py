@@ -1,13 +1,14 @@
 """Campaigns: made, changed, opened, paused. Every act leaves a line in the trail."""
 
+from collections.abc import Collection
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Greatest
 
 from annotation.errors import Conflict, Forbidden, Invalid
 from annotation.kinds import kind_named
-from annotation.models import Campaign, Consensus, Membership, MicroTask, Role, TrailEntry, User
+from annotation.models import Campaign, Consensus, Membership, Role, TrailEntry, User
+from annotation.services.need import follow_need
 
 
 @transaction.atomic
@@ -25,9 +26,16 @@ def create_campaign(*, by: User | None, **fields) -> Campaign:
     return campaign
 
 
-@transaction.atomic
 def update_campaign(campaign: Campaign, *, by: User, **fields) -> Campaign:
     """Change what may still be changed: a label that has answers stays, a unit that has tasks stays."""
+    campaign, changed = _update(campaign, by, fields)
+    if "needed" in changed:
+        follow_need(campaign)
+    return campaign
+
+
+@transaction.atomic
+def _update(campaign: Campaign, by: User, fields: dict) -> tuple[Campaign, Collection[str]]:
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     changed = {name: value for name, value in fields.items() if getattr(campaign, name) != value}
     if "labels" in changed:
@@ -41,18 +49,7 @@ def update_campaign(campaign: Campaign, *, by: User, **fields) -> Campaign:
     if changed:
         campaign.save(update_fields=list(changed))
         _note(campaign, by, "update_campaign", fields=sorted(changed))
-    if "needed" in changed:
-        raise_need(campaign)
-    return campaign
-
-
-def raise_need(campaign: Campaign) -> None:
-    """Tasks follow the campaign's need; one that has more places taken keeps these."""
-    MicroTask.objects.filter(campaign=campaign).exclude(needed=campaign.needed).update(
-        needed=Greatest(F("taken"), campaign.needed)
-    )
-    settled = Consensus.objects.filter(campaign=campaign)
-    settled.filter(n_answers__lt=F("task__needed")).update(settled_at=None)
+    return campaign, changed.keys()
 
 
 @transaction.atomic

@@ -1,0 +1,44 @@
+"""When a campaign's need changes, its tasks follow, a few thousand at a time."""
+
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from annotation.models import Campaign
+
+CHUNK = 2000  # tasks locked at a time, in the order of their ids, while volunteers go on
+
+LOCK_TASKS = """
+SELECT id FROM annotation_microtask WHERE campaign_id = %s AND id > %s ORDER BY id LIMIT %s
+FOR NO KEY UPDATE
+"""
+
+# A place that is held or answered stays: the need of a task does not fall below what is taken.
+FOLLOW = """
+UPDATE annotation_microtask SET needed = greatest(taken, %s) WHERE id = ANY(%s) AND needed <> %s
+"""
+
+SETTLE = """
+UPDATE annotation_consensus s SET settled_at = CASE WHEN s.n_answers >= t.needed THEN (
+    SELECT max(an.answered_at) FROM annotation_assignment a
+    JOIN annotation_answer an ON an.assignment_id = a.id WHERE a.task_id = t.id) END
+FROM annotation_microtask t
+WHERE t.id = s.task_id AND t.id = ANY(%s) AND (s.n_answers >= t.needed) <> (s.settled_at IS NOT NULL)
+"""
+
+
+def follow_need(campaign: Campaign) -> None:
+    """Give all tasks the campaign's need; those with enough answers are settled now, others no longer."""
+    last = UUID(int=0)
+    while last is not None:
+        last = _follow_chunk(campaign, last)
+
+
+@transaction.atomic
+def _follow_chunk(campaign: Campaign, after: UUID) -> UUID | None:
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_TASKS, [campaign.pk, after, CHUNK])
+        ids = [task_id for (task_id,) in cursor.fetchall()]
+        cursor.execute(FOLLOW, [campaign.needed, ids, campaign.needed])
+        cursor.execute(SETTLE, [ids])
+    return ids[-1] if len(ids) == CHUNK else None
