@@ -18,7 +18,7 @@ from annotation.errors import (
 )
 from annotation.kinds import kind_named
 from annotation.models import User
-from annotation.services.consensus import write_consensus
+from annotation.services.consensus import UPSERT_CONSENSUS, consensus_row, upsert_parameters
 
 # The task's row is locked first; what hangs on it is then read by a statement of its own,
 # because a statement that waited for a lock still sees the other tables as they were before.
@@ -44,7 +44,7 @@ CROSS JOIN LATERAL (
 WHERE a.id = %s
 """
 
-RECORD_ANSWER = """
+RECORD_ANSWER = f"""
 WITH answer AS (
     INSERT INTO annotation_answer (assignment_id, key, value, answered_at, seconds, n_revisions)
     VALUES (%(assignment)s, %(key)s, %(value)s, %(now)s, %(seconds)s, 0)
@@ -52,20 +52,24 @@ WITH answer AS (
     UPDATE annotation_assignment SET state = 'answered', closed_at = %(now)s WHERE id = %(assignment)s
 ), late AS (
     UPDATE annotation_microtask SET taken = taken + 1 WHERE id = %(task)s AND %(takes_a_place)s
+), counted AS (
+    INSERT INTO annotation_volunteerday (volunteer_id, day, n_answers)
+    VALUES (%(volunteer)s, %(day)s, 1)
+    ON CONFLICT (volunteer_id, day) DO UPDATE SET n_answers = annotation_volunteerday.n_answers + 1
 )
-INSERT INTO annotation_volunteerday (volunteer_id, day, n_answers)
-VALUES (%(volunteer)s, %(day)s, 1)
-ON CONFLICT (volunteer_id, day) DO UPDATE SET n_answers = annotation_volunteerday.n_answers + 1
+{UPSERT_CONSENSUS}
 """
 
-REVISE_ANSWER = """
+REVISE_ANSWER = f"""
 WITH kept AS (
     INSERT INTO annotation_answerrevision (answer_id, key, value, replaced_at)
     SELECT assignment_id, key, value, %(now)s FROM annotation_answer WHERE assignment_id = %(assignment)s
+), revised AS (
+    UPDATE annotation_answer
+    SET key = %(key)s, value = %(value)s, answered_at = %(now)s, n_revisions = n_revisions + 1
+    WHERE assignment_id = %(assignment)s
 )
-UPDATE annotation_answer
-SET key = %(key)s, value = %(value)s, answered_at = %(now)s, n_revisions = n_revisions + 1
-WHERE assignment_id = %(assignment)s
+{UPSERT_CONSENSUS}
 """
 
 
@@ -120,22 +124,19 @@ def submit_answer(
         raise LeaseExpired()
     if late and place.held:
         raise RecordHeld()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            RECORD_ANSWER,
-            {
-                "assignment": assignment_id,
-                "task": place.task_id,
-                "volunteer": place.volunteer_id,
-                "key": key,
-                "value": orjson.dumps(value).decode(),
-                "now": now,
-                "day": now.date(),
-                "seconds": max(0.0, (now - place.claimed_at).total_seconds()),
-                "takes_a_place": late,
-            },
-        )
-    _count(place, value, now)
+    _write(
+        RECORD_ANSWER,
+        place,
+        value,
+        now,
+        assignment=assignment_id,
+        key=key,
+        task=place.task_id,
+        volunteer=place.volunteer_id,
+        day=now.date(),
+        seconds=max(0.0, (now - place.claimed_at).total_seconds()),
+        takes_a_place=late,
+    )
     return Submission(place.campaign_id, repeated=False)
 
 
@@ -152,12 +153,7 @@ def revise_answer(
         return _repeat(assignment_id, place, value, key)
     if place.campaign_state != "open":
         raise CampaignPaused()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            REVISE_ANSWER,
-            {"assignment": assignment_id, "key": key, "value": orjson.dumps(value).decode(), "now": now},
-        )
-    _count(place, value, now)
+    _write(REVISE_ANSWER, place, value, now, assignment=assignment_id, key=key)
     return Submission(place.campaign_id, repeated=False)
 
 
@@ -209,10 +205,14 @@ def _revision(assignment_id: UUID, key: UUID) -> dict | None:
     return row and orjson.loads(row[0])
 
 
-def _count(place: Place, value: dict, now: datetime) -> None:
+def _write(statement: str, place: Place, value: dict, now: datetime, **parameters) -> None:
+    """Store the answer, and in the same statement what the task's answers add up to with it."""
     answers = [*place.other_answers, value]
     decision = kind_named(place.kind).consensus(answers, place.labels)
     # Whoever waited for the lock may have asked the clock first: the latest instant stands.
     last_at = max(now, place.others_last_at or now)
     settled_at = last_at if len(answers) >= place.needed else None
-    write_consensus(place.task_id, place.campaign_id, decision, len(answers), settled_at)
+    row = consensus_row(place.task_id, place.campaign_id, decision, len(answers), settled_at)
+    parameters |= {"value": orjson.dumps(value).decode(), "now": now} | upsert_parameters(row)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)

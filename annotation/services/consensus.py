@@ -12,9 +12,11 @@ from annotation.kinds import kind_named
 from annotation.kinds.choice import Consensus as Decision
 from annotation.models import Campaign, Consensus
 
-UPSERT = """
+# The caller holds the task's row.
+UPSERT_CONSENSUS = """
 INSERT INTO annotation_consensus (task_id, campaign_id, method, label, share, votes, n_answers, settled_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+VALUES (%(task_id)s, %(campaign_id)s, %(method)s, %(label)s, %(share)s, %(votes)s, %(n_answers)s,
+        %(settled_at)s)
 ON CONFLICT (task_id) DO UPDATE
 SET method = excluded.method, label = excluded.label, share = excluded.share, votes = excluded.votes,
     n_answers = excluded.n_answers, settled_at = excluded.settled_at
@@ -29,26 +31,24 @@ WHERE t.campaign_id = %s AND t.id > %s AND t.id <= %s ORDER BY a.task_id
 """
 
 
-def write_consensus(
+def consensus_row(
     task_id: UUID, campaign_id: UUID, decision: Decision, n_answers: int, settled_at: datetime | None
-) -> None:
-    """Store what the answers of a task add up to. The caller holds the task's row."""
-    with connection.cursor() as cursor:
-        cursor.execute(UPSERT, _row(task_id, campaign_id, decision, n_answers, settled_at))
+) -> dict:
+    """What is stored of a task whose n_answers add up to `decision`."""
+    return {
+        "task_id": task_id,
+        "campaign_id": campaign_id,
+        "method": decision.method,
+        "label": decision.label,
+        "share": decision.share,
+        "votes": decision.votes,
+        "n_answers": n_answers,
+        "settled_at": settled_at,
+    }
 
 
-def _row(task_id, campaign_id, decision, n_answers, settled_at) -> tuple:
-    votes = orjson.dumps(decision.votes).decode()
-    return (
-        task_id,
-        campaign_id,
-        decision.method,
-        decision.label,
-        decision.share,
-        votes,
-        n_answers,
-        settled_at,
-    )
+def upsert_parameters(row: dict) -> dict:
+    return row | {"votes": orjson.dumps(row["votes"]).decode()}
 
 
 def recompute_consensus(campaign: Campaign, *, check: bool = False) -> Iterator[tuple[int, int]]:
@@ -102,16 +102,8 @@ def _expected(campaign: Campaign, kind, first: UUID, last: UUID) -> dict[UUID, d
 def _expected_row(campaign: Campaign, kind, task_id: UUID, answers: list[tuple]) -> dict:
     decision = kind.consensus([orjson.loads(value) for _, _, value, _ in answers], campaign.labels)
     needed, n_answers = answers[0][1], len(answers)
-    return {
-        "task_id": task_id,
-        "campaign_id": campaign.pk,
-        "method": decision.method,
-        "label": decision.label,
-        "share": decision.share,
-        "votes": decision.votes,
-        "n_answers": n_answers,
-        "settled_at": max(at for *_, at in answers) if n_answers >= needed else None,
-    }
+    settled_at = max(at for *_, at in answers) if n_answers >= needed else None
+    return consensus_row(task_id, campaign.pk, decision, n_answers, settled_at)
 
 
 @transaction.atomic
@@ -125,5 +117,5 @@ def _differs(campaign: Campaign, kind, task_id: UUID, *, mend: bool) -> bool:
         if mend and row is None:
             stored.delete()
         elif mend:
-            cursor.execute(UPSERT, list((row | {"votes": orjson.dumps(row["votes"]).decode()}).values()))
+            cursor.execute(UPSERT_CONSENSUS, upsert_parameters(row))
         return True

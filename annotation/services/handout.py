@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-import orjson
 from django.db import connection, transaction
 
 from annotation.errors import (
@@ -25,25 +24,9 @@ from annotation.errors import (
     TaskFull,
 )
 from annotation.models import Assignment, Campaign, Record, User
+from annotation.services.places import READ_PLACES, Handout, handout_from_row, read_handouts
 
-CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 FIRST = (-math.inf, UUID(int=0))  # sorts before every task in the queue's order
-
-
-@dataclass(frozen=True, slots=True)
-class Handout:
-    """A place in a task: everything that the volunteer's page shows."""
-
-    assignment_id: UUID
-    expires_at: datetime
-    task_id: UUID
-    kind: str
-    question: str
-    labels: list[dict]
-    section: str
-    text: str
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +96,14 @@ WITH best AS MATERIALIZED ({task}    FOR NO KEY UPDATE OF t {if_locked}
     UPDATE annotation_volunteer v
     SET cursor_epoch = %(queue_epoch)s, cursor_priority = best.priority, cursor_task = best.id
     FROM best WHERE v.id = %(volunteer)s
+), seat AS (
+    INSERT INTO annotation_assignment (id, task_id, volunteer_id, state, claimed_at, expires_at, skip_reason)
+    SELECT gen_random_uuid(), best.id, %(volunteer)s, 'open', %(now)s, %(expires_at)s, '' FROM best
+    RETURNING id, expires_at, task_id
 )
-INSERT INTO annotation_assignment (id, task_id, volunteer_id, state, claimed_at, expires_at, skip_reason)
-SELECT gen_random_uuid(), best.id, %(volunteer)s, 'open', %(now)s, %(expires_at)s, '' FROM best
-RETURNING id
 """
-CLAIM_BEST = CLAIM.format(task=BEST, if_locked="SKIP LOCKED")
-CLAIM_THIS_ONE = CLAIM.format(task=THIS_ONE, if_locked="")
+CLAIM_BEST = CLAIM.format(task=BEST, if_locked="SKIP LOCKED") + READ_PLACES.format(places="seat")
+CLAIM_THIS_ONE = CLAIM.format(task=THIS_ONE, if_locked="") + READ_PLACES.format(places="seat")
 
 # The lease is looked at again under the task's lock: a late answer may have been faster.
 RENEW_OWN_EXPIRED = """
@@ -178,19 +162,6 @@ WITH due AS MATERIALIZED (
 SELECT coalesce(sum(n), 0) FROM given_back
 """
 
-READ_HANDOUT = f"""
-SELECT a.id, a.expires_at, t.id, c.kind, c.question, c.labels::text, t.section,
-       substr(r.text, t.start + 1, t."end" - t.start),
-       substr(r.text, greatest(1, t.start + 1 - {CONTEXT_LENGTH}), least(t.start, {CONTEXT_LENGTH})),
-       substr(r.text, t."end" + 1, {CONTEXT_LENGTH})
-FROM annotation_assignment a
-JOIN annotation_microtask t ON t.id = a.task_id
-JOIN annotation_record r ON r.id = t.record_id
-JOIN annotation_campaign c ON c.id = t.campaign_id
-WHERE a.id = ANY(%(assignments)s)
-"""  # nosec B608 # constants of this module
-
-
 def claim_task(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
     """Give the volunteer the best open task they have not had; None when nothing is left for them.
 
@@ -209,11 +180,10 @@ def claim_task(campaign_id: UUID, user: User, *, now: datetime) -> Handout | Non
 
 @transaction.atomic
 def _claim(
-    campaign_id: UUID, user: User, now: datetime, find_place: Callable[[Seat, datetime], UUID | None]
+    campaign_id: UUID, user: User, now: datetime, find_place: Callable[[Seat, datetime], Handout | None]
 ) -> Handout | None:
     seat = _lock_volunteer(campaign_id, user)
-    assignment_id = _renew_held_place(seat, now) or find_place(seat, now)
-    return read_handout(assignment_id) if assignment_id else None
+    return _renew_held_place(seat, now) or find_place(seat, now)
 
 
 def claim_next(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
@@ -237,7 +207,7 @@ def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
     return Seat(volunteer_id, campaign_id, cursor, queue_epoch, timedelta(seconds=lease_seconds))
 
 
-def _renew_held_place(seat: Seat, now: datetime) -> UUID | None:
+def _renew_held_place(seat: Seat, now: datetime) -> Handout | None:
     row = _one(RENEW_HELD_PLACE, {"volunteer": seat.volunteer_id, "expires_at": now + seat.lease})
     if row is None:
         return None
@@ -245,15 +215,15 @@ def _renew_held_place(seat: Seat, now: datetime) -> UUID | None:
     if held:
         _one(GIVE_BACK_HELD_PLACE, {"assignment": assignment_id, "now": now})
         return None
-    return assignment_id
+    return read_handouts([assignment_id])[0]
 
 
-def _best_place(seat: Seat, now: datetime) -> UUID | None:
+def _best_place(seat: Seat, now: datetime) -> Handout | None:
     """Look behind the cursor, then from the queue's head for what was given back before it."""
     row = _one(CLAIM_BEST, _parameters(seat, now, seat.cursor))
     if row is None and seat.cursor != FIRST:
         row = _one(CLAIM_BEST, _parameters(seat, now, FIRST))
-    return row and row[0]
+    return row and handout_from_row(row)
 
 
 @transaction.atomic
@@ -261,14 +231,17 @@ def _what_is_left(campaign_id: UUID, user: User, now: datetime) -> tuple[UUID, i
     return _one(WHAT_IS_LEFT, _parameters(_lock_volunteer(campaign_id, user), now, FIRST))
 
 
-def _awaited_place(task_id: UUID, what: int, seat: Seat, now: datetime) -> UUID | None:
+def _awaited_place(task_id: UUID, what: int, seat: Seat, now: datetime) -> Handout | None:
     """Wait for this task's lock and take what we saw there, unless somebody was faster."""
     if what == OVERDUE:  # somebody sweeps it at this instant, or is about to answer
         _one("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
         return None
-    statement = CLAIM_THIS_ONE if what == FRESH else RENEW_OWN_EXPIRED
-    row = _one(statement, _parameters(seat, now, FIRST) | {"task": task_id})
-    return row and row[0]
+    parameters = _parameters(seat, now, FIRST) | {"task": task_id}
+    if what == FRESH:
+        row = _one(CLAIM_THIS_ONE, parameters)
+        return row and handout_from_row(row)
+    row = _one(RENEW_OWN_EXPIRED, parameters)
+    return row and read_handouts([row[0]])[0]
 
 
 def _parameters(seat: Seat, now: datetime, cursor: tuple[float, UUID]) -> dict:
@@ -310,28 +283,6 @@ def take_place(task_id: UUID, volunteer_id: UUID, *, now: datetime) -> UUID:
     return Assignment.objects.create(
         task_id=task_id, volunteer_id=volunteer_id, claimed_at=now, expires_at=expires_at
     ).pk
-
-
-def read_handout(assignment_id: UUID) -> Handout:
-    return handout_from_row(_one(READ_HANDOUT, {"assignments": [assignment_id]}))
-
-
-def handout_from_row(row: tuple) -> Handout:
-    *fields, labels, section, text, before, after = row
-    return Handout(*fields, orjson.loads(labels), section, text, _tail(before), _head(after))
-
-
-def _tail(before: str) -> str:
-    """Context that was cut begins at a word."""
-    if len(before) < CONTEXT_LENGTH:
-        return before
-    return "…" + before[before.find(" ") :] if " " in before[:80] else "…" + before
-
-
-def _head(after: str) -> str:
-    if len(after) < CONTEXT_LENGTH:
-        return after
-    return after[: after.rfind(" ") + 1] + "…" if " " in after[-80:] else after + "…"
 
 
 def extend_lease(assignment_id: UUID, user: User, *, now: datetime) -> datetime:

@@ -10,7 +10,7 @@ from django.db.models import Q, Sum
 
 from annotation.errors import NotFound
 from annotation.models import User, Volunteer, VolunteerDay
-from annotation.services.handout import READ_HANDOUT, Handout, handout_from_row
+from annotation.services.places import Handout, read_handouts
 
 LATEST_ANSWERS = """
 SELECT an.assignment_id, an.answered_at, an.value::text FROM annotation_assignment a
@@ -39,8 +39,7 @@ def latest_answers(campaign_id: UUID, user: User, limit: int) -> list[OwnAnswer]
     with connection.cursor() as cursor:
         cursor.execute(LATEST_ANSWERS, [volunteer.pk, limit])
         own = {row[0]: row[1:] for row in cursor.fetchall()}
-        cursor.execute(READ_HANDOUT, {"assignments": list(own)})
-        places = {place.assignment_id: place for place in map(handout_from_row, cursor.fetchall())}
+    places = {place.assignment_id: place for place in read_handouts(list(own))}
     return [OwnAnswer(places[pk], at, orjson.loads(value)) for pk, (at, value) in own.items()]
 
 

@@ -21,7 +21,6 @@ from annotation.models import Assignment, Campaign, MicroTask, Record, Volunteer
 from annotation.services.answers import submit_answer
 from annotation.services.handout import (
     CLAIM_BEST,
-    CONTEXT_LENGTH,
     claim_next,
     claim_task,
     expire_leases,
@@ -29,6 +28,7 @@ from annotation.services.handout import (
     skip_task,
     take_place,
 )
+from annotation.services.places import CONTEXT_LENGTH
 from tests.factories import (
     NOW,
     make_campaign,

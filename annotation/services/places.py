@@ -1,0 +1,64 @@
+"""A place in a task as the volunteer's page shows it: the text, its context, the question."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+CONTEXT_LENGTH = 600  # code points shown before and after a sentence
+
+# `{places}` names rows with id, expires_at and task_id: assignments, or what a statement has just made.
+READ_PLACES = f"""
+SELECT a.id, a.expires_at, t.id, c.kind, c.question, c.labels::text, t.section,
+       substr(r.text, t.start + 1, t."end" - t.start),
+       substr(r.text, greatest(1, t.start + 1 - {CONTEXT_LENGTH}), least(t.start, {CONTEXT_LENGTH})),
+       substr(r.text, t."end" + 1, {CONTEXT_LENGTH})
+FROM {{places}} a
+JOIN annotation_microtask t ON t.id = a.task_id
+JOIN annotation_record r ON r.id = t.record_id
+JOIN annotation_campaign c ON c.id = t.campaign_id
+"""
+READ_ASSIGNMENTS = READ_PLACES.format(places="annotation_assignment") + "WHERE a.id = ANY(%s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Handout:
+    """A place in a task: everything that the volunteer's page shows."""
+
+    assignment_id: UUID
+    expires_at: datetime
+    task_id: UUID
+    kind: str
+    question: str
+    labels: list[dict]
+    section: str
+    text: str
+    before: str
+    after: str
+
+
+def read_handouts(assignment_ids: list[UUID]) -> list[Handout]:
+    """The caller has made sure that these places are the reader's own."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_ASSIGNMENTS, [assignment_ids])
+        return [handout_from_row(row) for row in cursor.fetchall()]
+
+
+def handout_from_row(row: tuple) -> Handout:
+    *fields, labels, section, text, before, after = row
+    return Handout(*fields, orjson.loads(labels), section, text, _tail(before), _head(after))
+
+
+def _tail(before: str) -> str:
+    """Context that was cut begins at a word."""
+    if len(before) < CONTEXT_LENGTH:
+        return before
+    return "…" + before[before.find(" ") :] if " " in before[:80] else "…" + before
+
+
+def _head(after: str) -> str:
+    if len(after) < CONTEXT_LENGTH:
+        return after
+    return after[: after.rfind(" ") + 1] + "…" if " " in after[-80:] else after + "…"
