@@ -25,7 +25,7 @@ class Standing:
 
     epoch: int = 0  # epochs done
     best_epoch: int = 0
-    best_loss: float = float("inf")  # validation loss after the best epoch
+    best_loss: float = float("inf")  # tempered validation loss after the best epoch
     history: list[dict[str, Any]] = field(default_factory=list)
     precision: str = "fp32"  # found once a run: a second measurement might fall out otherwise
 

@@ -18,7 +18,11 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from training.algorithms.class_weights import class_weights
-from training.algorithms.metrics import evaluate, negative_log_likelihood
+from training.algorithms.metrics import (
+    evaluate,
+    negative_log_likelihood,
+    tempered_negative_log_likelihood,
+)
 from training.algorithms.splits import TEST, TRAIN, VALIDATION
 from training.config import FineTuneConfig
 from training.encoder.base_model import (
@@ -221,18 +225,21 @@ class _Training:
         standing, rows = self.standing, self.rows[VALIDATION]
         standing.epoch += 1
         predicted = self._probabilities(self.model, rows)
-        validation_loss = negative_log_likelihood(self.labels[rows], predicted)
+        tempered_loss = tempered_negative_log_likelihood(self.labels[rows], predicted)
         standing.history.append(
             {
                 "epoch": standing.epoch,
                 "step": standing.epoch * self.steps_per_epoch,
                 "train_loss": train_loss,
-                "validation_loss": validation_loss,
+                "validation_loss": negative_log_likelihood(self.labels[rows], predicted),
+                "tempered_loss": tempered_loss,
                 "validation_accuracy": float(np.mean(predicted.argmax(axis=1) == self.labels[rows])),
             }
         )
-        if validation_loss < standing.best_loss:
-            standing.best_loss, standing.best_epoch = validation_loss, standing.epoch
+        # Not the plain loss: where a volunteers' label in ten is wrong, it rises as soon as the network is
+        # sure of itself, while what the network knows of the truth still grows.
+        if tempered_loss < standing.best_loss:
+            standing.best_loss, standing.best_epoch = tempered_loss, standing.epoch
             self.best_weights = {name: weight.detach().cpu().clone() for name, weight in self.weights.items()}
 
     def _probabilities(self, model: PreTrainedModel, rows: np.ndarray) -> np.ndarray:
