@@ -87,7 +87,7 @@ class Site:
     @staticmethod
     def signed_in(user) -> Client:
         client = Client(raise_request_exception=False)
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user, backend="hc_platform.sessions.AccountBackend")
         return client
 
     def keep(self, response, status: int):

@@ -47,7 +47,7 @@ def world(settings, tmp_path):
 
 def signed_in(user: User, **options) -> Client:
     client = Client(**options)
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend="hc_platform.sessions.AccountBackend")
     return client
 
 

@@ -88,7 +88,7 @@ class World:
         cookies = {"anonymous": ""}
         for role, user in self.users.items():
             client = Client()
-            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            client.force_login(user, backend="hc_platform.sessions.AccountBackend")
             cookies[role] = client.cookies["sessionid"].value
         return cookies
 

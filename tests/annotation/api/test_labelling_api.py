@@ -31,7 +31,7 @@ class Browser:
         self.client = Client(enforce_csrf_checks=True)
         self.csrf = csrf
         if user:
-            self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            self.client.force_login(user, backend="hc_platform.sessions.AccountBackend")
 
     def post(self, path: str, body: object = None):
         raw = "" if body is None else body if isinstance(body, bytes) else json.dumps(body)
@@ -305,7 +305,7 @@ def test_json_that_is_no_object_is_400(browser, assignment, raw):
 
 def test_another_content_type_is_415(assignment, bob):
     client = Client()
-    client.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(bob, backend="hc_platform.sessions.AccountBackend")
     response = client.post(f"/api/v1/assignments/{assignment['id']}/answer/", {"key": "x"})
     assert_problem(response, 415, "unsupported_media_type")
 
