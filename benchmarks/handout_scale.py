@@ -102,7 +102,7 @@ def explain(volunteer, cursor: tuple) -> dict:
         "expires_at": timezone.now(),
     }  # fmt: skip
     with transaction.atomic(), connection.cursor() as database:
-        database.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + CLAIM_BEST, parameters)
+        database.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + CLAIM_BEST.sql, parameters)
         [report] = database.fetchone()[0]
         transaction.set_rollback(True)
     scan = node(report["Plan"], lambda n: n.get("Index Name") == "task_queue")

@@ -8,19 +8,24 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionS
 from django.db import connection
 
 from annotation.models import User
+from annotation.services.prepared import PreparedStatement
 
-READ_SESSION = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > now()"
+READ_SESSION = PreparedStatement(
+    "read_session",
+    "SELECT session_data FROM django_session WHERE session_key = %(key)s AND expire_date > now()",
+)
 USER_FIELDS = [field.attname for field in User._meta.concrete_fields]
-READ_USER = f"SELECT {', '.join(USER_FIELDS)} FROM {User._meta.db_table} WHERE id = %s"  # nosec B608: our own names
+READ_USER = PreparedStatement(
+    "read_user",
+    f"SELECT {', '.join(USER_FIELDS)} FROM {User._meta.db_table} WHERE id = %(id)s",  # nosec B608: our own names
+)
 
 
 class SessionStore(DatabaseSessionStore):
     """Django's sessions in the database, read faster; written and ended as always."""
 
     def load(self) -> dict:
-        with connection.cursor() as cursor:
-            cursor.execute(READ_SESSION, [self.session_key])
-            row = cursor.fetchone()
+        row = READ_SESSION.first_row({"key": self.session_key})
         if row is None:
             self._session_key = None
             return {}
@@ -31,8 +36,6 @@ class AccountBackend(ModelBackend):
     """Django's accounts, found faster by their id."""
 
     def get_user(self, user_id) -> User | None:
-        with connection.cursor() as cursor:
-            cursor.execute(READ_USER, [user_id])
-            row = cursor.fetchone()
+        row = READ_USER.first_row({"id": user_id})
         user = row and User.from_db(connection.alias, USER_FIELDS, row)
         return user if user and self.user_can_authenticate(user) else None

@@ -124,6 +124,8 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")
 REDIS_URL = os.environ.get("REDIS_URL", "") or embedded.redis_url(DATA_DIR)
 DATABASES = {"default": database(DATABASE_URL) if DATABASE_URL else embedded.postgres_url(DATA_DIR)}
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+# Prepared statements (annotation.services.prepared) find rows by their keys: one plan fits all parameters.
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c plan_cache_mode=force_generic_plan"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Limits of sign-in attempts live in the database: Redis may vanish at any moment.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}

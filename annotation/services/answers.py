@@ -19,20 +19,26 @@ from annotation.errors import (
 from annotation.kinds import kind_named
 from annotation.models import User
 from annotation.services.consensus import UPSERT_CONSENSUS, consensus_row, upsert_parameters
+from annotation.services.prepared import PreparedStatement
 
 # The task's row is locked first; what hangs on it is then read by a statement of its own,
 # because a statement that waited for a lock still sees the other tables as they were before.
-LOCK_TASK = """
+LOCK_TASK = PreparedStatement(
+    "lock_task",
+    """
 SELECT t.id, t.campaign_id, t.needed, t.taken, t.held, c.state, c.kind, c.labels::text, v.id
 FROM annotation_assignment a
 JOIN annotation_volunteer v ON v.id = a.volunteer_id
 JOIN annotation_microtask t ON t.id = a.task_id
 JOIN annotation_campaign c ON c.id = t.campaign_id
-WHERE a.id = %s AND v.user_id = %s
+WHERE a.id = %(assignment)s AND v.user_id = %(user)s
 FOR NO KEY UPDATE OF t
-"""
+""",
+)
 
-READ_ANSWERS = """
+READ_ANSWERS = PreparedStatement(
+    "read_answers",
+    """
 SELECT a.state, a.claimed_at, own.key, own.value::text, others.answers, others.last_at
 FROM annotation_assignment a
 LEFT JOIN annotation_answer own ON own.assignment_id = a.id
@@ -41,10 +47,13 @@ CROSS JOIN LATERAL (
     FROM annotation_assignment b JOIN annotation_answer an ON an.assignment_id = b.id
     WHERE b.task_id = a.task_id AND b.id <> a.id
 ) others
-WHERE a.id = %s
-"""
+WHERE a.id = %(assignment)s
+""",
+)
 
-RECORD_ANSWER = f"""
+RECORD_ANSWER = PreparedStatement(
+    "record_answer",
+    f"""
 WITH answer AS (
     INSERT INTO annotation_answer (assignment_id, key, value, answered_at, seconds, n_revisions)
     VALUES (%(assignment)s, %(key)s, %(value)s, %(now)s, %(seconds)s, 0)
@@ -58,19 +67,24 @@ WITH answer AS (
     ON CONFLICT (volunteer_id, day) DO UPDATE SET n_answers = annotation_volunteerday.n_answers + 1
 )
 {UPSERT_CONSENSUS}
-"""
+""",
+)
 
-REVISE_ANSWER = f"""
+REVISE_ANSWER = PreparedStatement(
+    "revise_answer",
+    f"""
 WITH kept AS (
     INSERT INTO annotation_answerrevision (answer_id, key, value, replaced_at)
-    SELECT assignment_id, key, value, %(now)s FROM annotation_answer WHERE assignment_id = %(assignment)s
+    SELECT assignment_id, key, value, %(now)s::timestamptz FROM annotation_answer
+    WHERE assignment_id = %(assignment)s
 ), revised AS (
     UPDATE annotation_answer
     SET key = %(key)s, value = %(value)s, answered_at = %(now)s, n_revisions = n_revisions + 1
     WHERE assignment_id = %(assignment)s
 )
 {UPSERT_CONSENSUS}
-"""
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +172,12 @@ def revise_answer(
 
 
 def _lock_place(assignment_id: UUID, user: User) -> Place:
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_TASK, [assignment_id, user.pk])
-        row = cursor.fetchone()
-        if row is None:
-            raise NotFound()
-        task_id, campaign_id, needed, taken, held, campaign_state, kind, labels, volunteer_id = row
-        cursor.execute(READ_ANSWERS, [assignment_id])
-        state, claimed_at, own_key, own_value, other_answers, others_last_at = cursor.fetchone()
+    row = LOCK_TASK.first_row({"assignment": assignment_id, "user": user.pk})
+    if row is None:
+        raise NotFound()
+    task_id, campaign_id, needed, taken, held, campaign_state, kind, labels, volunteer_id = row
+    row = READ_ANSWERS.first_row({"assignment": assignment_id})
+    state, claimed_at, own_key, own_value, other_answers, others_last_at = row
     return Place(
         task_id=task_id,
         campaign_id=campaign_id,
@@ -205,7 +217,7 @@ def _revision(assignment_id: UUID, key: UUID) -> dict | None:
     return row and orjson.loads(row[0])
 
 
-def _write(statement: str, place: Place, value: dict, now: datetime, **parameters) -> None:
+def _write(statement: PreparedStatement, place: Place, value: dict, now: datetime, **parameters) -> None:
     """Store the answer, and in the same statement what the task's answers add up to with it."""
     answers = [*place.other_answers, value]
     decision = kind_named(place.kind).consensus(answers, place.labels)
@@ -214,5 +226,4 @@ def _write(statement: str, place: Place, value: dict, now: datetime, **parameter
     settled_at = last_at if len(answers) >= place.needed else None
     row = consensus_row(place.task_id, place.campaign_id, decision, len(answers), settled_at)
     parameters |= {"value": orjson.dumps(value).decode(), "now": now} | upsert_parameters(row)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+    statement.first_row(parameters)

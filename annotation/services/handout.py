@@ -25,6 +25,7 @@ from annotation.errors import (
 )
 from annotation.models import Assignment, Campaign, Record, User
 from annotation.services.places import READ_PLACES, Handout, handout_from_row, read_handouts
+from annotation.services.prepared import PreparedStatement
 
 FIRST = (-math.inf, UUID(int=0))  # sorts before every task in the queue's order
 
@@ -40,20 +41,26 @@ class Seat:
     lease: timedelta
 
 
-LOCK_VOLUNTEER = """
+LOCK_VOLUNTEER = PreparedStatement(
+    "lock_volunteer",
+    """
 SELECT v.id, c.state, c.queue_epoch, c.lease_seconds, v.cursor_epoch, v.cursor_priority, v.cursor_task
 FROM annotation_volunteer v JOIN annotation_campaign c ON c.id = v.campaign_id
-WHERE v.campaign_id = %s AND v.user_id = %s
+WHERE v.campaign_id = %(campaign)s AND v.user_id = %(user)s
 FOR NO KEY UPDATE OF v
-"""
+""",
+)
 
 # A volunteer holds one place at a time: whoever loads the page again gets the same task with a new lease.
-RENEW_HELD_PLACE = """
+RENEW_HELD_PLACE = PreparedStatement(
+    "renew_held_place",
+    """
 UPDATE annotation_assignment a SET expires_at = CASE WHEN t.held THEN a.expires_at ELSE %(expires_at)s END
 FROM annotation_microtask t
 WHERE a.volunteer_id = %(volunteer)s AND a.state = 'open' AND t.id = a.task_id
 RETURNING a.id, t.held
-"""
+""",
+)
 
 # A text that was held back after its hand-out is not shown again.
 GIVE_BACK_HELD_PLACE = """
@@ -98,11 +105,15 @@ WITH best AS MATERIALIZED ({task}    FOR NO KEY UPDATE OF t {if_locked}
     FROM best WHERE v.id = %(volunteer)s
 ), seat AS (
     INSERT INTO annotation_assignment (id, task_id, volunteer_id, state, claimed_at, expires_at, skip_reason)
-    SELECT gen_random_uuid(), best.id, %(volunteer)s, 'open', %(now)s, %(expires_at)s, '' FROM best
+    SELECT gen_random_uuid(), best.id, %(volunteer)s::uuid, 'open', %(now)s::timestamptz,
+           %(expires_at)s::timestamptz, ''
+    FROM best
     RETURNING id, expires_at, task_id
 )
 """
-CLAIM_BEST = CLAIM.format(task=BEST, if_locked="SKIP LOCKED") + READ_PLACES.format(places="seat")
+CLAIM_BEST = PreparedStatement(
+    "claim_best", CLAIM.format(task=BEST, if_locked="SKIP LOCKED") + READ_PLACES.format(places="seat")
+)
 CLAIM_THIS_ONE = CLAIM.format(task=THIS_ONE, if_locked="") + READ_PLACES.format(places="seat")
 
 # The lease is looked at again under the task's lock: a late answer may have been faster.
@@ -195,7 +206,7 @@ def claim_next(campaign_id: UUID, user: User, *, now: datetime) -> Handout | Non
 
 
 def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
-    row = _one(LOCK_VOLUNTEER, [campaign_id, user.pk])
+    row = LOCK_VOLUNTEER.first_row({"campaign": campaign_id, "user": user.pk})
     if row is None:
         may_join = Campaign.objects.to_label(user).filter(pk=campaign_id).exists()
         raise ConsentRequired() if may_join else NotFound()
@@ -208,7 +219,7 @@ def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
 
 
 def _renew_held_place(seat: Seat, now: datetime) -> Handout | None:
-    row = _one(RENEW_HELD_PLACE, {"volunteer": seat.volunteer_id, "expires_at": now + seat.lease})
+    row = RENEW_HELD_PLACE.first_row({"volunteer": seat.volunteer_id, "expires_at": now + seat.lease})
     if row is None:
         return None
     assignment_id, held = row
@@ -220,9 +231,9 @@ def _renew_held_place(seat: Seat, now: datetime) -> Handout | None:
 
 def _best_place(seat: Seat, now: datetime) -> Handout | None:
     """Look behind the cursor, then from the queue's head for what was given back before it."""
-    row = _one(CLAIM_BEST, _parameters(seat, now, seat.cursor))
+    row = CLAIM_BEST.first_row(_parameters(seat, now, seat.cursor))
     if row is None and seat.cursor != FIRST:
-        row = _one(CLAIM_BEST, _parameters(seat, now, FIRST))
+        row = CLAIM_BEST.first_row(_parameters(seat, now, FIRST))
     return row and handout_from_row(row)
 
 

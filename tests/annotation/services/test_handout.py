@@ -155,7 +155,7 @@ def explain_claim(volunteer, cursor_priority, cursor_task) -> dict:
         "now": NOW,
         "expires_at": AFTER_THE_LEASE,
     }
-    statement = "EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM_BEST
+    statement = "EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM_BEST.sql
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         plan = cursor.fetchone()[0][0]["Plan"]
