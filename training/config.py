@@ -24,7 +24,7 @@ class FineTuneConfig:
     max_steps: int = 400  # optimiser steps that the number of epochs is derived from
     min_epochs: int = 3  # passes over the training part, however large it is
     max_epochs: int = 15  # passes over the training part, however small it is
-    patience: int = 5  # epochs without a lower tempered validation loss before training stops
+    patience: int = 5  # epochs without a lower tempered validation loss, after a quarter, before it stops
 
     # AdamW with bias correction, linear warm-up, linear decay to zero.
     learning_rate: float = 5e-5  # peak, at a width of 768; see learning_rate_for

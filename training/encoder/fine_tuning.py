@@ -237,8 +237,9 @@ class _Training:
             }
         )
         # Not the plain loss: where a volunteers' label in ten is wrong, it rises as soon as the network is
-        # sure of itself, while what the network knows of the truth still grows.
-        if tempered_loss < standing.best_loss:
+        # sure of itself, while what the network knows of the truth still grows. And not from the start:
+        # against few noisy labels, a network that only knows the classes' shares is hard to beat.
+        if standing.epoch <= self.n_epochs // 4 or tempered_loss < standing.best_loss:
             standing.best_loss, standing.best_epoch = tempered_loss, standing.epoch
             self.best_weights = {name: weight.detach().cpu().clone() for name, weight in self.weights.items()}
 
