@@ -76,7 +76,7 @@ class JsonLines:
 class DelimitedRows:
     """CSV as the csv module reads it: a quotation mark counts at the start of a field only.
 
-    No group is possessive here: Python before 3.11.5 matches such a group wrongly (its issue 106052), and
+    No group is possessive here: Python before 3.11.5 matches such a group wrongly (gh-106052), and
     Debian 12 has 3.11.2. Nothing is matched twice all the same, as each step is decided by its next byte.
     """
 
