@@ -51,7 +51,7 @@ class TaskText:
 @dataclass(frozen=True, slots=True)
 class GoldExample:
     task_id: UUID
-    record_id: UUID
+    record_name: str  # its external id, the same in every campaign that has the record
     text: str
     label: str
 
@@ -93,7 +93,9 @@ def gold_examples(campaign_id: UUID) -> list[GoldExample]:
     """Tasks whose right answer is known, by task id: for measuring."""
     gold = Gold.objects.filter(task__campaign=campaign_id).select_related("task__record").order_by("pk")
     return [
-        GoldExample(g.task_id, g.task.record_id, g.task.record.text[g.task.start : g.task.end], g.label)
+        GoldExample(
+            g.task_id, g.task.record.external_id, g.task.record.text[g.task.start : g.task.end], g.label
+        )
         for g in gold
     ]
 

@@ -10,12 +10,13 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
-from annotation.models import Answer, Campaign, Consensus, Gold
+from annotation.models import Answer, Campaign, Consensus, Gold, Record
 from tests.factories import make_campaign
 from tests.labelled import WORDS, YES_NO, add_labelled, add_open, sentences
 from tests.stack import ROOT, environment
 from tests.tiny_bert import save_tiny_bert
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.services.simulation import measured_gold
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a run's heartbeat has a connection of its own
 
@@ -91,6 +92,20 @@ def test_simulate_prints_the_learning_curve_measured_on_gold_that_nobody_answers
 
     with pytest.raises(CommandError, match="a simulation wants one of its own"):
         simulate(campaign, gold)
+
+
+def test_equal_records_are_measured_on_the_same_texts_in_every_campaign(campaign, tmp_path):
+    made = [(f"note-{i}", text, label) for i, (text, label) in enumerate(sentences(60))]
+    texts = []
+    for each in (campaign, make_campaign(labels=YES_NO)):
+        for name, text, label in made:
+            [task] = add_open(each, [text])
+            Record.objects.filter(pk=task.record_id).update(external_id=name)
+            Gold.objects.create(task=task, label=label)
+        texts.append(sorted(example.text for example in measured_gold(each, seed=1)))
+    assert texts[0] == texts[1]
+    assert 10 < len(texts[0]) < 30
+    assert texts[0] != sorted(example.text for example in measured_gold(campaign, seed=2))
 
 
 def test_simulate_says_what_is_wrong_with_its_gold(campaign, tmp_path):

@@ -51,7 +51,7 @@ def learning_curve(
     TrainingPolicy.objects.update_or_create(
         campaign=campaign, defaults={"enabled": False, "acquisition": strategy, "exploration_share": 0.0}
     )
-    measured = _measured_gold(campaign, seed)
+    measured = measured_gold(campaign, seed)
     n_given = 0
     for turn in range(1, n_rounds + 1):
         n_given += exchange.simulate_answers(
@@ -71,11 +71,11 @@ def learning_curve(
         yield _measure(campaign, n_given, measured)
 
 
-def _measured_gold(campaign: Campaign, seed: int) -> list[GoldExample]:
-    """The gold to measure on; no record and no text of it is ever answered."""
+def measured_gold(campaign: Campaign, seed: int) -> list[GoldExample]:
+    """The gold to measure on, the same for equal files and seeds; nobody answers its records or texts."""
     gold = exchange.gold_examples(campaign.pk)
     parts = split_by_group(
-        [str(example.record_id) for example in gold],
+        [example.record_name for example in gold],
         [example.text for example in gold],
         validation_share=0.0,
         test_share=MEASURED_SHARE,
