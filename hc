@@ -184,6 +184,7 @@ bench() {
     shift
     install requirements-dev.txt
     own_environment bench
+    export PYTHONPATH=$ROOT:$ROOT/benchmarks
     with_servers "$PYTHON" "$ROOT/benchmarks/$name.py" "$@"
 }
 
