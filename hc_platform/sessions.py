@@ -17,7 +17,7 @@ READ_SESSION = PreparedStatement(
 USER_FIELDS = [field.attname for field in User._meta.concrete_fields]
 READ_USER = PreparedStatement(
     "read_user",
-    f"SELECT {', '.join(USER_FIELDS)} FROM {User._meta.db_table} WHERE id = %(id)s",  # nosec B608: our own names
+    f"SELECT {', '.join(USER_FIELDS)} FROM {User._meta.db_table} WHERE id = %(id)s",  # nosec B608 # our own names
 )
 
 

@@ -67,7 +67,7 @@ WITH answer AS (
     ON CONFLICT (volunteer_id, day) DO UPDATE SET n_answers = annotation_volunteerday.n_answers + 1
 )
 {UPSERT_CONSENSUS}
-""",
+""",  # nosec B608 # a statement of our own
 )
 
 REVISE_ANSWER = PreparedStatement(
@@ -83,7 +83,7 @@ WITH kept AS (
     WHERE assignment_id = %(assignment)s
 )
 {UPSERT_CONSENSUS}
-""",
+""",  # nosec B608 # a statement of our own
 )
 
 

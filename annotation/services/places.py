@@ -19,7 +19,7 @@ FROM {{places}} a
 JOIN annotation_microtask t ON t.id = a.task_id
 JOIN annotation_record r ON r.id = t.record_id
 JOIN annotation_campaign c ON c.id = t.campaign_id
-"""
+"""  # nosec B608 # a number of our own
 READ_ASSIGNMENTS = READ_PLACES.format(places="annotation_assignment") + "WHERE a.id = ANY(%s)"
 
 
