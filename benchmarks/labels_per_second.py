@@ -47,12 +47,20 @@ def sustained(port: int, n_tasks: int, n_annotators: int, seconds: float) -> dic
         "annotators": n_annotators,
         "labels": len(latencies),
         "labels_per_s": round(len(latencies) / seconds, 1),
+        "labels_per_s_by_minute": by_minute([t for a in annotators for t in a.ended_at]),
         "p50_ms": round(1000 * statistics.median(latencies), 1),
         "p95_ms": round(1000 * latencies[int(0.95 * len(latencies))], 1),
         "p99_ms": round(1000 * latencies[int(0.99 * len(latencies))], 1),
         "errors": sum(a.n_errors for a in annotators),
         **check(campaign),
     }
+
+
+def by_minute(ended_at: list[float]) -> list[float]:
+    """The rate in each whole minute: does it hold?"""
+    minutes = [int((at - min(ended_at)) // 60) for at in ended_at]
+    n_whole = int((max(ended_at) - min(ended_at)) // 60)
+    return [round(minutes.count(minute) / 60, 1) for minute in range(n_whole)]
 
 
 def exhaustion(port: int, n_annotators: int) -> dict:
