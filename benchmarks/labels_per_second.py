@@ -11,6 +11,7 @@ import statistics
 import threading
 import time
 import uuid
+from collections import Counter
 
 import _fixtures as fixtures
 import _stack as stack
@@ -58,9 +59,9 @@ def sustained(port: int, n_tasks: int, n_annotators: int, seconds: float) -> dic
 
 def by_minute(ended_at: list[float]) -> list[float]:
     """The rate in each whole minute: does it hold?"""
-    minutes = [int((at - min(ended_at)) // 60) for at in ended_at]
-    n_whole = int((max(ended_at) - min(ended_at)) // 60)
-    return [round(minutes.count(minute) / 60, 1) for minute in range(n_whole)]
+    first, last = min(ended_at), max(ended_at)
+    minutes = Counter(int((at - first) // 60) for at in ended_at)
+    return [round(minutes[minute] / 60, 1) for minute in range(int((last - first) // 60))]
 
 
 def exhaustion(port: int, n_annotators: int) -> dict:
