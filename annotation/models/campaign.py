@@ -99,5 +99,13 @@ class Campaign(models.Model):
         return self.state == self.State.OPEN
 
     @property
+    def n_answers_wanted(self) -> int:
+        return self.n_tasks * self.needed
+
+    def share_answered(self, n_answers: int) -> float:
+        """How far n_answers bring it: from 0 to 1, and 0 while there is nothing to answer."""
+        return min(1.0, n_answers / self.n_answers_wanted) if self.n_answers_wanted else 0.0
+
+    @property
     def label_names(self) -> dict[str, str]:
         return {label["key"]: label["name"] for label in self.labels}

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from annotation.kinds import kind_named
 from annotation.kinds.choice import Consensus as Decision
 from annotation.models import Campaign, Consensus
+from annotation.services.places import lock_task
 
 # The caller holds the task's row.
 UPSERT_CONSENSUS = """
@@ -109,7 +110,7 @@ def _expected_row(campaign: Campaign, kind, task_id: UUID, answers: list[tuple])
 @transaction.atomic
 def _differs(campaign: Campaign, kind, task_id: UUID, *, mend: bool) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        lock_task(task_id)
         row = _expected(campaign, kind, UUID(int=task_id.int - 1), task_id).get(task_id)
         stored = Consensus.objects.filter(pk=task_id)
         if row == stored.values().first():

@@ -109,7 +109,7 @@ def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
     per_day = _answers_per_day(campaign, today=now.date())
     days = VolunteerDay.objects.filter(volunteer__campaign=campaign)
     n_answers = days.aggregate(n=Sum("n_answers", default=0))["n"]
-    n_wanted, n_week = campaign.n_tasks * campaign.needed, sum(n for _, n in per_day[-WEEK:])
+    n_wanted, n_week = campaign.n_answers_wanted, sum(n for _, n in per_day[-WEEK:])
     held = Record.objects.filter(campaign=campaign, held=True)
     return Dashboard(
         n_tasks=campaign.n_tasks,

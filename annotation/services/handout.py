@@ -24,7 +24,7 @@ from annotation.errors import (
     TaskFull,
 )
 from annotation.models import Assignment, Campaign, Record, User
-from annotation.services.places import READ_PLACES, Handout, handout_from_row, read_handouts
+from annotation.services.places import READ_PLACES, Handout, handout_from_row, lock_task, read_handouts
 from annotation.services.prepared import PreparedStatement
 
 FIRST = (-math.inf, UUID(int=0))  # sorts before every task in the queue's order
@@ -245,7 +245,7 @@ def _what_is_left(campaign_id: UUID, user: User, now: datetime) -> tuple[UUID, i
 def _awaited_place(task_id: UUID, what: int, seat: Seat, now: datetime) -> Handout | None:
     """Wait for this task's lock and take what we saw there, unless somebody was faster."""
     if what == OVERDUE:  # somebody sweeps it at this instant, or is about to answer
-        _one("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        lock_task(task_id)
         return None
     parameters = _parameters(seat, now, FIRST) | {"task": task_id}
     if what == FRESH:
@@ -336,7 +336,7 @@ def _hold_record(record_id: UUID) -> None:
 
 @transaction.atomic
 def _close_as_skipped(assignment: Assignment, reason: str, now: datetime) -> None:
-    _one("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [assignment.task_id])
+    lock_task(assignment.task_id)
     assignment.refresh_from_db(fields=["state"])
     if assignment.state == Assignment.State.SKIPPED:
         return

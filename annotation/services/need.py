@@ -40,5 +40,11 @@ def _follow_chunk(campaign: Campaign, after: UUID) -> UUID | None:
         cursor.execute(LOCK_TASKS, [campaign.pk, after, CHUNK])
         ids = [task_id for (task_id,) in cursor.fetchall()]
         cursor.execute(FOLLOW, [campaign.needed, ids, campaign.needed])
-        cursor.execute(SETTLE, [ids])
+    settle(ids)
     return ids[-1] if len(ids) == CHUNK else None
+
+
+def settle(task_ids: list[UUID]) -> None:
+    """Settle what has enough answers for its need, and no longer what has not. The caller locks the tasks."""
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE, [task_ids])

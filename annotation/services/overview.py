@@ -35,5 +35,4 @@ def campaign_cards(user: User) -> list[CampaignCard]:
 
 
 def _card(campaign: Campaign, n: int, n_mine: int, may_label: bool, may_manage: bool) -> CampaignCard:
-    n_wanted = campaign.n_tasks * campaign.needed
-    return CampaignCard(campaign, n_mine, min(1.0, n / n_wanted) if n_wanted else 0.0, may_label, may_manage)
+    return CampaignCard(campaign, n_mine, campaign.share_answered(n), may_label, may_manage)

@@ -39,6 +39,12 @@ class Handout:
     after: str
 
 
+def lock_task(task_id: UUID) -> None:
+    """Hold the row that holds the predicate, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
+
+
 def read_handouts(assignment_ids: list[UUID]) -> list[Handout]:
     """The caller has made sure that these places are the reader's own."""
     with connection.cursor() as cursor:

@@ -52,8 +52,7 @@ def progress_of(campaign_id: UUID, user: User, *, now: datetime) -> Progress:
         mine=Sum("n_answers", filter=own, default=0),
         today=Sum("n_answers", filter=own & Q(day=now.date()), default=0),
     )
-    n_wanted = volunteer.campaign.n_tasks * volunteer.campaign.needed
-    return Progress(sums["today"], sums["mine"], min(1.0, sums["all"] / n_wanted) if n_wanted else 0.0)
+    return Progress(sums["today"], sums["mine"], volunteer.campaign.share_answered(sums["all"]))
 
 
 def _volunteer(campaign_id: UUID, user: User) -> Volunteer:

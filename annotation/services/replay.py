@@ -11,15 +11,15 @@ from uuid import UUID, uuid5
 
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from annotation.errors import AlreadyAnswered, CampaignPaused, RecordHeld, TaskFull
-from annotation.models import Assignment, Campaign, Consensus, User, Volunteer
+from annotation.models import Assignment, Campaign, User, Volunteer
 from annotation.services.answers import submit_answer
 from annotation.services.handout import take_place
 from annotation.services.intake.refusals import Refusal, Tally
 from annotation.services.intake.tables import Table, open_file, open_table
+from annotation.services.need import settle
 from annotation.services.task_names import SEVERAL, find_tasks
 
 COLUMNS = ("task", "worker", "label")
@@ -113,7 +113,7 @@ def _raise_needs(needs: dict[UUID, int]) -> None:
     """A task that now wants more answers than it has is no longer settled."""
     with connection.cursor() as cursor:
         cursor.execute(RAISE_NEED, [list(needs), list(needs.values())])
-    Consensus.objects.filter(task__in=needs, n_answers__lt=F("task__needed")).update(settled_at=None)
+    settle(list(needs))
 
 
 def _seat_workers(campaign: Campaign, workers: set[str], now: datetime) -> dict[str, Volunteer]:

@@ -4,7 +4,6 @@ Every stage can be repeated: a run taken up by another worker finds the snapshot
 published model of the first and goes on from there.
 """
 
-import errno
 import logging
 import shutil
 import traceback
@@ -22,6 +21,7 @@ from django.utils import timezone
 from annotation.models import Campaign
 from training import encoder
 from training.config import FineTuneConfig
+from training.encoder.refusals import NO_ROOM
 from training.errors import RunLost
 from training.models import ModelVersion, TrainingRun
 from training.services import runs
@@ -140,7 +140,7 @@ def _labels_with_examples(campaign: Campaign, snapshot: Snapshot) -> list[str]:
 
 def _explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in NO_ROOM:
             return "disk_full", DISK_FULL
         reason = error.strerror or type(error).__name__
         return "file_error", f"A file could not be read or written ({reason})."
