@@ -3,13 +3,10 @@
 from rest_framework.exceptions import ValidationError
 from rest_framework.views import APIView
 
-from annotation.api.parsers import JSONParser
-
 
 class PlatformAPIView(APIView):
     """An API view that refuses query parameters it does not know."""
 
-    parser_classes = [JSONParser]
     query_parameters: frozenset[str] = frozenset()
 
     def initial(self, request, *args, **kwargs):
