@@ -6,6 +6,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from annotation.models import Campaign
+
 
 class TrainingPolicy(models.Model):
     class Acquisition(models.TextChoices):
@@ -42,6 +44,15 @@ class TrainingPolicy(models.Model):
         ]
 
 
+class TrainingRunQuerySet(models.QuerySet):
+    def open(self) -> "TrainingRunQuerySet":
+        """Not over: at most one a campaign, which the database holds."""
+        return self.filter(state__in=[TrainingRun.State.WAITING, TrainingRun.State.RUNNING])
+
+    def administered_by(self, user) -> "TrainingRunQuerySet":
+        return self.filter(campaign__in=Campaign.objects.administered_by(user))
+
+
 class TrainingRun(models.Model):
     """A run is a row with a state, a lease, a heartbeat and a fencing token; a worker only works for it."""
 
@@ -76,6 +87,8 @@ class TrainingRun(models.Model):
     config = models.JSONField(default=dict)
     failure_code = models.CharField(max_length=50, blank=True)
     failure = models.CharField(max_length=500, blank=True)
+
+    objects = TrainingRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-opened_at"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotation.errors import PlatformError
-from annotation.models import Campaign
+from annotation.views.access import administered_campaign
 from training.forms import PolicyForm
 from training.models import TrainingRun
 from training.services import runs
@@ -45,7 +45,7 @@ STRONGEST_SHADE = 5
 @login_required
 @require_GET
 def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    mine = TrainingRun.objects.filter(campaign__in=Campaign.objects.administered_by(request.user))
+    mine = TrainingRun.objects.administered_by(request.user)
     run = get_object_or_404(mine.select_related("campaign", "model_version"), pk=run_id)
     version = getattr(run, "model_version", None)
     context = {"run": run, "campaign": run.campaign, "version": version}
@@ -115,7 +115,7 @@ def _confusion_row(name: str, counts: list[int]) -> dict:
 @login_required
 @require_POST
 def start(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = _administered(request, campaign_id)
+    campaign = administered_campaign(request, campaign_id)
     try:
         run = runs.open_run(campaign, now=timezone.now())
     except PlatformError as error:
@@ -127,7 +127,7 @@ def start(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def policy(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = _administered(request, campaign_id)
+    campaign = administered_campaign(request, campaign_id)
     standing = runs.policy_of(campaign)
     form = PolicyForm(request.POST or None, instance=standing)
     if request.method == "POST" and form.is_valid():
@@ -139,7 +139,3 @@ def policy(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
             messages.success(request, "Saved.")
             return redirect("campaign_dashboard", campaign.pk)
     return render(request, "training/policy.html", {"campaign": campaign, "form": form})
-
-
-def _administered(request: HttpRequest, campaign_id: UUID) -> Campaign:
-    return get_object_or_404(Campaign.objects.administered_by(request.user), pk=campaign_id)

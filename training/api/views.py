@@ -7,7 +7,6 @@ from rest_framework.response import Response
 
 from annotation.api.campaigns import AdminView
 from annotation.api.views import PlatformAPIView
-from annotation.models import Campaign
 from annotation.serializers import EmptySerializer, ProblemSerializer
 from training import serializers as shapes
 from training.models import ModelVersion, TrainingRun
@@ -60,7 +59,7 @@ class RunView(PlatformAPIView):
         responses={200: shapes.RunReportSerializer, **NOT_FOUND},
     )
     def get(self, request, run_id):
-        mine = TrainingRun.objects.filter(campaign__in=Campaign.objects.administered_by(request.user))
+        mine = TrainingRun.objects.administered_by(request.user)
         return Response(shapes.RunReportSerializer(get_object_or_404(mine, pk=run_id)).data)
 
 

@@ -65,7 +65,7 @@ def is_due(policy: TrainingPolicy, *, now: datetime) -> bool:
     if not policy.enabled:
         return False
     runs = TrainingRun.objects.filter(campaign=policy.campaign_id)
-    if runs.filter(state__in=[State.WAITING, State.RUNNING]).exists():
+    if runs.open().exists():
         return False
     last = runs.aggregate(opened_at=Max("opened_at"), snapshot_at=Max("snapshot_at"))
     if last["opened_at"] and now - last["opened_at"] < timedelta(seconds=policy.min_interval_seconds):

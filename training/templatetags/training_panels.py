@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from annotation.models import Campaign
-from training.models import ModelVersion, Prediction, TrainingRun
+from training.models import ModelVersion, Prediction, TrainingRun, TrainingRunQuerySet
 from training.services.runs import policy_of
 
 register = template.Library()
@@ -20,7 +20,7 @@ def _versions(campaign: Campaign) -> QuerySet[ModelVersion]:
     return ModelVersion.objects.filter(campaign=campaign)
 
 
-def _runs(campaign: Campaign) -> QuerySet[TrainingRun]:
+def _runs(campaign: Campaign) -> TrainingRunQuerySet:
     return TrainingRun.objects.filter(campaign=campaign)
 
 
@@ -40,9 +40,7 @@ def model_card(campaign: Campaign) -> dict:
         "change_words": f"{change:+.2f}".replace("-", "\N{MINUS SIGN}") if change is not None else "",
         "n_tested": version and version.metrics["test"]["n_examples"],
         "ordered_words": _ago(version.ordered_at) if version and version.ordered_at else "",
-        "run": _runs(campaign)
-        .filter(state__in=[TrainingRun.State.WAITING, TrainingRun.State.RUNNING])
-        .first(),
+        "run": _runs(campaign).open().first(),
         "policy": policy_of(campaign),
     }
 
@@ -119,4 +117,4 @@ def training_needs(campaign: Campaign) -> list[dict]:
 
 @register.simple_tag
 def is_training(campaign: Campaign) -> bool:
-    return _runs(campaign).filter(state__in=[TrainingRun.State.WAITING, TrainingRun.State.RUNNING]).exists()
+    return _runs(campaign).open().exists()
