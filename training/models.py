@@ -49,6 +49,9 @@ class TrainingRunQuerySet(models.QuerySet):
         """Not over: at most one a campaign, which the database holds."""
         return self.filter(state__in=[TrainingRun.State.WAITING, TrainingRun.State.RUNNING])
 
+    def over(self) -> "TrainingRunQuerySet":
+        return self.filter(state__in=TrainingRun.OVER)
+
     def administered_by(self, user) -> "TrainingRunQuerySet":
         return self.filter(campaign__in=Campaign.objects.administered_by(user))
 
@@ -61,6 +64,8 @@ class TrainingRun(models.Model):
         RUNNING = "running", "running"
         SUCCEEDED = "succeeded", "succeeded"
         FAILED = "failed", "failed"
+
+    OVER = (State.SUCCEEDED, State.FAILED)
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     campaign = models.ForeignKey(
@@ -103,7 +108,7 @@ class TrainingRun(models.Model):
 
     @property
     def is_over(self) -> bool:
-        return self.state in {self.State.SUCCEEDED, self.State.FAILED}
+        return self.state in self.OVER
 
 
 class ModelVersion(models.Model):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, F, Max, Q, Sum
 
 from annotation.algorithms.agreement import krippendorff_alpha_nominal
 from annotation.algorithms.intervals import wilson_interval
@@ -158,11 +158,9 @@ def _count_reported(held) -> int:
 
 def _gold_accuracy(campaign: Campaign) -> GoldAccuracy | None:
     known = Gold.objects.filter(task__campaign=campaign, task__consensus__settled_at__isnull=False)
-    pairs = list(known.values_list("label", "task__consensus__label"))
-    if not pairs:
-        return None
-    n_right = sum(truth == consensus for truth, consensus in pairs)
-    return GoldAccuracy(len(pairs), n_right, n_right / len(pairs), *wilson_interval(n_right, len(pairs)))
+    counts = known.aggregate(n=Count("pk"), n_right=Count("pk", filter=Q(label=F("task__consensus__label"))))
+    n, n_right = counts["n"], counts["n_right"]
+    return GoldAccuracy(n, n_right, n_right / n, *wilson_interval(n_right, n)) if n else None
 
 
 def _alpha(campaign: Campaign) -> float | None:

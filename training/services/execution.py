@@ -152,7 +152,7 @@ def _explain(error: Exception) -> tuple[str, str]:
 
 def _tidy(campaign_id: UUID) -> None:
     """Remove what nothing needs any more: checkpoints of runs that are over, weights of old models."""
-    for run in TrainingRun.objects.filter(campaign=campaign_id, state__in=runs.OVER):
+    for run in TrainingRun.objects.over().filter(campaign=campaign_id):
         shutil.rmtree(runs.run_directory(run) / "checkpoint", ignore_errors=True)
     for version in runs.superseded_models(campaign_id):
         shutil.rmtree(version.path, ignore_errors=True)

@@ -20,7 +20,6 @@ from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
 
 State = TrainingRun.State
-OVER = (State.SUCCEEDED, State.FAILED)
 LEASE = timedelta(seconds=30)
 BEAT_SECONDS = 5.0
 MAX_ATTEMPTS = 5
