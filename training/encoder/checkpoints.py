@@ -44,7 +44,8 @@ def save_checkpoint(
         save_file(
             {name: tensor.detach() for name, tensor in weights.items()}, temporary / "weights.safetensors"
         )
-        save_file(best_weights, temporary / "best.safetensors")
+        if standing.best_epoch < standing.epoch:  # else they are the weights just written
+            save_file(best_weights, temporary / "best.safetensors")
         save_file(_optimiser_tensors(weights, optimiser), temporary / "optimiser.safetensors")
         state = {"fingerprint": fingerprint, "standing": asdict(standing)}
         (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
@@ -67,19 +68,21 @@ def restore_checkpoint(
     for checkpoint in sorted(folder.glob("epoch-*"), reverse=True):
         try:
             state = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
+            if state["fingerprint"] != fingerprint:
+                continue
+            standing = Standing(**state["standing"])
             saved = load_file(checkpoint / "weights.safetensors")
-            best_weights = load_file(checkpoint / "best.safetensors")
+            is_best = standing.best_epoch == standing.epoch
+            best_weights = saved if is_best else load_file(checkpoint / "best.safetensors")
             moments = load_file(checkpoint / "optimiser.safetensors")
         except (OSError, ValueError, SafetensorError):
             logger.warning("checkpoint %s cannot be read; it is passed over", checkpoint.name)
-            continue
-        if state["fingerprint"] != fingerprint:
             continue
         with torch.no_grad():
             for name, tensor in weights.items():
                 tensor.copy_(saved[name])
         _load_optimiser(weights, optimiser, moments)
-        return Standing(**state["standing"]), best_weights
+        return standing, best_weights
     return None
 
 
