@@ -15,6 +15,7 @@ const DOUBLE_CLICK_MS = 300;
 const outbox = new Outbox(page.me);
 const lease = new Lease(extend, leaseLost);
 const progress = { nToday: 0, nMine: 0, shareDone: 0 };
+let nTurns = 0; // answers sent and answers accepted: tells whether one of them crossed a look at the progress
 let held = null; // the assignment that is ours to answer
 let revising = null; // {index}: an earlier answer that is on the page to be changed
 let past = null; // own answers, oldest first, once they have been asked for: [{assignment, task, label}]
@@ -75,9 +76,11 @@ function warnIfLabelsChanged(labels) {
   });
 }
 
-function nothingLeft() {
+async function nothingLeft() {
   lease.drop();
   view.setWaiting(true);
+  await loadProgress();
+  if (held || revising) return; // an answer was taken back meanwhile
   const count = progress.nMine === 1 ? "1 text" : `${progress.nMine} texts`;
   view.showPanel(
     "Nothing left for you here",
@@ -94,6 +97,7 @@ async function choose(labelKey) {
   const item = revising ? past[revising.index] : { assignment: held.id, task: held.task };
   const entry = { assignment: item.assignment, key: newKey(), label: labelKey, revises: Boolean(revising) };
   isBusy = true;
+  nTurns += 1;
   if (!entry.revises) lease.drop();
   view.flash(labelKey);
   view.setWaiting(true);
@@ -137,6 +141,7 @@ function remember(item, label, wasRevised) {
     return;
   }
   past?.push({ ...item, label, answeredAt: new Date().toISOString() });
+  nTurns += 1;
   progress.nToday += 1;
   progress.nMine += 1;
   view.showProgress(progress);
@@ -264,8 +269,10 @@ function leaseLost(error) {
 }
 
 async function loadProgress() {
+  const turn = nTurns;
   try {
     const { data } = await call("GET", `${campaignUrl}progress/`);
+    if (turn !== nTurns) return loadProgress(); // it may count the answer that crossed it, or not
     Object.assign(progress, { nToday: data.n_answers_today, nMine: data.n_my_answers, shareDone: data.share_done });
     view.showProgress(progress);
   } catch { /* a figure in the corner: the next answer asks again */ }
