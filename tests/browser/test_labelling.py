@@ -171,6 +171,27 @@ def test_when_nothing_is_left_the_page_says_so_and_counts(page, texts):
     expect(page.locator("#panel-text")).to_contain_text("You have answered 3 texts in this campaign")
 
 
+def test_an_answer_that_crosses_a_look_at_the_progress_is_counted(page, texts):
+    late = []
+
+    def hold_first_reply(route):
+        if late:
+            return route.continue_()
+        late.append((route, route.fetch()))
+
+    page.route(re.compile("/progress/$"), hold_first_reply)
+    page.reload()
+    shows(page, texts[0])
+    page.keyboard.press("1")
+    shows(page, texts[1])
+    route, reply = late[0]
+    assert reply.json()["n_my_answers"] == 0
+    first = route.request
+    with page.expect_response(lambda other: other.url == first.url and other.request != first):
+        route.fulfill(response=reply)
+    expect(page.locator("#today")).to_have_text("1 today")
+
+
 def test_a_double_tap_is_one_answer(open_page, bob, campaign, texts):
     page = open_page(bob, PHONE)
     page.goto(label_page(campaign))
