@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from training.encoder.base_model import (
     load_tokenizer,
     weights_sha256,
 )
-from training.encoder.checkpoints import Standing, restore_checkpoint, save_checkpoint
+from training.encoder.checkpoints import Checkpoints, Standing
 from training.encoder.model_files import appearing_folder
 from training.encoder.precision import best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
@@ -64,8 +63,8 @@ def fine_tune(
 
     Always from the pretrained weights: a model that goes on from the last one carries the mistakes of its
     labels along. With a checkpoint_dir, a call with equal arguments goes on after the last whole epoch and
-    ends as if it had not been interrupted (a checkpoint that takes seconds is not written after every epoch,
-    so a few may be trained again). The caller removes that folder once the result is published.
+    ends as if it had not been interrupted (a large checkpoint is not written after every epoch, so a few may
+    be trained again). The caller removes that folder once the result is published.
 
     on_progress hears about once a second; what it raises stops the training and leaves no half-written model.
     """
@@ -143,13 +142,12 @@ class _Training:
         self.optimiser = _optimiser(model, config)
         self.standing = Standing(precision=resolve_precision(config.precision, model.device))
         self.best_weights = {}
-        self.checkpoints: tuple[Path, str] | None = None
-        self.checkpoint_due_at = 0.0  # monotonic seconds
+        self.checkpoints: Checkpoints | None = None
 
     def keep_checkpoints(self, folder: Path, fingerprint: str) -> None:
         """Go on from the last checkpoint in the folder, if there is one of this training, and write more."""
-        self.checkpoints = (folder, fingerprint)
-        restored = restore_checkpoint(folder, fingerprint, self.weights, self.optimiser)
+        self.checkpoints = Checkpoints(folder, fingerprint, self.model, self.optimiser)
+        restored = self.checkpoints.restore()
         if restored is not None:
             self.standing, self.best_weights = restored
 
@@ -158,20 +156,13 @@ class _Training:
         while not self._finished():
             train_loss = self._train_epoch(self.standing.epoch + 1)
             self._validate(train_loss)
-            if self.checkpoints is not None and time.monotonic() >= self.checkpoint_due_at:
-                self._save_checkpoint()
+            if self.checkpoints is not None:
+                self.checkpoints.save_when_due(self.standing, self.best_weights)
+        if self.checkpoints is not None:
+            self.checkpoints.finish(self.standing, self.best_weights)
         with torch.no_grad():
             for name, tensor in self.best_weights.items():
                 self.weights[name].copy_(tensor)
-
-    def _save_checkpoint(self) -> None:
-        """Write the state; where that takes long, epochs pass by until it costs a tenth of the time."""
-        started = time.monotonic()
-        folder, fingerprint = self.checkpoints
-        save_checkpoint(folder, fingerprint, self.standing, self.weights, self.best_weights, self.optimiser)
-        seconds = time.monotonic() - started
-        if seconds > 1:
-            self.checkpoint_due_at = time.monotonic() + 9 * seconds
 
     def _finished(self) -> bool:
         n_without_gain = self.standing.epoch - self.standing.best_epoch
@@ -298,20 +289,23 @@ class _Training:
 def _optimiser(model: PreTrainedModel, config: FineTuneConfig) -> torch.optim.AdamW:
     """Return AdamW that decays matrices alone (biases and LayerNorm have one dimension) and hurries the head.
 
+    Word embeddings are not decayed: the vectors of words that no example holds stay as they were pretrained.
     The head is the classifier and BERT's pooler, which was trained for another task, if at all.
     """
+    words = model.get_input_embeddings().weight
     groups: dict[tuple[bool, bool], list[torch.Tensor]] = {}
     for name, weight in model.named_parameters():
         in_head = not name.startswith(f"{model.base_model_prefix}.") or ".pooler." in name
-        groups.setdefault((in_head, weight.dim() >= 2), []).append(weight)
+        decays = weight.dim() >= 2 and weight is not words
+        groups.setdefault((in_head, decays), []).append(weight)
     return torch.optim.AdamW(
         [
             {
                 "params": weights,
-                "weight_decay": config.weight_decay if is_matrix else 0.0,
+                "weight_decay": config.weight_decay if decays else 0.0,
                 "factor": config.head_learning_rate_factor if in_head else 1.0,
             }
-            for (in_head, is_matrix), weights in groups.items()
+            for (in_head, decays), weights in groups.items()
         ]
     )
 

@@ -2,15 +2,18 @@ import dataclasses
 import errno
 import hashlib
 import json
+import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
-from training.encoder import Progress, TrainingRefused, fine_tune, fine_tuning, predict_proba
+from training.encoder import Progress, TrainingRefused, checkpoints, fine_tune, fine_tuning, predict_proba
 from training.encoder import progress as progress_module
 from training.encoder.base_model import load_classifier
 
@@ -22,6 +25,11 @@ class FencingLost(Exception):
 @pytest.fixture(autouse=True)
 def every_report(monkeypatch):
     monkeypatch.setattr(progress_module, "INTERVAL_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def a_checkpoint_after_every_epoch(monkeypatch):
+    monkeypatch.setattr(checkpoints, "BYTES_PER_SECOND", math.inf)
 
 
 def refusal_of(examples, config, tmp_path, **changes) -> TrainingRefused:
@@ -74,30 +82,75 @@ def test_reported_test_metrics_are_those_of_the_saved_model(examples, tiny_confi
     assert hits.mean() == tuned.metrics["test"]["accuracy"]
 
 
+def killed_after(n_epochs: int, examples, config, tmp_path) -> Path:
+    """Train and be killed in the epoch after; returns the folder with the checkpoint."""
+
+    def kill(progress: Progress) -> None:
+        if progress.stage == "training" and progress.epoch > n_epochs:
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(
+            **examples, config=config, output_dir=tmp_path / "m", checkpoint_dir=folder, on_progress=kill
+        )
+    return folder
+
+
 @pytest.mark.parametrize("n_epochs_before_the_kill", [1, 4])
 def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been_killed(
     examples, tiny_config, tmp_path, n_epochs_before_the_kill
 ):
     undisturbed = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "undisturbed")
-
-    def kill(progress: Progress) -> None:
-        if progress.stage == "training" and progress.epoch > n_epochs_before_the_kill:
-            raise KeyboardInterrupt
-
-    again = {"output_dir": tmp_path / "resumed", "checkpoint_dir": tmp_path / "checkpoint"}
-    with pytest.raises(KeyboardInterrupt):
-        fine_tune(**examples, config=tiny_config, on_progress=kill, **again)
+    folder = killed_after(n_epochs_before_the_kill, examples, tiny_config, tmp_path)
     epochs = set()
     resumed = fine_tune(
         **examples,
         config=tiny_config,
+        output_dir=tmp_path / "resumed",
+        checkpoint_dir=folder,
         on_progress=lambda progress: epochs.add(progress.epoch) if progress.stage == "training" else None,
-        **again,
     )
 
     assert min(epochs) == n_epochs_before_the_kill + 1
     assert resumed.history == undisturbed.history
     assert resumed.metrics == undisturbed.metrics
+    assert resumed.sha256 == undisturbed.sha256
+
+
+def test_a_killed_training_remembers_the_best_weights_of_an_earlier_epoch(examples, tiny_config, tmp_path):
+    config = dataclasses.replace(tiny_config, max_epochs=20, patience=4)
+    rng = np.random.default_rng(0)
+    noise = {**examples, "labels": list(rng.integers(0, 2, size=160))}  # gets worse, the longer it learns
+    undisturbed = fine_tune(**noise, config=config, output_dir=tmp_path / "undisturbed")
+    best_epoch = undisturbed.manifest["derived"]["best_epoch"]
+    folder = killed_after(best_epoch + 2, noise, config, tmp_path)
+    [checkpoint] = folder.iterdir()
+    assert {path.name for path in checkpoint.iterdir()} == {
+        "state.json", "best.safetensors", "weights.safetensors", "optimiser.safetensors",
+    }  # fmt: skip
+    resumed = fine_tune(**noise, config=config, output_dir=tmp_path / "resumed", checkpoint_dir=folder)
+    assert resumed.history == undisturbed.history
+    assert resumed.sha256 == undisturbed.sha256
+
+
+def test_a_checkpoint_leaves_out_the_words_that_training_does_not_touch(examples, tiny_config, tmp_path):
+    seen = {**examples, "texts": [text.replace("word7", "word8") for text in examples["texts"]]}
+    folder = killed_after(2, seen, tiny_config, tmp_path)
+    words = "bert.embeddings.word_embeddings.weight"
+    saved = load_file(folder / "epoch-0002" / "best.safetensors")
+    vocabulary = AutoTokenizer.from_pretrained(tiny_config.base_model_path).get_vocab()
+    unseen = {vocabulary[word] for word in ("word7", "[PAD]", "[UNK]", "[MASK]")}
+    assert set(saved[f"rows of {words}"].tolist()) == set(range(len(vocabulary))) - unseen
+    assert len(saved[words]) == len(vocabulary) - len(unseen)
+
+
+def test_a_large_checkpoint_waits_until_it_is_worth_its_room(examples, tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "BYTES_PER_SECOND", 1e-6)
+    folder = killed_after(4, examples, tiny_config, tmp_path)
+    assert not folder.exists()
+    undisturbed = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "undisturbed")
+    resumed = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "b", checkpoint_dir=folder)
     assert resumed.sha256 == undisturbed.sha256
 
 
@@ -131,21 +184,23 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(examples, tiny_config,
 
 
 def test_a_damaged_checkpoint_is_passed_over(examples, tiny_config, tmp_path):
-    kept = {"checkpoint_dir": tmp_path / "checkpoint"}
-    first = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "a", **kept)
-    [checkpoint] = (tmp_path / "checkpoint").iterdir()
-    (checkpoint / "optimiser.safetensors").write_bytes(b"not a tensor")
-    again = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "b", **kept)
-    assert again.sha256 == first.sha256
+    folder = killed_after(2, examples, tiny_config, tmp_path)
+    (folder / "epoch-0002" / "optimiser.safetensors").write_bytes(b"not a tensor")
+    undisturbed = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "a")
+    resumed = fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "b", checkpoint_dir=folder)
+    assert resumed.sha256 == undisturbed.sha256
 
 
 def test_checkpoints_hold_safetensors_and_json_alone_and_only_the_last(examples, tiny_config, tmp_path):
-    fine_tune(
-        **examples, config=tiny_config, output_dir=tmp_path / "model", checkpoint_dir=tmp_path / "checkpoint"
-    )
-    [checkpoint] = (tmp_path / "checkpoint").iterdir()
-    assert checkpoint.name == "epoch-0006"
+    folder = killed_after(3, examples, tiny_config, tmp_path)
+    [checkpoint] = folder.iterdir()
+    assert checkpoint.name == "epoch-0003"
     assert {path.suffix for path in checkpoint.iterdir()} == {".safetensors", ".json"}
+
+    (folder / ".epoch-0004.writing-abc").mkdir()  # by a process that was killed while it wrote
+    fine_tune(**examples, config=tiny_config, output_dir=tmp_path / "model", checkpoint_dir=folder)
+    [finished] = folder.iterdir()
+    assert {path.name for path in finished.iterdir()} == {"state.json", "best.safetensors"}
 
 
 def test_training_stops_when_the_validation_loss_stops_falling_and_keeps_the_best_weights(
@@ -196,7 +251,7 @@ def test_rare_class_is_weighted_and_the_manifest_says_so(examples, tiny_config, 
     assert yes_weight > 2 * no_weight
 
 
-def test_biases_and_layer_norms_are_not_decayed_and_the_head_learns_faster(tiny_config, tiny_base):
+def test_biases_layer_norms_and_words_are_not_decayed_and_the_head_learns_faster(tiny_config, tiny_base):
     model = load_classifier(tiny_base, ["no", "yes"])
     name_of = {weight: name for name, weight in model.named_parameters()}
     group_of = {
@@ -206,8 +261,8 @@ def test_biases_and_layer_norms_are_not_decayed_and_the_head_learns_faster(tiny_
     }
     assert set(group_of) == set(name_of.values())
     for name, group in group_of.items():
-        is_matrix = name.endswith("weight") and "LayerNorm" not in name
-        assert group["weight_decay"] == (tiny_config.weight_decay if is_matrix else 0.0), name
+        decays = name.endswith("weight") and "LayerNorm" not in name and "word_embeddings" not in name
+        assert group["weight_decay"] == (tiny_config.weight_decay if decays else 0.0), name
         in_head = name.startswith(("classifier.", "bert.pooler."))
         assert group["factor"] == (tiny_config.head_learning_rate_factor if in_head else 1.0), name
 
