@@ -36,6 +36,13 @@ def one_of(name: str, choices: tuple[str, ...], default: str | None = None) -> s
     return value
 
 
+def existing_folder(name: str) -> Path | None:
+    value = os.environ.get(name, "")
+    if value and not Path(value).is_dir():
+        raise ImproperlyConfigured(f"{name} must be a folder that is there, not {value!r}.")
+    return Path(value) if value else None
+
+
 def database(url: str) -> dict:
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
@@ -66,6 +73,8 @@ UPLOAD_DIR = DATA_DIR / "uploads"
 MODEL_DIR = DATA_DIR / "models"
 # An empty value means the small English encoder that comes with the requirements.
 BASE_MODEL_PATH = os.environ.get("BASE_MODEL_PATH", "")
+# Campaign admins choose among the models below it; without it, all train from the one above.
+BASE_MODELS_DIR = existing_folder("BASE_MODELS_DIR")
 # The demo opens sign-up; everywhere else people come by invitation unless this is set.
 SIGN_UP = one_of("SIGN_UP", ("invitation", "open"), default="open" if (DATA_DIR / "demo").exists() else None)
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")

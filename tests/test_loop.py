@@ -148,7 +148,7 @@ def test_a_run_goes_on_from_its_checkpoint_after_its_worker_was_killed(stack, sl
     campaign = make_campaign(labels=YES_NO)
     add_labelled(campaign, sentences(300))
     add_open(campaign, [text for text, _ in sentences(320)[300:]])
-    TrainingPolicy.objects.create(campaign=campaign, min_new_labels=100, base_model_path=str(slow_tiny_bert))
+    TrainingPolicy.objects.create(campaign=campaign, min_new_labels=100, base_model=str(slow_tiny_bert))
     stack.start("worker", "training", "beat")
     checkpoints = stack.data_dir / "models" / str(campaign.pk) / "run-1" / "checkpoint"
     stack.wait_for(lambda: list(checkpoints.glob("epoch-*/state.json")), 120)
@@ -187,7 +187,7 @@ def test_without_redis_answers_and_uploads_are_taken_and_the_loop_catches_up_aft
     texts = [note["text"] for note in notes(60)]
     words = {word for text in texts for word in text.lower().replace(",", " ").replace(".", " ").split()}
     base = save_tiny_bert(tmp_path, [*words, ",", "."])
-    TrainingPolicy.objects.create(campaign=campaign, min_new_labels=30, base_model_path=str(base))
+    TrainingPolicy.objects.create(campaign=campaign, min_new_labels=30, base_model=str(base))
     add_open(campaign, texts)
     stack.start("web", "worker", "training", "beat")
     stack.wait_for(lambda: "training.tasks.tick" in stack.log_of("worker"), 90)

@@ -9,6 +9,7 @@ from training.models import ModelVersion, TrainingPolicy, TrainingRun
 @admin.register(TrainingPolicy)
 class TrainingPolicyAdmin(admin.ModelAdmin):
     list_display = ["campaign", "enabled", "min_new_labels", "min_interval_seconds", "acquisition"]
+    readonly_fields = ["base_model"]  # chosen among those offered, or on the command line
 
 
 @admin.register(TrainingRun)

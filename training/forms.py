@@ -16,29 +16,37 @@ class PolicyForm(forms.ModelForm):
         help_text="Keeps a fair sample among what is asked, and finds what the model does not know it lacks.",
     )
 
+    base_model = forms.ChoiceField(
+        required=False,
+        label="Trains from",
+        help_text="A model that has learned a language, not yet your question. It must know their language.",
+    )
+
     class Meta:
         model = TrainingPolicy
-        fields = ["enabled", "min_new_labels", "acquisition", "base_model_path"]
+        fields = ["enabled", "min_new_labels", "acquisition"]
         labels = {
             "enabled": "Train by itself",
             "min_new_labels": "Newly settled tasks before a run",
             "acquisition": "Ask first what is",
-            "base_model_path": "Folder of another base model",
         }
 
     field_order = [
         "enabled", "min_new_labels", "min_interval_minutes", "acquisition", "exploration_percent",
-        "base_model_path",
+        "base_model",
     ]  # fmt: skip
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, base_models: list[tuple[str, str]], **kwargs):
         super().__init__(*args, **kwargs)
+        self.fields["base_model"].choices = base_models
+        self.fields["base_model"].initial = self.instance.base_model
         self.fields["min_interval_minutes"].initial = self.instance.min_interval_seconds // 60
         self.fields["exploration_percent"].initial = round(100 * self.instance.exploration_share)
 
     def policy_fields(self) -> dict:
         chosen = self.cleaned_data
         return {name: chosen[name] for name in self.Meta.fields} | {
+            "base_model": chosen["base_model"],
             "min_interval_seconds": 60 * chosen["min_interval_minutes"],
             "exploration_share": chosen["exploration_percent"] / 100,
         }

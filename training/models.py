@@ -26,8 +26,10 @@ class TrainingPolicy(models.Model):
     min_interval_seconds = models.PositiveIntegerField(
         default=3600, help_text="Least time between the starts of two runs."
     )
-    base_model_path = models.CharField(
-        max_length=500, blank=True, help_text="A local folder; empty means the site's default encoder."
+    base_model = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="The name of a model that this site offers; empty means the site's default encoder.",
     )
     acquisition = models.CharField(max_length=20, choices=Acquisition, default=Acquisition.MARGIN)
     exploration_share = models.FloatField(

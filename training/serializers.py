@@ -10,7 +10,7 @@ class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
     class Meta:
         model = TrainingPolicy
         fields = [
-            "enabled", "min_new_labels", "min_interval_seconds", "base_model_path", "acquisition",
+            "enabled", "min_new_labels", "min_interval_seconds", "base_model", "acquisition",
             "exploration_share",
         ]  # fmt: skip
 

@@ -14,6 +14,7 @@ from annotation.views.access import administered_campaign
 from training.forms import PolicyForm
 from training.models import TrainingRun
 from training.services import runs
+from training.services.base_models import base_model_choices
 
 STAGES = {
     "": "Beginning",
@@ -129,7 +130,8 @@ def start(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 def policy(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     campaign = administered_campaign(request, campaign_id)
     standing = runs.policy_of(campaign)
-    form = PolicyForm(request.POST or None, instance=standing)
+    choices = base_model_choices(standing.base_model)
+    form = PolicyForm(request.POST or None, instance=standing, base_models=choices)
     if request.method == "POST" and form.is_valid():
         try:
             runs.change_policy(runs.policy_of(campaign), by=request.user, **form.policy_fields())

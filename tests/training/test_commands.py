@@ -27,7 +27,7 @@ def campaign(settings, tmp_path):
     campaign = make_campaign(labels=YES_NO, needed=3)
     (tmp_path / "base").mkdir()
     base = save_tiny_bert(tmp_path / "base", WORDS)
-    TrainingPolicy.objects.create(campaign=campaign, base_model_path=str(base))
+    TrainingPolicy.objects.create(campaign=campaign, base_model=str(base))
     return campaign
 
 
@@ -51,6 +51,18 @@ def test_train_says_why_it_did_not(campaign):
     add_labelled(campaign, [(text, "no") for text, _ in sentences(30)])
     with pytest.raises(CommandError, match=r"nothing to tell apart.*\(one_class\)"):
         call_command("train", str(campaign.pk))
+
+
+def test_train_takes_any_base_model_of_the_operator_and_keeps_to_it(campaign, tmp_path):
+    add_labelled(campaign, sentences(60))
+    with pytest.raises(CommandError, match=r"There is no model in that folder.*\(base_model_missing\)"):
+        call_command("train", str(campaign.pk), base_model=str(tmp_path))
+    another = tmp_path / "another"
+    another.mkdir()
+    save_tiny_bert(another, WORDS)
+    call_command("train", str(campaign.pk), base_model=str(another))
+    assert TrainingRun.objects.get().config["base_model_path"] == str(another)
+    assert TrainingPolicy.objects.get().base_model == str(another)
 
 
 def gold_file(campaign: Campaign, folder: Path, n: int) -> Path:

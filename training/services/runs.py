@@ -13,11 +13,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max, Q
 
-from annotation.errors import Invalid
 from annotation.exchange import count_new_labels
 from annotation.models import Campaign, TrailEntry, User
 from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.services.base_models import refuse_folder_without_model, refuse_model_not_offered
 
 State = TrainingRun.State
 LEASE = timedelta(seconds=30)
@@ -31,14 +31,12 @@ def policy_of(campaign: Campaign) -> TrainingPolicy:
     return TrainingPolicy.objects.get_or_create(campaign=campaign)[0]
 
 
-def change_policy(policy: TrainingPolicy, *, by: User, **fields) -> TrainingPolicy:
-    """Change when and how a campaign is trained; a base model that is not there is refused at once."""
-    base_model_path = fields.get("base_model_path")
-    if base_model_path and not (Path(base_model_path) / "config.json").is_file():
-        raise Invalid(
-            "There is no model in that folder on the server; it must be a local path with a config.json.",
-            code="base_model_missing",
-        )
+def change_policy(policy: TrainingPolicy, *, by: User | None, **fields) -> TrainingPolicy:
+    """Change when and how a campaign is trained. `by` is None on the command line: the operator."""
+    base_model = fields.get("base_model", "")
+    if base_model not in ("", policy.base_model):
+        refuse = refuse_folder_without_model if by is None else refuse_model_not_offered
+        refuse(base_model)
     for name, value in fields.items():
         setattr(policy, name, value)
     with transaction.atomic():

@@ -27,6 +27,6 @@ def campaign(db, tiny_bert):
 
     campaign = make_campaign(labels=YES_NO, needed=2)
     TrainingPolicy.objects.create(
-        campaign=campaign, min_new_labels=10, min_interval_seconds=60, base_model_path=str(tiny_bert)
+        campaign=campaign, min_new_labels=10, min_interval_seconds=60, base_model=str(tiny_bert)
     )
     return campaign

@@ -121,7 +121,7 @@ def test_a_run_whose_worker_was_lost_while_it_scored_is_not_trained_again(labell
 
 def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
     run = open_run(labelled, now=timezone.now())
-    TrainingPolicy.objects.update(base_model_path="/nowhere")
+    TrainingPolicy.objects.update(base_model="/nowhere")
     token = start_run(run.pk, now=timezone.now())
     run.refresh_from_db()
     snapshot = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
@@ -140,9 +140,9 @@ def database_is_away(*args, **options):
 
 
 def test_a_base_model_that_is_not_there_fails_the_run_and_the_next_can_succeed(labelled, tiny_bert):
-    TrainingPolicy.objects.update(base_model_path="/nowhere")
+    TrainingPolicy.objects.update(base_model="/nowhere")
     assert_failed(train(labelled), "base_model_missing", "its path holds no config.json")
-    TrainingPolicy.objects.update(base_model_path=str(tiny_bert))
+    TrainingPolicy.objects.update(base_model=str(tiny_bert))
     run = train(labelled)
     assert (run.state, run.number, run.failure) == (State.SUCCEEDED, 2, "")
     assert run.model_version.number == 1
@@ -152,12 +152,12 @@ def test_pickled_weights_are_refused(labelled, tiny_bert, tmp_path):
     pickled = tmp_path / "pickled"
     shutil.copytree(tiny_bert, pickled)
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
-    TrainingPolicy.objects.update(base_model_path=str(pickled))
+    TrainingPolicy.objects.update(base_model=str(pickled))
     assert_failed(train(labelled), "base_model_not_safetensors", "Pickled weights are not loaded")
 
 
 def test_texts_in_a_language_the_base_model_cannot_read_are_refused(campaign):
-    TrainingPolicy.objects.update(base_model_path=str(MINILM))
+    TrainingPolicy.objects.update(base_model=str(MINILM))
     notes = [(f"患者{i}服用二甲双胍后出现恶心和呕吐症状", ("no", "yes")[i % 2]) for i in range(12)]
     add_labelled(campaign, notes)
     run = train(campaign)

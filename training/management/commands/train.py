@@ -19,9 +19,17 @@ class Command(PlatformCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("campaign", help="the campaign's id")
+        parser.add_argument(
+            "--base-model",
+            metavar="FOLDER",
+            help="train from the model in this folder on the server from now on; '' for the site's own",
+        )
 
-    def handle(self, *, campaign: str, **options):
-        run = runs.open_run(campaign_named(campaign), now=timezone.now())
+    def handle(self, *, campaign: str, base_model: str | None, **options):
+        trained = campaign_named(campaign)
+        if base_model is not None:
+            runs.change_policy(runs.policy_of(trained), by=None, base_model=base_model)
+        run = runs.open_run(trained, now=timezone.now())
         train(run)
         version = run.model_version
         self.stdout.write(f"v{version.number} is in charge and has ordered the queue.")

