@@ -1,0 +1,185 @@
+"""A hidden Markov model over spans: outside, or inside a span of one of L labels that began at some cell.
+
+States of a cell, S = 1 + 2 L: 0 outside, 2 l + 1 a span of label l begins, 2 l + 2 it goes on. "Goes on" is
+legal only after a cell of the same span, so the L labels share their moves and a step costs O(L), not O(L^2).
+All in log space, and each step for all chains that are long enough at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """Probabilities of the hidden chain, per token.
+
+    begin: outside to the beginning of a span. stay: a span goes on. join: a span ends and another follows at
+    once; the rest of the time it ends and the text is outside. label_share [L]: which label a span has.
+    """
+
+    begin: float
+    stay: float
+    join: float
+    label_share: np.ndarray
+
+    @property
+    def end(self) -> float:
+        return 1.0 - self.stay - self.join
+
+
+@dataclass(frozen=True, eq=False)
+class Smoothed:
+    """posterior [C, S]; log_evidence [N]; ahead [C, S], behind [C, S]: log forward and backward messages.
+
+    move_counts: expected numbers of the moves (outside-outside, begin, stay, join, end).
+    """
+
+    posterior: np.ndarray
+    log_evidence: np.ndarray
+    ahead: np.ndarray
+    behind: np.ndarray
+    move_counts: np.ndarray
+
+
+def with_moves_inside(emission: np.ndarray, n_tokens: np.ndarray, moves: Moves) -> np.ndarray:
+    """emission [C, S] with the moves from token to token within each cell of n_tokens [C]."""
+    rest = (n_tokens - 1.0)[:, None]
+    inside = emission.copy()
+    inside[:, :1] += rest * np.log1p(-moves.begin)
+    inside[:, 1:] += rest * np.log(moves.stay)
+    return inside
+
+
+def forward_backward(
+    emission: np.ndarray, first: np.ndarray, length: np.ndarray, n_tokens: np.ndarray, moves: Moves
+) -> Smoothed:
+    """Posterior of each cell's state given all cells of its chain (Rabiner, Proc IEEE 1989;77:257).
+
+    emission [C, S]: log likelihood of what was seen at a cell under each state, the moves inside it included.
+    first, length [N]: where each chain's cells lie, longest chain first.
+    """
+    ahead, behind = np.full_like(emission, -np.inf), np.zeros_like(emission)
+    n_active = _active(length)
+    for step, n in enumerate(n_active):
+        at = first[:n] + step
+        ahead[at] = emission[at] + (_forward(ahead[at - 1], moves) if step else _entry(moves))
+    for step in range(len(n_active) - 2, -1, -1):
+        at = first[: n_active[step + 1]] + step
+        behind[at] = _backward(emission[at + 1] + behind[at + 1], moves)
+    last = first + length - 1
+    log_evidence = np.logaddexp.reduce(ahead[last], axis=1)
+    per_cell = np.repeat(log_evidence, length)[:, None]
+    posterior = np.exp(ahead + behind - per_cell)
+    posterior /= posterior.sum(axis=1, keepdims=True)
+    return Smoothed(
+        posterior, log_evidence, ahead, behind,
+        _expected_moves(emission, ahead, behind, per_cell[:, 0], posterior, first, n_tokens, moves),
+    )  # fmt: skip
+
+
+def most_likely_states(
+    emission: np.ndarray, first: np.ndarray, length: np.ndarray, moves: Moves
+) -> np.ndarray:
+    """int [C]: the likeliest sequence of states of every chain (Viterbi)."""
+    n_labels = emission.shape[1] // 2
+    n_active = _active(length)
+    best = np.full_like(emission, -np.inf)
+    came_from = np.zeros(emission.shape, dtype=np.int64)
+    log_begin, log_share = np.log(moves.begin), np.log(moves.label_share)
+    for step, n in enumerate(n_active):
+        at = first[:n] + step
+        if not step:
+            best[at] = emission[at] + _entry(moves)
+            continue
+        before = best[at - 1]
+        inside = before[:, 1:].argmax(axis=1) + 1
+        from_inside = np.take_along_axis(before, inside[:, None], axis=1)[:, 0]
+        to_outside = np.stack([before[:, 0] + np.log1p(-moves.begin), from_inside + np.log(moves.end)])
+        to_begin = np.stack([before[:, 0] + log_begin, from_inside + np.log(moves.join)])
+        sources = np.stack([np.zeros_like(inside), inside])
+        pairs = before[:, 1:].reshape(n, n_labels, 2)
+        best[at, 0] = to_outside.max(axis=0)
+        came_from[at, 0] = np.take_along_axis(sources, to_outside.argmax(axis=0)[None], axis=0)[0]
+        best[at, 1::2] = to_begin.max(axis=0)[:, None] + log_share
+        came_from[at, 1::2] = np.take_along_axis(sources, to_begin.argmax(axis=0)[None], axis=0)[0][:, None]
+        best[at, 2::2] = pairs.max(axis=2) + np.log(moves.stay)
+        came_from[at, 2::2] = 2 * np.arange(n_labels) + 1 + pairs.argmax(axis=2)
+        best[at] += emission[at]
+    states = np.zeros(len(emission), dtype=np.int64)
+    last = first + length - 1
+    states[last] = best[last].argmax(axis=1)
+    for step in range(len(n_active) - 2, -1, -1):
+        at = first[: n_active[step + 1]] + step
+        states[at] = came_from[at + 1, states[at + 1]]
+    return states
+
+
+def _active(length: np.ndarray) -> np.ndarray:
+    """How many chains have a cell at each step; length is falling."""
+    return (length[:, None] > np.arange(length.max(initial=0))).sum(axis=0)
+
+
+def _entry(moves: Moves) -> np.ndarray:
+    """Log probability of the first state: a text begins as if after an outside token."""
+    entry = np.full(1 + 2 * len(moves.label_share), -np.inf)
+    entry[0] = np.log1p(-moves.begin)
+    entry[1::2] = np.log(moves.begin) + np.log(moves.label_share)
+    return entry
+
+
+def _forward(before: np.ndarray, moves: Moves) -> np.ndarray:
+    outside = before[:, 0]
+    open_spans = np.logaddexp(before[:, 1::2], before[:, 2::2])  # [N, L]
+    inside = np.logaddexp.reduce(open_spans, axis=1)
+    reached = np.empty_like(before)
+    reached[:, 0] = np.logaddexp(outside + np.log1p(-moves.begin), inside + np.log(moves.end))
+    begun = np.logaddexp(outside + np.log(moves.begin), inside + np.log(moves.join))
+    reached[:, 1::2] = begun[:, None] + np.log(moves.label_share)
+    reached[:, 2::2] = open_spans + np.log(moves.stay)
+    return reached
+
+
+def _backward(after: np.ndarray, moves: Moves) -> np.ndarray:
+    outside = after[:, 0]
+    begun = np.logaddexp.reduce(after[:, 1::2] + np.log(moves.label_share), axis=1)
+    left = np.empty_like(after)
+    left[:, 0] = np.logaddexp(outside + np.log1p(-moves.begin), begun + np.log(moves.begin))
+    leaves = np.logaddexp(outside + np.log(moves.end), begun + np.log(moves.join))[:, None]
+    left[:, 1::2] = np.logaddexp(leaves, after[:, 2::2] + np.log(moves.stay))
+    left[:, 2::2] = left[:, 1::2]
+    return left
+
+
+def leaving(emission: np.ndarray, behind: np.ndarray, first: np.ndarray, moves: Moves) -> np.ndarray:
+    """[C]: log likelihood of all that follows a cell where a span ends; 0 at the end of a chain."""
+    after = emission[1:] + behind[1:]
+    begun = np.logaddexp.reduce(after[:, 1::2] + np.log(moves.label_share), axis=1)
+    left = np.zeros(len(emission))
+    left[:-1] = np.logaddexp(after[:, 0] + np.log(moves.end), begun + np.log(moves.join))
+    left[first[first > 0] - 1] = 0.0
+    return left
+
+
+def _expected_moves(emission, ahead, behind, log_evidence, posterior, first, n_tokens, moves) -> np.ndarray:
+    rest = n_tokens - 1.0
+    entered = np.zeros(len(emission), dtype=bool)
+    entered[first] = True
+    counts = np.array([rest @ posterior[:, 0], 0.0, rest @ posterior[:, 1:].sum(axis=1), 0.0, 0.0])
+    begun = posterior[entered][:, 1::2].sum()
+    counts[:2] += entered.sum() - begun, begun
+    to = np.flatnonzero(~entered)
+    if len(to):
+        came = ahead[to - 1] - log_evidence[to, None]
+        went = emission[to] + behind[to]
+        open_spans = np.logaddexp(came[:, 1::2], came[:, 2::2])
+        inside = np.logaddexp.reduce(open_spans, axis=1)
+        opened = np.logaddexp.reduce(went[:, 1::2] + np.log(moves.label_share), axis=1)
+        counts += [
+            np.exp(came[:, 0] + went[:, 0]).sum() * (1.0 - moves.begin),
+            np.exp(came[:, 0] + opened).sum() * moves.begin,
+            np.exp(open_spans + went[:, 2::2]).sum() * moves.stay,
+            np.exp(inside + opened).sum() * moves.join,
+            np.exp(inside + went[:, 0]).sum() * moves.end,
+        ]
+    return counts

@@ -1,0 +1,174 @@
+"""Consensus of text spans: what most likely is there, given who marked what.
+
+    majority             each token by majority vote
+    exact_majority       the very spans that more than half of the volunteers mark
+    token_dawid_skene    each token by Dawid and Skene's model
+    engine               a sequence model with each volunteer's habits: the engine's own choice
+
+Marks may overlap and nest; see span_chains for what happens then. Deterministic; nothing is random.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import betaincinv
+
+from annotation.algorithms import span_crowd, span_votes, token_dawid_skene
+from annotation.algorithms.span_chains import Cells, Chain, Found, cells_of, chains_of, label_of
+from annotation.algorithms.span_relations import relation_votes
+from annotation.algorithms.span_scores import pairwise_span_f1, span_f1
+from annotation.algorithms.span_types import ScoredSpan, Span, SpanAnswers, SpanFit, check_spans
+
+__all__ = [
+    "METHODS",
+    "ScoredSpan",
+    "Span",
+    "SpanAnswers",
+    "SpanFit",
+    "fit_span_crowd",
+    "pairwise_span_f1",
+    "relation_votes",
+    "span_f1",
+    "task_spans",
+]
+
+METHODS = ("majority", "exact_majority", "token_dawid_skene", "engine")
+
+
+def fit_span_crowd(
+    answers: SpanAnswers, *, method: str = "engine", gold: dict[int, list[Span]] | None = None
+) -> SpanFit:
+    """Learn the crowd from all answers and read every text.
+
+    gold: for some texts, by index, the spans that are certain; they are that text's consensus and teach what
+    each volunteer is worth. Raises ValueError for an unknown method or gold outside its text.
+    """
+    if method not in METHODS:
+        raise ValueError(f"{method!r} is none of {', '.join(METHODS)}")
+    gold = gold or {}
+    for text_index, spans in gold.items():
+        check_spans(answers.texts[text_index], spans, answers.labels)
+    chains = [
+        chain
+        for i, (text, given) in enumerate(zip(answers.texts, answers.answers, strict=True))
+        if given
+        for chain in chains_of(
+            text, given, answers.labels, text_index=i, gold=gold.get(i), every_token=_by_token(method)
+        )
+    ]
+    cells = cells_of(chains)
+    crowd, workers = _learn(cells, answers.n_workers, answers.labels, method)
+    posterior, consensus = _read(cells, crowd, workers, answers.labels, len(answers.texts))
+    for text_index, spans in gold.items():
+        consensus[text_index] = _certain(answers.answers[text_index], spans)
+    quality = _token_quality(cells, posterior, answers.n_workers)
+    return SpanFit(consensus, crowd, workers, *quality)
+
+
+def task_spans(
+    text: str, spans_by_worker: list[list[Span]], workers: list[dict | None], crowd: dict
+) -> list[ScoredSpan]:
+    """One text's consensus from its own answers, by what a fit learned; the same that the fit gave it.
+
+    workers: each volunteer's entry of SpanFit.workers, None for one nobody knows yet, who counts as the
+    crowd's typical one.
+    """
+    if len(spans_by_worker) != len(workers):
+        raise ValueError(f"{len(spans_by_worker)} answers need as many workers, not {len(workers)}")
+    for spans in spans_by_worker:
+        check_spans(text, spans)
+    order = {label: i for i, label in enumerate(crowd["labels"])}
+    given = {label for spans in spans_by_worker for _, _, label in spans}
+    labels = sorted(given, key=lambda label: (order.get(label, len(order)), label))
+    answers = list(enumerate(spans_by_worker))
+    chains = chains_of(text, answers, labels, every_token=_by_token(crowd["method"])) if given else []
+    return _read(cells_of(chains), crowd, workers, labels, 1)[1][0]
+
+
+def _by_token(method: str) -> bool:
+    return method == "token_dawid_skene"
+
+
+def _learn(cells: Cells, n_workers: int, labels: list[str], method: str) -> tuple[dict, list[dict]]:
+    crowd: dict = {}
+    workers: list[dict] = [{} for _ in range(n_workers)]
+    if method == "engine":
+        crowd, workers = span_crowd.fit(cells, n_workers, labels)
+    elif method == "token_dawid_skene":
+        crowd, workers = token_dawid_skene.fit(cells, n_workers, labels)
+    return {"method": method, "labels": list(labels)} | crowd, workers
+
+
+def _read(
+    cells: Cells, crowd: dict, workers: Sequence[dict | None], labels: list[str], n_texts: int
+) -> tuple[np.ndarray, list[list[ScoredSpan]]]:
+    """(posterior [C, 1 + 2 L], the consensus of every text)."""
+    match crowd["method"]:
+        case "engine":
+            posterior, found = span_crowd.read(cells, crowd, workers, labels)
+        case "token_dawid_skene":
+            posterior, found = token_dawid_skene.read(cells, crowd, workers, labels)
+        case "exact_majority":
+            posterior, found = span_votes.exact_majority(cells, len(labels))
+        case _:
+            posterior, found = span_votes.token_majority(cells, len(labels))
+    consensus: list[list[ScoredSpan]] = [[] for _ in range(n_texts)]
+    for (chain, part), spans in zip(cells.parts(), found, strict=True):
+        inside = posterior[part, 1::2] + posterior[part, 2::2]
+        consensus[chain.text] += [_scored(chain, span, inside, labels) for span in spans]
+    for spans in consensus:
+        spans.sort(key=lambda span: span.span)
+    return posterior, consensus
+
+
+def _scored(chain: Chain, span: Found, inside: np.ndarray, labels: list[str]) -> ScoredSpan:
+    within = slice(span.first, span.last + 1)
+    confidence = np.average(inside[within, span.label], weights=chain.n_tokens[within])
+    support = (label_of(chain.tags[:, within]) == span.label).any(axis=1).sum()
+    return ScoredSpan(
+        int(chain.starts[span.first]),
+        int(chain.ends[span.last]),
+        labels[span.label],
+        float(min(confidence, 1.0)),
+        span.boundary,
+        int(support),
+    )
+
+
+def _certain(given: list[tuple[int, list[Span]]], gold: list[Span]) -> list[ScoredSpan]:
+    return [
+        ScoredSpan(
+            start, end, label, 1.0, 1.0,
+            sum(any(s < end and start < e and key == label for s, e, key in spans) for _, spans in given),
+        )
+        for start, end, label in sorted(set(gold))
+    ]  # fmt: skip
+
+
+def _token_quality(
+    cells: Cells, posterior: np.ndarray, n_workers: int, *, prior_spans: float = 2.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """(accuracy [W], interval [W, 2]): token F1 of each worker's marks, a Beta's mean and middle 90 %.
+
+    F1 = 2 hits / (marked + there), all in expected tokens. Tokens of one span stand and fall together, so a
+    worker's F1 counts as if it rested on as many trials as they marked spans or should have (the mean of
+    both), with the crowd's F1 as a prior of prior_spans trials. Where nothing was to be marked and nothing
+    was, that prior is all there is.
+    """
+    n, said = cells.n_tokens[cells.cell].astype(float), label_of(cells.tag)
+    inside = posterior[:, 1::2] + posterior[:, 2::2]
+    hit = np.pad(inside, ((0, 0), (0, 1)))[cells.cell, said]  # label -1, outside, hits nothing
+    there, begun = inside.sum(axis=1)[cells.cell], posterior[:, 1::2].sum(axis=1)[cells.cell]
+
+    def per_worker(weight: np.ndarray) -> np.ndarray:
+        return np.bincount(cells.worker, weight, n_workers)
+
+    hits, both = per_worker(n * hit), per_worker(n * ((said >= 0) + there))
+    n_spans = per_worker((cells.tag % 2 == 1) + begun) / 2.0
+    crowd_f1 = 2.0 * hits.sum() / both.sum() if both.sum() else 0.5
+    f1 = np.where(both > 0, 2.0 * hits / np.where(both > 0, both, 1.0), crowd_f1)
+    right = f1 * n_spans + crowd_f1 * prior_spans
+    wrong = (1.0 - f1) * n_spans + (1.0 - crowd_f1) * prior_spans
+    right, wrong = np.maximum(right, 1e-3), np.maximum(wrong, 1e-3)
+    interval = np.stack([betaincinv(right, wrong, p) for p in (0.05, 0.95)], axis=1)
+    return right / (right + wrong), interval
