@@ -19,8 +19,8 @@ from transformers import PreTrainedModel
 from training.encoder.model_files import appearing_folder
 
 logger = logging.getLogger(__name__)
-# A checkpoint is worth the minutes that it saves: MiniLM's 180 MB are written every other minute.
-BYTES_PER_SECOND = 1_500_000
+# A checkpoint is worth the minutes that it saves: MiniLM's 180 MB are written every three minutes.
+BYTES_PER_SECOND = 1_000_000
 ROWS = "rows of "
 Tensors = dict[str, torch.Tensor]
 
