@@ -79,6 +79,11 @@ class RecordHeld(Conflict):
     sentence = "This record is held back, so it takes no answers now."
 
 
+class NotYetRead(Conflict):
+    code = "not_read_yet"
+    sentence = "Read this record among the held ones first; whoever releases a record has looked at it."
+
+
 class ConsentRequired(Forbidden):
     code = "consent_required"
     sentence = "Please read and accept the campaign's terms first."

@@ -1,6 +1,7 @@
 """Forms of the pages. They check what was typed; services decide."""
 
 from django import forms
+from django.utils.http import urlencode
 from django.utils.text import slugify
 
 from annotation.models import Campaign, Role
@@ -106,6 +107,21 @@ class InvitationForm(forms.Form):
     )
     max_uses = forms.IntegerField(label="How many people", min_value=1, max_value=1000, initial=1)
     valid_days = forms.IntegerField(label="Valid for days", min_value=1, max_value=90, initial=14)
+
+
+class HeldListForm(forms.Form):
+    """Which part of the held records a page shows; empty leaves it open."""
+
+    list = forms.ChoiceField(choices=[("reported", ""), ("others", "")], required=False)
+    after = forms.UUIDField(required=False)
+
+    def chosen(self) -> dict:
+        """What the service takes."""
+        name = self.cleaned_data["list"]
+        return {"reported": name == "reported" if name else None, "after": self.cleaned_data["after"]}
+
+    def query(self) -> str:
+        return urlencode({name: value for name, value in self.cleaned_data.items() if value})
 
 
 class UploadForm(forms.Form):

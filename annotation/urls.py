@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.views import campaigns, dashboard, records, volunteering
+from annotation.views import campaigns, dashboard, held_records, records, volunteering
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 
@@ -17,6 +17,10 @@ urlpatterns = [
     path(CAMPAIGN + "state/", campaigns.change_state, name="campaign_state"),
     path(CAMPAIGN + "people/", campaigns.people, name="campaign_people"),
     path(CAMPAIGN + "records/", records.upload, name="campaign_upload"),
-    path(CAMPAIGN + "records/release/", records.release, name="campaign_release"),
+    path(CAMPAIGN + "records/held/", held_records.held, name="campaign_held"),
+    path(CAMPAIGN + "records/held/release/", held_records.release_all, name="campaign_release"),
+    path(
+        CAMPAIGN + "records/held/<uuid:record_id>/release/", held_records.release, name="campaign_release_one"
+    ),
     path(CAMPAIGN + "consensus.<str:file_format>", records.export, name="campaign_export"),
 ]

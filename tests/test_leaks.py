@@ -38,7 +38,9 @@ IN_METADATA = [f"MRN-77{n:02}4411" for n in range(10)]
 IN_REFUSED_ROWS = [f"0555-01{n:02}-9911" for n in range(10)]
 PLANTED = [*IN_TEXT, *IN_METADATA, *IN_REFUSED_ROWS]
 # These show record text to somebody who may read it.
-SHOW_TEXT = {"api_queue", "api_my_answers", "campaign_dashboard", "campaign_ties"}
+SHOW_TEXT = {
+    "api_held", "api_queue", "api_my_answers", "campaign_dashboard", "campaign_held", "campaign_ties",
+}  # fmt: skip
 
 
 def planted_in(text: str) -> list[str]:

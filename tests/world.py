@@ -14,6 +14,7 @@ from django.utils import timezone
 from annotation.models import Consensus, Import, Membership, MicroTask, Role, User
 from annotation.services.answers import submit_answer
 from annotation.services.handout import claim_task
+from annotation.services.held_records import read_held_records
 from annotation.services.joining import invite
 from tests.factories import NOW, PASSWORD, make_campaign, make_tasks, make_users, make_volunteers
 from training.models import TrainingPolicy, TrainingRun
@@ -39,6 +40,8 @@ class World:
         self.campaign, other = make_campaign(needed=2), make_campaign(name="Another")
         for campaign in (self.campaign, other):
             make_tasks(campaign, 12)
+        [held] = make_tasks(self.campaign, 1, held=True)
+        self.held_record = held.record_id
         self._give_roles(other)
         self._work_a_little()
 
@@ -79,6 +82,8 @@ class World:
             campaign=self.campaign, file_name="a.csv", path="nowhere", deidentified=True,
             state=Import.State.DONE,
         )  # fmt: skip
+        for role in ("campaign_admin", "reviewer"):
+            read_held_records(self.campaign, by=self.users[role])
         self.invitation = invite(
             self.campaign, Role.VOLUNTEER, by=admin_user, max_uses=9, valid=timedelta(days=1), now=now
         )
@@ -97,5 +102,6 @@ class World:
         """What stands in the campaign's addresses."""
         return {
             "campaign_id": self.campaign.pk, "assignment_id": self.held, "import_id": self.batch.pk,
-            "run_id": self.run.pk, "token": self.invitation, "file_format": "csv",
+            "record_id": self.held_record, "run_id": self.run.pk, "token": self.invitation,
+            "file_format": "csv",
         }  # fmt: skip

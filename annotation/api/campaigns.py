@@ -34,10 +34,6 @@ class InvitedSerializer(serializers.Serializer):
     token = serializers.CharField(help_text="Shown once; the link is /invitation/TOKEN/.")
 
 
-class ReleasedSerializer(serializers.Serializer):
-    n_released = serializers.IntegerField()
-
-
 class ConsentedSerializer(serializers.Serializer):
     pseudonym = serializers.CharField()
 
@@ -223,17 +219,6 @@ class ImportView(PlatformAPIView):
     def get(self, request, import_id):
         mine = Import.objects.filter(campaign__in=Campaign.objects.administered_by(request.user))
         return Response(shapes.ImportReportSerializer(get_object_or_404(mine, pk=import_id)).data)
-
-
-class ReleaseView(AdminView):
-    @extend_schema(
-        summary="Release held records: you confirm that they are free of identifying details",
-        request=shapes.EmptySerializer,
-        responses={200: ReleasedSerializer, 404: shapes.ProblemSerializer},
-    )
-    def post(self, request, campaign_id):
-        n = intake.release_records(self.campaign(campaign_id), by=request.user)
-        return Response({"n_released": n})
 
 
 class InvitationView(AdminView):

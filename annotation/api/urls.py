@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.api import campaigns, exports, labelling
+from annotation.api import campaigns, exports, held_records, labelling
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 ASSIGNMENT = "assignments/<uuid:assignment_id>/"
@@ -13,7 +13,13 @@ urlpatterns = [
     path(CAMPAIGN + "queue/", campaigns.QueueView.as_view(), name="api_queue"),
     path(CAMPAIGN + "export/", exports.ExportView.as_view(), name="api_export"),
     path(CAMPAIGN + "imports/", campaigns.ImportListView.as_view(), name="api_imports"),
-    path(CAMPAIGN + "release/", campaigns.ReleaseView.as_view(), name="api_release"),
+    path(CAMPAIGN + "held-records/", held_records.HeldRecordListView.as_view(), name="api_held"),
+    path(
+        CAMPAIGN + "held-records/<uuid:record_id>/release/",
+        held_records.ReleaseOneView.as_view(),
+        name="api_release_one",
+    ),
+    path(CAMPAIGN + "release/", held_records.ReleaseView.as_view(), name="api_release"),
     path(CAMPAIGN + "invitations/", campaigns.InvitationView.as_view(), name="api_invitations"),
     path(CAMPAIGN + "consent/", campaigns.ConsentView.as_view(), name="api_consent"),
     path(CAMPAIGN + "claim/", labelling.ClaimView.as_view(), name="api_claim"),

@@ -29,6 +29,10 @@ class CampaignQuerySet(models.QuerySet):
     def administered_by(self, user) -> "CampaignQuerySet":
         return self.filter(pk__in=self._with_role(user, Role.CAMPAIGN_ADMIN))
 
+    def reviewed_by(self, user) -> "CampaignQuerySet":
+        """Campaigns whose records this person may look at to judge them: its reviewers and its admins."""
+        return self.filter(pk__in=self._with_role(user, Role.REVIEWER, Role.CAMPAIGN_ADMIN))
+
     @staticmethod
     def _open_to_everyone() -> Q:
         """Not while it is paused: its maker may still be at work on it."""

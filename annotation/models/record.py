@@ -3,9 +3,10 @@
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from annotation.models.identifiers import uuid7
+from annotation.models.task import Assignment
 
 
 class Import(models.Model):
@@ -54,6 +55,22 @@ class RefusedRow(models.Model):
         ordering = ["line", "id"]
 
 
+class RecordQuerySet(models.QuerySet):
+    def held_of(self, campaign) -> "RecordQuerySet":
+        return self.filter(campaign=campaign, held=True)
+
+    def reported(self) -> "RecordQuerySet":
+        """In which a volunteer saw a name."""
+        return self.filter(self._reports())
+
+    def not_reported(self) -> "RecordQuerySet":
+        return self.filter(~self._reports())
+
+    @staticmethod
+    def _reports() -> Exists:
+        return Exists(Assignment.objects.saw_a_name().filter(task__record=OuterRef("pk")))
+
+
 class Record(models.Model):
     """A text that came in, known by (campaign, external id). Held until it is free of identifying details."""
 
@@ -67,6 +84,8 @@ class Record(models.Model):
     held = models.BooleanField(default=True)
     batch = models.ForeignKey("annotation.Import", on_delete=models.SET_NULL, null=True, db_index=False)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RecordQuerySet.as_manager()
 
     class Meta:
         constraints = [

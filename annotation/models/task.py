@@ -59,6 +59,9 @@ class AssignmentQuerySet(models.QuerySet):
     def for_user(self, user) -> "AssignmentQuerySet":
         return self.filter(volunteer__user=user)
 
+    def saw_a_name(self) -> "AssignmentQuerySet":
+        return self.filter(skip_reason=Assignment.SkipReason.NAMES_A_PERSON)
+
 
 class Assignment(models.Model):
     """The proof that a volunteer saw a text. Never deleted; one per (task, volunteer)."""

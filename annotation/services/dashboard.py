@@ -12,7 +12,6 @@ from django.db.models import Count, F, Max, Q, Sum
 from annotation.algorithms.agreement import krippendorff_alpha_nominal
 from annotation.algorithms.intervals import wilson_interval
 from annotation.models import (
-    Assignment,
     Campaign,
     Consensus,
     Gold,
@@ -110,7 +109,7 @@ def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
     days = VolunteerDay.objects.filter(volunteer__campaign=campaign)
     n_answers = days.aggregate(n=Sum("n_answers", default=0))["n"]
     n_wanted, n_week = campaign.n_answers_wanted, sum(n for _, n in per_day[-WEEK:])
-    held = Record.objects.filter(campaign=campaign, held=True)
+    held = Record.objects.held_of(campaign)
     return Dashboard(
         n_tasks=campaign.n_tasks,
         n_settled=n_settled,
@@ -119,7 +118,7 @@ def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
         n_answers_today=per_day[-1][1],
         n_answers_week=n_week,
         n_held_records=held.count(),
-        n_reported=_count_reported(held),
+        n_reported=held.reported().count(),
         n_tied=per_label.get("", (0, 0))[0],
         n_failed_imports=campaign.imports.filter(state=Import.State.FAILED).count(),
         n_volunteers=campaign.volunteers.count(),
@@ -148,12 +147,6 @@ def _done_on(n_missing: int, n_week: int, *, now: datetime) -> date | None:
         return None
     days = WEEK * n_missing / n_week
     return (now + timedelta(days=days)).date() if days < 3650 else None
-
-
-def _count_reported(held) -> int:
-    """Records held now in which a volunteer saw a name."""
-    reason = Assignment.SkipReason.NAMES_A_PERSON
-    return held.filter(tasks__assignments__skip_reason=reason).distinct().count()
 
 
 def _gold_accuracy(campaign: Campaign) -> GoldAccuracy | None:

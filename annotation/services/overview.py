@@ -14,6 +14,7 @@ class CampaignCard:
     share_done: float
     may_label: bool
     may_manage: bool
+    may_review: bool
 
     @property
     def percent_done(self) -> int:
@@ -21,18 +22,23 @@ class CampaignCard:
 
 
 def campaign_cards(user: User) -> list[CampaignCard]:
-    """What this person may label or manage, newest first; three queries, however many there are."""
+    """What this person may label, review or manage, newest first; as many queries for one as for many."""
     managed = set(Campaign.objects.administered_by(user).values_list("pk", flat=True))
     labelled = set(Campaign.objects.to_label(user).values_list("pk", flat=True))
-    campaigns = list(Campaign.objects.filter(pk__in=managed | labelled))
+    reviewed = set(Campaign.objects.reviewed_by(user).values_list("pk", flat=True))
+    campaigns = list(Campaign.objects.filter(pk__in=managed | labelled | reviewed))
     days = VolunteerDay.objects.filter(volunteer__campaign__in=campaigns).values_list("volunteer__campaign")
     sums = days.annotate(n=Sum("n_answers"), mine=Sum("n_answers", filter=Q(volunteer__user=user), default=0))
     answers = {pk: (n, mine) for pk, n, mine in sums}
     return [
-        _card(campaign, *answers.get(campaign.pk, (0, 0)), campaign.pk in labelled, campaign.pk in managed)
+        CampaignCard(
+            campaign,
+            n_mine=mine,
+            share_done=campaign.share_answered(n),
+            may_label=campaign.pk in labelled,
+            may_manage=campaign.pk in managed,
+            may_review=campaign.pk in reviewed,
+        )
         for campaign in campaigns
+        for n, mine in [answers.get(campaign.pk, (0, 0))]
     ]
-
-
-def _card(campaign: Campaign, n: int, n_mine: int, may_label: bool, may_manage: bool) -> CampaignCard:
-    return CampaignCard(campaign, n_mine, campaign.share_answered(n), may_label, may_manage)

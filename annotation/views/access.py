@@ -13,5 +13,9 @@ def administered_campaign(request: HttpRequest, campaign_id: UUID) -> Campaign:
     return get_object_or_404(Campaign.objects.administered_by(request.user), pk=campaign_id)
 
 
+def reviewed_campaign(request: HttpRequest, campaign_id: UUID) -> Campaign:
+    return get_object_or_404(Campaign.objects.reviewed_by(request.user), pk=campaign_id)
+
+
 def campaign_to_label(request: HttpRequest, campaign_id: UUID) -> Campaign:
     return get_object_or_404(Campaign.objects.to_label(request.user), pk=campaign_id)

@@ -65,6 +65,7 @@ def _alpha_words(alpha: float | None) -> str:
 
 def _needs(campaign: Campaign, figures: Dashboard) -> list[dict]:
     records = reverse("campaign_upload", args=[campaign.pk])
+    held = reverse("campaign_held", args=[campaign.pk])
     ties_page = reverse("campaign_ties", args=[campaign.pk])
     hasty = [
         v for v in figures.volunteers if v.median_seconds is not None and v.median_seconds < HASTY_SECONDS
@@ -82,9 +83,14 @@ def _needs(campaign: Campaign, figures: Dashboard) -> list[dict]:
             figures.n_reported,
             f"{_count(figures.n_reported, 'record')} reported: “I see a name”",
             "Check",
-            records,
+            held + "?list=reported",
         ),
-        (n_other_held, f"{_count(n_other_held, 'record')} held, not yet free of details", "Check", records),
+        (
+            n_other_held,
+            f"{_count(n_other_held, 'record')} held, not yet free of details",
+            "Check",
+            held + "?list=others",
+        ),
         (
             figures.n_tied,
             f"{_count(figures.n_tied, 'settled task')} with a tied vote",

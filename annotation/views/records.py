@@ -2,18 +2,17 @@
 
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.errors import PlatformError
 from annotation.forms import UploadForm
 from annotation.models import Campaign, Import, Record
 from annotation.services.export import FORMATS
-from annotation.services.intake import release_records, store_upload
+from annotation.services.intake import store_upload
 from annotation.services.readings import export_consensus
 from annotation.views.access import administered_campaign
 
@@ -53,21 +52,8 @@ def _upload_context(campaign: Campaign, form: UploadForm) -> dict:
         "form": form,
         "reports": reports,
         "is_running": any(batch.state in {Import.State.WAITING, Import.State.RUNNING} for batch in batches),
-        "n_held": Record.objects.filter(campaign=campaign, held=True).count(),
+        "n_held": Record.objects.held_of(campaign).count(),
     }
-
-
-@login_required
-@require_POST
-def release(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    """The admin confirms that the held records are free of identifying details."""
-    campaign = administered_campaign(request, campaign_id)
-    if request.POST.get("confirmed"):
-        n = release_records(campaign, by=request.user)
-        messages.success(request, f"{n:,} records are released. You confirmed that they are free of details.")
-    else:
-        messages.error(request, "Nothing was released: tick the box to confirm that you have looked.")
-    return redirect("campaign_upload", campaign.pk)
 
 
 @login_required

@@ -11,7 +11,14 @@ from annotation.services.joining import invite
 from tests.factories import NOW, make_campaign, make_tasks, make_volunteer
 
 pytestmark = pytest.mark.django_db
-ADMIN_PAGES = ["campaign_dashboard", "campaign_edit", "campaign_people", "campaign_ties", "campaign_upload"]
+ADMIN_PAGES = [
+    "campaign_dashboard",
+    "campaign_edit",
+    "campaign_held",
+    "campaign_people",
+    "campaign_ties",
+    "campaign_upload",
+]
 
 
 @pytest.fixture
@@ -171,15 +178,6 @@ def test_a_file_that_cannot_be_taken_says_why_and_leaves_nothing(client, alice, 
         html = client.post(page("campaign_upload", campaign), {"file": file}).content.decode()
     assert "CSV, JSONL" in re.search(r'class="errorlist"[^>]*>(.*?)</ul>', html, re.S).group(1)
     assert not Import.objects.exists()
-
-
-def test_held_records_are_released_only_with_the_box_ticked(client, alice, campaign):
-    make_tasks(campaign, 2, held=True)
-    client.force_login(alice)
-    client.post(page("campaign_release", campaign))
-    assert campaign.records.filter(held=True).count() == 2
-    client.post(page("campaign_release", campaign), {"confirmed": "yes"})
-    assert campaign.records.filter(held=True).count() == 0
 
 
 def test_what_needs_the_admin_is_named_and_empty_on_a_good_day(client, alice, campaign):

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from annotation.models import Consensus, Gold, Import, RefusedRow, VolunteerDay
+from annotation.models import Assignment, Consensus, Gold, Import, Record, RefusedRow, VolunteerDay
 from tests.browser.browsing import DESK, PHONE
 from tests.factories import make_sentences, make_tasks, make_volunteer
 from training.algorithms.metrics import evaluate
@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 CAMPAIGN_PAGES = [
     "campaign_dashboard",
     "campaign_edit",
+    "campaign_held",
     "campaign_people",
     "campaign_ties",
     "campaign_upload",
@@ -39,6 +40,7 @@ def campaign(campaign, alice, bob):
     campaign.save()
     add_answers(campaign, make_volunteer(campaign, bob))
     make_tasks(campaign, 1, held=True)
+    report_a_name(campaign, make_volunteer(campaign))
     batch = Import.objects.create(
         campaign=campaign, file_name="a-file-with-a-rather-long-name-that-does-not-break.csv", path="x",
         deidentified=True, state="done", n_refused=1, n_imported=9, n_tasks=9,
@@ -52,6 +54,17 @@ def campaign(campaign, alice, bob):
         campaign=campaign, number=3, opened_at=timezone.now(), state="failed", failure="The disk is full."
     )
     return campaign
+
+
+def report_a_name(campaign, volunteer) -> None:
+    text = "Seen by Dr. Ada Meyer. A rash came, and went again after a day or two."
+    task, _ = make_sentences(campaign, text, [(0, 22), (23, len(text))])
+    now = timezone.now()
+    Assignment.objects.create(
+        task=task, volunteer=volunteer, state="skipped", skip_reason="names_a_person", claimed_at=now,
+        expires_at=now, closed_at=now,
+    )  # fmt: skip
+    Record.objects.filter(pk=task.record_id).update(held=True)
 
 
 def add_answers(campaign, volunteer) -> None:
@@ -105,6 +118,7 @@ def is_fine(page: Page) -> None:
 def test_pages_of_an_admin_are_open_to_everyone(open_page, alice, campaign, device):
     page = open_page(alice, device)
     paths = [reverse(name, args=[campaign.pk]) for name in CAMPAIGN_PAGES]
+    paths.append(reverse("campaign_held", args=[campaign.pk]) + "?list=others")
     paths += [reverse(name) for name in ("campaign_list", "campaign_create", "account_change_password")]
     paths += [reverse("training_run", args=[run.pk]) for run in campaign.training_runs.exclude(number=1)]
     for path in [*paths, "/no-such-page/"]:

@@ -3,7 +3,6 @@
 from annotation.services.intake.imports import (
     delete_orphans,
     refusal_counts,
-    release_records,
     run_import,
     start_import,
     store_upload,
@@ -13,7 +12,6 @@ from annotation.services.intake.imports import (
 __all__ = [
     "delete_orphans",
     "refusal_counts",
-    "release_records",
     "run_import",
     "start_import",
     "store_upload",

@@ -23,7 +23,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from annotation.errors import DiskFull, Invalid, PlatformError
-from annotation.models import Campaign, Import, Record, RefusedRow, TrailEntry, User
+from annotation.models import Campaign, Import, RefusedRow, TrailEntry, User
 from annotation.services.intake.batches import Outcome, write_batch
 from annotation.services.intake.readers import Item, Row, read_csv, read_folder, read_jsonl, read_zip
 from annotation.services.intake.refusals import MAX_LISTED
@@ -278,14 +278,6 @@ def delete_orphans(now: datetime) -> int:
                 os.unlink(entry.path)
                 n_deleted += 1
     return n_deleted
-
-
-@transaction.atomic
-def release_records(campaign: Campaign, *, by: User | None) -> int:
-    """Let the held records of the campaign go out: whoever does it vouches that they identify nobody."""
-    n_released = Record.objects.filter(campaign=campaign, held=True).update(held=False)
-    TrailEntry.objects.create(user=by, campaign=campaign, verb="release_records", detail={"n": n_released})
-    return n_released
 
 
 def refusal_counts(batch: Import) -> dict[str, int]:

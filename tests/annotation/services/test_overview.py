@@ -11,15 +11,21 @@ from tests.factories import NOW, make_campaign, make_tasks, make_volunteer
 pytestmark = pytest.mark.django_db
 
 
-def test_a_person_sees_what_they_may_label_or_manage_and_nothing_else(bob):
+def test_a_person_sees_what_they_may_label_review_or_manage_and_nothing_else(bob):
     make_campaign(name="Somebody else's")
     labelled = make_campaign(name="To label", joining=Campaign.Joining.ANYONE)
     managed = make_campaign(name="To manage")
+    reviewed = make_campaign(name="To review")
     Membership.objects.create(user=bob, campaign=managed, role=Role.CAMPAIGN_ADMIN)
+    Membership.objects.create(user=bob, campaign=reviewed, role=Role.REVIEWER)
     cards = {card.campaign: card for card in campaign_cards(bob)}
-    assert set(cards) == {labelled, managed}
-    assert (cards[labelled].may_label, cards[labelled].may_manage) == (True, False)
-    assert (cards[managed].may_label, cards[managed].may_manage) == (False, True)
+    assert set(cards) == {labelled, managed, reviewed}
+    may = {c: (card.may_label, card.may_review, card.may_manage) for c, card in cards.items()}
+    assert may == {
+        labelled: (True, False, False),
+        reviewed: (False, True, False),
+        managed: (False, True, True),
+    }
 
 
 def test_a_card_tells_ones_own_answers_from_everybodys(bob, charlie):
@@ -37,5 +43,5 @@ def test_a_card_tells_ones_own_answers_from_everybodys(bob, charlie):
 def test_the_list_takes_the_same_queries_for_one_campaign_and_for_many(bob, django_assert_num_queries):
     for _ in range(5):
         make_tasks(make_campaign(joining=Campaign.Joining.ANYONE), 1)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(campaign_cards(bob)) == 5
