@@ -1,0 +1,123 @@
+"""Fit a crowd: what is true of each task, and how good each worker is. The door to the consensus methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta
+
+from annotation.algorithms.answer_matrix import Answers
+from annotation.algorithms.dawid_skene import fit_dawid_skene
+from annotation.algorithms.expectation_maximisation import class_share, fix_gold
+from annotation.algorithms.hierarchical import fit_engine
+from annotation.algorithms.one_coin import STRENGTH, fit_one_coin, shrunk_accuracy
+from annotation.algorithms.parameters import MAX_DENSE_CLASSES, Parameters, posterior_of
+
+__all__ = ["METHODS", "Answers", "CrowdFit", "fit_crowd"]
+
+CREDIBLE = 0.90
+
+
+@dataclass(frozen=True, eq=False)
+class CrowdFit:
+    """What was learned of a crowd.
+
+    posterior [T, K], gold tasks at their label; unanchored [T, K], what the answers alone say of every task,
+    gold ones too. crowd and workers: JSON, all that `online.task_posterior` needs. accuracy [W] with its
+    90 % credible interval [W, 2]; counts [W, K, K], the answers each worker is expected to have given for
+    each truth, or None beyond MAX_DENSE_CLASSES classes.
+    """
+
+    posterior: np.ndarray
+    unanchored: np.ndarray
+    crowd: dict
+    workers: list[dict]
+    accuracy: np.ndarray
+    accuracy_interval: np.ndarray
+    counts: np.ndarray | None
+
+
+METHODS = ("majority", "one_coin", "dawid_skene", "engine")
+
+
+def fit_crowd(
+    answers: Answers, *, method: str = "engine", gold: np.ndarray | None = None, ordinal: bool = False
+) -> CrowdFit:
+    """Fit one of METHODS; "engine" is the engine's own choice of model.
+
+    gold: int [T], -1 where unknown; it fixes those tasks and anchors their workers. ordinal: the labels are
+    a scale in this order, on which near misses are likelier than far ones (used by the engine).
+
+    The posterior is computed from the parameters as they are stored (rounded), so that any row of it can be
+    computed again, by `online.task_posterior`, from the task's answers alone.
+
+    >>> two_to_one = Answers(np.array([0, 0, 0]), np.arange(3), np.array([1, 1, 0]), 1, 3, 2)
+    >>> fit_crowd(two_to_one, method="majority").posterior.round(3).tolist()
+    [[0.333, 0.667]]
+    """
+    if method not in METHODS:
+        raise ValueError(f"there is no method called {method!r}")
+    if gold is not None and (gold.shape != (answers.n_tasks,) or gold.max(initial=-1) >= answers.n_classes):
+        raise ValueError("gold must have one label for each task, -1 where it is unknown")
+    crowd = {"method": method, "n_classes": answers.n_classes, "temperature": 1.0}
+    if method == "majority":
+        return _described(answers, answers.vote_shares, gold, crowd, [{} for _ in range(answers.n_workers)])
+    parameters, chosen = _fit(answers, method, gold, ordinal)
+    parameters = parameters.rounded()
+    crowd |= _crowd_json(parameters) | {"chosen": chosen}
+    return _described(answers, posterior_of(answers, parameters), gold, crowd, _workers_json(parameters))
+
+
+def _fit(answers: Answers, method: str, gold, ordinal: bool) -> tuple[Parameters, dict]:
+    if method == "one_coin":
+        return fit_one_coin(answers, gold), {}
+    if method == "engine":
+        return fit_engine(answers, gold, ordinal)
+    if answers.n_classes > MAX_DENSE_CLASSES:
+        raise ValueError(f"Dawid-Skene has a matrix a worker: at most {MAX_DENSE_CLASSES} classes")
+    return fit_dawid_skene(answers, gold), {}
+
+
+def _described(answers, unanchored, gold, crowd, workers) -> CrowdFit:
+    posterior = fix_gold(unanchored, gold)
+    accuracy, crowd_accuracy = shrunk_accuracy(answers, posterior)
+    dense = answers.n_classes <= MAX_DENSE_CLASSES
+    crowd |= {"typical_accuracy": crowd_accuracy, "class_share": class_share(answers, posterior).tolist()}
+    return CrowdFit(
+        posterior=posterior,
+        unanchored=unanchored,
+        crowd=crowd,
+        workers=workers,
+        accuracy=accuracy,
+        accuracy_interval=credible_interval(accuracy, answers.n_per_worker + STRENGTH),
+        counts=answers.confusion_counts(posterior) if dense else None,
+    )
+
+
+def credible_interval(mean: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """[W, 2]: the middle 90 % of Beta(mean * n, (1 - mean) * n)."""
+    tails = np.array([(1.0 - CREDIBLE) / 2, (1.0 + CREDIBLE) / 2])
+    return beta.ppf(tails, (mean * n)[:, None], ((1.0 - mean) * n)[:, None])
+
+
+def _crowd_json(parameters: Parameters) -> dict:
+    """The prior, and an unknown worker's parameters: those of the crowd as a whole."""
+    crowd = {"prior": parameters.prior.tolist(), "unknown_worker": {}}
+    if parameters.rows is not None:
+        crowd["unknown_worker"]["rows"] = parameters.crowd_rows.tolist()
+    else:
+        crowd["guess"] = parameters.guess.tolist()
+        crowd["unknown_worker"]["accuracy"] = float(parameters.crowd_accuracy)
+    if parameters.sure is not None:
+        crowd["unknown_worker"]["sure"] = parameters.crowd_sure.tolist()
+    return crowd
+
+
+def _workers_json(parameters: Parameters) -> list[dict]:
+    name = "rows" if parameters.rows is not None else "accuracy"
+    workers = [{name: value} for value in getattr(parameters, name).tolist()]
+    if parameters.sure is not None:
+        for worker, rates in zip(workers, parameters.sure.tolist(), strict=True):
+            worker["sure"] = rates
+    return workers
