@@ -1,0 +1,191 @@
+"""The agreement of a campaign's volunteers in all usual coefficients, with bootstrap intervals over tasks."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from annotation.algorithms.agreement import (
+    Scale,
+    Sums,
+    fleiss_kappa,
+    gwet_ac,
+    krippendorff_alpha,
+    krippendorff_alpha_ordinal,
+    mean_over_pairs,
+    observed_agreement,
+)
+from annotation.algorithms.free_text import mean_similarity
+from annotation.algorithms.pair_agreement import KappaSums, keep_pairs_that_share, meetings
+from annotation.algorithms.set_agreement import SetDistance, set_distances
+from annotation.algorithms.unitised_agreement import Span, unitised_alpha, unitised_disagreements
+
+N_RESAMPLES = 1000
+MOST_WEIGHTS = 4_000_000  # of a block of resamples, so that a bootstrap stays below about 100 MB
+
+
+class Measure(NamedTuple):
+    """A coefficient with its 95 % interval, from n_tasks tasks with n_pairs pairs of answers."""
+
+    value: float
+    low: float
+    high: float
+    n_tasks: int
+    n_pairs: int
+
+
+def agreement_report(
+    task: np.ndarray,
+    worker: np.ndarray,
+    label: np.ndarray,
+    n_classes: int,
+    *,
+    scale: Scale = "nominal",
+    rng: np.random.Generator,
+) -> dict[str, Measure | None]:
+    """All coefficients of labels given by several volunteers a task; None where one is undefined.
+
+    task, worker, label: int [N], one answer a worker and task; label from 0 to n_classes - 1, in order where
+    the scale is ordinal. `agreement` is the share of agreeing pairs, without any correction for chance;
+    `cohen_kappa` is the mean over pairs of volunteers that share ten tasks or more, weighted by how much they
+    share. The intervals are percentiles over N_RESAMPLES samples of whole tasks.
+    """
+    counts = label_counts(task, label, n_classes)
+    met = keep_pairs_that_share(meetings(task, worker, label))
+    return counts_report(counts, scale=scale, rng=rng) | {
+        "cohen_kappa": _mean_kappa(KappaSums(met, n_classes, scale), len(met.task), rng)
+    }
+
+
+def agreement_by_label(
+    task: np.ndarray, label: np.ndarray, n_classes: int, *, rng: np.random.Generator
+) -> list[dict[str, Measure | None]]:
+    """The coefficients of each label against the rest, K reports as `counts_report` gives them."""
+    counts = label_counts(task, label, n_classes)
+    n = counts.sum(axis=1)
+    one_against_rest = [np.column_stack([n - counts[:, k], counts[:, k]]) for k in range(n_classes)]
+    return [counts_report(two, rng=rng) for two in one_against_rest]
+
+
+def label_counts(task: np.ndarray, label: np.ndarray, n_classes: int) -> np.ndarray:
+    """How many volunteers gave each task each label: int [T, K], T the tasks that have an answer.
+
+    >>> label_counts(np.array([5, 5, 9]), np.array([0, 1, 1]), 3)
+    array([[1, 1, 0],
+           [0, 1, 0]])
+    """
+    label = np.asarray(label)
+    if label.size and not (label.min() >= 0 and label.max() < n_classes):
+        raise ValueError(f"labels must lie from 0 to {n_classes - 1}")
+    tasks, row = np.unique(task, return_inverse=True)
+    counts = np.bincount(row * n_classes + label, minlength=len(tasks) * n_classes)
+    return counts.reshape(len(tasks), n_classes)
+
+
+def counts_report(
+    counts: np.ndarray, *, scale: Scale = "nominal", rng: np.random.Generator
+) -> dict[str, Measure | None]:
+    """The coefficients that do not ask who gave which label. counts: int [T, K], as `label_counts` has it."""
+    alpha = krippendorff_alpha_ordinal if scale == "ordinal" else krippendorff_alpha
+    # Tasks with the same counts are the same to every coefficient: a few patterns stand for thousands.
+    patterns, n_alike = np.unique(np.asarray(counts), axis=0, return_counts=True)
+    coefficients = {
+        "agreement": observed_agreement(patterns),
+        "alpha": alpha(patterns),
+        "fleiss_kappa": fleiss_kappa(patterns, scale),
+        "gwet_ac": gwet_ac(patterns, scale),
+    }
+    return measured(coefficients, n_alike, patterns.sum(axis=1), rng)
+
+
+def set_report(
+    task: np.ndarray, chosen: np.ndarray, *, distance: SetDistance = "masi", rng: np.random.Generator
+) -> dict[str, Measure | None]:
+    """Agreement of answers that are sets of labels: task int [N]; chosen bool [N, K], the labels of each.
+
+    `agreement` is the share of pairs with the same set; `alpha` counts sets that overlap as near.
+    """
+    sets, code = np.unique(np.asarray(chosen, dtype=bool), axis=0, return_inverse=True)
+    counts = label_counts(task, code, len(sets))
+    coefficients = {
+        "agreement": observed_agreement(counts),
+        "alpha": krippendorff_alpha(counts, set_distances(sets, distance)),
+    }
+    return measured(coefficients, np.ones(len(counts), dtype=int), counts.sum(axis=1), rng)
+
+
+def span_report(
+    lengths: Sequence[int],
+    spans: Sequence[Sequence[Sequence[Span]]],
+    labels: Sequence[str],
+    *,
+    rng: np.random.Generator,
+) -> tuple[Measure | None, dict[str, Measure | None]]:
+    """Krippendorff's unitised alpha over all labels together, and of each label by its key.
+
+    lengths [T] of the texts in code points; spans: per text, per volunteer who read it, their spans.
+    """
+    disagreement = unitised_disagreements(lengths, spans, labels)  # [T, labels, 2]
+    n_answers = np.array([len(of_text) for of_text in spans], dtype=int)
+    once = np.ones(len(n_answers), dtype=int)
+    together = measured({"alpha": unitised_alpha(disagreement.sum(axis=1))}, once, n_answers, rng)
+    of_each = {label: unitised_alpha(disagreement[:, k]) for k, label in enumerate(labels)}
+    return together["alpha"], measured(of_each, once, n_answers, rng)
+
+
+def text_report(texts: Sequence[Sequence[str]], *, rng: np.random.Generator) -> Measure | None:
+    """The mean similarity of two free texts of the same task. texts: per task, all its answers."""
+    n_answers = np.array([len(of_task) for of_task in texts], dtype=int)
+    n_pairs = n_answers * (n_answers - 1) / 2.0
+    similarity = np.array([mean_similarity(of_task) or 0.0 for of_task in texts])
+    once = np.ones(len(n_answers), dtype=int)
+    return measured({"similarity": mean_over_pairs(similarity, n_pairs)}, once, n_answers, rng)["similarity"]
+
+
+def measured(
+    coefficients: dict[str, Sums], n_alike: np.ndarray, n_answers: np.ndarray, rng: np.random.Generator
+) -> dict[str, Measure | None]:
+    """Coefficients over the same rows with their intervals: n_alike [P] tasks have a row, with n_answers [P]
+    answers each. All are computed from the same resamples."""
+    n_tasks = int(n_alike[n_answers > 1].sum())
+    n_pairs = int((n_alike * (n_answers * (n_answers - 1) // 2)).sum())
+    drawn = {name: [] for name in coefficients}
+    for weights in _resamples(n_alike, rng):
+        for name, sums in coefficients.items():
+            drawn[name].append(sums.resampled(weights))
+    return {
+        name: _measure(float(sums.resampled(n_alike.astype(float))), drawn[name], n_tasks, n_pairs)
+        for name, sums in coefficients.items()
+    }
+
+
+def _mean_kappa(sums: KappaSums, n_pairs: int, rng: np.random.Generator) -> Measure | None:
+    """With the interval mirrored at the value: a resample holds fewer different tasks of a pair, and from few
+    tasks kappa comes out too low, so that percentiles would lie below the value (Davison and Hinkley,
+    Bootstrap Methods and their Application, 1997, section 5.2)."""
+    once = np.ones(sums.n_tasks, dtype=int)
+    value = float(sums.mean_kappa(once[None, :])[0])
+    blocks = _resamples(once, rng, n_columns=len(sums.pair))
+    drawn = [np.minimum(2.0 * value - sums.mean_kappa(weights), 1.0) for weights in blocks]
+    return _measure(value, drawn, sums.n_tasks, n_pairs)
+
+
+def _resamples(n_alike: np.ndarray, rng: np.random.Generator, n_columns: int = 0) -> Iterator[np.ndarray]:
+    """N_RESAMPLES bootstrap samples of tasks, as blocks [B, P] of how often each row was drawn.
+
+    Blocks are small enough for B times the wider of P and n_columns numbers.
+    """
+    n_tasks = int(n_alike.sum())
+    if not n_tasks:
+        return
+    size = max(1, MOST_WEIGHTS // max(len(n_alike), n_columns))
+    for start in range(0, N_RESAMPLES, size):
+        yield rng.multinomial(n_tasks, n_alike / n_tasks, size=min(size, N_RESAMPLES - start)).astype(float)
+
+
+def _measure(value: float, drawn: list[np.ndarray], n_tasks: int, n_pairs: int) -> Measure | None:
+    if np.isnan(value):
+        return None
+    defined = np.concatenate(drawn)
+    low, high = np.quantile(defined[~np.isnan(defined)], [0.025, 0.975])
+    return Measure(value, float(low), float(high), n_tasks, n_pairs)
