@@ -6,7 +6,7 @@ from itertools import count
 from uuid import UUID
 
 from annotation.algorithms.checksum import text_checksum
-from annotation.models import Campaign, MicroTask, Record, User, Volunteer
+from annotation.models import Campaign, Gold, MicroTask, Record, User, Volunteer
 
 PASSWORD = "correct horse battery staple"
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -36,6 +36,10 @@ def make_campaign(**fields) -> Campaign:
         "state": Campaign.State.OPEN,
     }
     return Campaign.objects.create(**defaults | fields)
+
+
+def make_gold(task: MicroTask | UUID, label: str) -> Gold:
+    return Gold.objects.create(task_id=getattr(task, "pk", task), label=label, value={"label": label})
 
 
 def make_volunteer(campaign: Campaign, user: User | None = None) -> Volunteer:

@@ -3,23 +3,64 @@
 from typing import Protocol
 
 from annotation.errors import Invalid
-from annotation.kinds import choice
+from annotation.kinds.choice import Choice
+from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table
+from annotation.kinds.ordinal import Ordinal
+from annotation.kinds.pairs import Pairs
+
+__all__ = ["KINDS", "Decision", "Fit", "Given", "Kind", "SkillRow", "Table", "kind_named"]
 
 
 class Kind(Protocol):
-    """What a module of this package offers. `labels` is the campaign's list of {key, name, hint}."""
+    """What a kind offers. `labels` is the campaign's list of {key, name, hint}; offsets are code points."""
+
+    name: str
+    title: str
+    one_label: bool  # an answer is one label
+    needs_text: bool  # deciding takes the task's text
+    methods: dict[str, str]  # what each way of weighing answers does, in a sentence
 
     def parse_labels(self, raw: object) -> list[dict]: ...
 
-    def parse_answer(self, raw: object, labels: list[dict]) -> dict: ...
+    def answer_schema(self, labels: list[dict]) -> dict:
+        """JSON Schema of an answer."""
+        ...
 
-    def consensus(self, answers: list[dict], labels: list[dict]) -> choice.Consensus: ...
+    def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
+        """The answer in its one form, or InvalidAnswer; `length` is the text's."""
+        ...
+
+    def parse_cell(self, cell: str, labels: list[dict], length: int) -> dict:
+        """An answer as a file's cell has it."""
+        ...
+
+    def cell(self, value: dict) -> str: ...
+
+    def counts(self, value: dict, labels: list[dict]) -> bool:
+        """Whether an answer given earlier is one under these labels still."""
+        ...
+
+    def votes_of(self, value: dict) -> list[str]:
+        """The label keys that an answer gives."""
+        ...
+
+    def score(self, value: dict, gold: dict) -> float:
+        """How right an answer is, from 0 to 1."""
+        ...
+
+    def decide(
+        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+    ) -> Decision:
+        """What at least one answer adds up to; without a fit of the crowd, by majority."""
+        ...
+
+    def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit: ...
 
 
-KINDS: dict[str, Kind] = {"choice": choice}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Choice(), Ordinal(), Pairs())}
 
 
 def kind_named(name: str) -> Kind:
     if name not in KINDS:
-        raise Invalid(f"There is no kind of task called {name!r}.", code="unknown_kind")
+        raise Invalid(f"There is no kind of task called {name[:50]!r}.", code="unknown_kind")
     return KINDS[name]

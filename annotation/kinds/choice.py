@@ -1,56 +1,141 @@
 """Single choice: one of a fixed set of labels."""
 
-import re
-from dataclasses import dataclass
+import numpy as np
 
+from annotation.algorithms.crowd import Answers, answer_weights, fit_crowd, task_posterior
 from annotation.algorithms.majority import majority_vote
-from annotation.errors import Invalid, InvalidAnswer
+from annotation.errors import InvalidAnswer
+from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
+from annotation.kinds.labels import parse_labels
 
-METHOD = "majority"
-KEY = re.compile(r"[^\x00-\x1f]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Consensus:
-    """`label` is empty when the vote is tied."""
-
-    method: str
-    label: str
-    share: float
-    votes: dict[str, int]
+MAJORITY = "majority"
+MOST_CLASSES_DRAWN = 20  # a confusion matrix with more is not kept
 
 
-def parse_labels(raw: object) -> list[dict]:
-    """Two to a thousand labels with distinct keys; a name left out is the key."""
-    if not isinstance(raw, list) or not 2 <= len(raw) <= 1000:
-        raise Invalid("A choice needs at least two labels and at most a thousand.", code="invalid_labels")
-    labels = [_parse_label(entry) for entry in raw]
-    keys = [label["key"] for label in labels]
-    if len(set(keys)) < len(keys):
-        raise Invalid("Two labels have the same key.", code="invalid_labels")
-    return labels
+class Choice:
+    name = "choice"
+    title = "one of several labels"
+    one_label = True
+    needs_text = False
+    ordered = False
+    methods = {
+        "majority": "Every answer counts the same; the label that most people gave wins.",
+        "engine": (
+            "Learns how good each volunteer is at each label and weighs their answers by it; it picks the "
+            "model of volunteers that predicts their answers best."
+        ),
+        "dawid_skene": "Learns for each volunteer which labels they take for which (Dawid and Skene 1979).",
+        "one_coin": "Learns one figure a volunteer: how often they are right.",
+    }
+
+    def parse_labels(self, raw: object) -> list[dict]:
+        return parse_labels(raw)
+
+    def answer_schema(self, labels: list[dict]) -> dict:
+        return {
+            "type": "object",
+            "properties": {"label": {"enum": [label["key"] for label in labels]}},
+            "required": ["label"],
+            "additionalProperties": False,
+        }
+
+    def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
+        """`{"label": key}` and nothing else."""
+        if not isinstance(raw, dict) or set(raw) != {"label"} or not isinstance(raw["label"], str):
+            raise InvalidAnswer('An answer to this question looks like {"label": "key"}.')
+        if all(raw["label"] != label["key"] for label in labels):
+            raise InvalidAnswer("This label is not one of the campaign's labels.", code="unknown_label")
+        return {"label": raw["label"]}
+
+    def parse_cell(self, cell: str, labels: list[dict], length: int) -> dict:
+        """An answer as a file's cell has it."""
+        return self.parse_answer({"label": cell}, labels, length)
+
+    def cell(self, value: dict) -> str:
+        return value["label"]
+
+    def counts(self, value: dict, labels: list[dict]) -> bool:
+        """Not when its label was taken out of the campaign since."""
+        return any(value["label"] == label["key"] for label in labels)
+
+    def votes_of(self, value: dict) -> list[str]:
+        return [value["label"]]
+
+    def score(self, value: dict, gold: dict) -> float:
+        """1 where the answer is the right one, else 0."""
+        return float(value["label"] == gold["label"])
+
+    def decide(
+        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+    ) -> Decision:
+        keys = [label["key"] for label in labels]
+        vote = majority_vote((answer.value["label"] for answer in given), keys)
+        if method == MAJORITY or crowd is None or crowd["keys"] != keys:
+            shares = [n / len(given) for n in vote.votes.values()]
+            value = {"label": vote.label} if vote.label else None
+            entropy = entropy_bits(shares)
+            return Decision(MAJORITY, vote.label or "", value, vote.share, vote.votes, vote.share, entropy)
+        indices = [crowd["keys"].index(answer.value["label"]) for answer in given]
+        skills = [answer.skill for answer in given]
+        certain = [-1 if answer.certain is None else int(answer.certain) for answer in given]
+        posterior = task_posterior(indices, skills, crowd, certain)
+        best = int(posterior.argmax())
+        label = crowd["keys"][best]
+        return Decision(
+            method,
+            label,
+            {"label": label},
+            vote.share,
+            vote.votes,
+            float(posterior[best]),
+            entropy_bits(posterior),
+            _likeliest(posterior, crowd["keys"]),
+            answer_weights(indices, skills, crowd, certain),
+        )
+
+    def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
+        keys = [label["key"] for label in labels]
+        index = {key: k for k, key in enumerate(keys)}
+        classes = np.array([index.get(value["label"], -1) for value in table.values], dtype=np.int32)
+        label = classes[table.code] if len(table.code) else np.zeros(0, np.int32)
+        kept = label >= 0
+        gold = np.full(table.n_tasks, -1, dtype=np.int32)
+        for task, value in table.gold.items():
+            gold[task] = index.get(value["label"], -1)
+        fitted = fit_crowd(
+            Answers(
+                table.task[kept],
+                table.worker[kept],
+                label[kept],
+                table.n_tasks,
+                table.n_workers,
+                len(keys),
+                table.certain[kept],
+            ),
+            method=method,
+            gold=gold,
+            ordinal=self.ordered,
+        )
+        confusions = fitted.counts if len(keys) <= MOST_CLASSES_DRAWN else None
+        skills = [
+            SkillRow(
+                parameters,
+                float(fitted.accuracy[w]),
+                float(fitted.interval[w, 0]),
+                float(fitted.interval[w, 1]),
+                None if confusions is None else np.round(confusions[w], 2).tolist(),
+            )
+            for w, parameters in enumerate(fitted.workers)
+        ]
+        return Fit(
+            fitted.crowd | {"keys": keys},
+            skills,
+            certainty=fitted.posterior.max(axis=1),
+            label=np.array(keys)[fitted.posterior.argmax(axis=1)] if len(keys) else None,
+        )
 
 
-def _parse_label(entry: object) -> dict:
-    if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
-        raise Invalid("Each label is an object with a key.", code="invalid_labels")
-    key = entry["key"].strip()
-    name = str(entry.get("name") or key).strip()
-    hint = str(entry.get("hint") or "").strip()
-    if not KEY.fullmatch(key) or len(name) > 100 or len(hint) > 300 or "\x00" in name + hint:
-        raise Invalid("A label's key has 1 to 64 characters, its name up to 100.", code="invalid_labels")
-    return {"key": key, "name": name, "hint": hint}
-
-
-def parse_answer(raw: object, labels: list[dict]) -> dict:
-    """`{"label": key}` and nothing else."""
-    if not isinstance(raw, dict) or set(raw) != {"label"} or not isinstance(raw["label"], str):
-        raise InvalidAnswer('An answer to this question looks like {"label": "key"}.')
-    if all(raw["label"] != label["key"] for label in labels):
-        raise InvalidAnswer("This label is not one of the campaign's labels.", code="unknown_label")
-    return {"label": raw["label"]}
-
-
-def consensus(answers: list[dict], labels: list[dict]) -> Consensus:
-    vote = majority_vote((a["label"] for a in answers), (label["key"] for label in labels))
-    return Consensus(METHOD, vote.label or "", vote.share, vote.votes)
+def _likeliest(posterior: np.ndarray, keys: list[str], most: int = 20) -> dict[str, float]:
+    """The posterior by label, the likeliest first; with many labels only the first of them."""
+    order = np.argsort(-posterior, kind="stable")[:most]
+    return {keys[k]: round(float(posterior[k]), 6) for k in order}

@@ -3,6 +3,7 @@
 from annotation.models.audit import TrailEntry
 from annotation.models.campaign import Campaign
 from annotation.models.consensus import Consensus, Gold
+from annotation.models.crowd import CrowdFit, Skill
 from annotation.models.identifiers import uuid7
 from annotation.models.people import Invitation, Membership, Role, User
 from annotation.models.record import Import, Record, RefusedRow
@@ -15,6 +16,7 @@ __all__ = [
     "Assignment",
     "Campaign",
     "Consensus",
+    "CrowdFit",
     "Gold",
     "Import",
     "Invitation",
@@ -23,6 +25,7 @@ __all__ = [
     "Record",
     "RefusedRow",
     "Role",
+    "Skill",
     "TrailEntry",
     "User",
     "Volunteer",

@@ -58,6 +58,16 @@ class Campaign(models.Model):
         INVITED = "invited", "only people who are invited"
         ANYONE = "anyone", "anyone who has an account here"
 
+    class Aggregation(models.TextChoices):
+        MAJORITY = "majority", "majority"
+        ONE_COIN = "one_coin", "one-coin"
+        DAWID_SKENE = "dawid_skene", "Dawid-Skene"
+        ENGINE = "engine", "the engine's own choice"
+
+    class Stopping(models.TextChoices):
+        FIXED = "fixed", "the same number of answers for every task"
+        ADAPTIVE = "adaptive", "as many as each task wants"
+
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(max_length=200)
     question = models.CharField(max_length=500)
@@ -71,6 +81,23 @@ class Campaign(models.Model):
     needed = models.PositiveSmallIntegerField(
         "answers per task", default=3, validators=[MinValueValidator(1), MaxValueValidator(100)]
     )
+    aggregation = models.CharField(
+        "how answers are weighed", max_length=20, choices=Aggregation, default=Aggregation.MAJORITY
+    )
+    asks_certainty = models.BooleanField("ask whether they are sure", default=False)
+    stopping = models.CharField(
+        "when a task is done", max_length=10, choices=Stopping, default=Stopping.FIXED
+    )
+    stop_certainty = models.FloatField(
+        "sure enough at", default=0.97, validators=[MinValueValidator(0.5), MaxValueValidator(0.9999)]
+    )
+    most_answers = models.PositiveSmallIntegerField(
+        "answers at most", default=7, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    audit_share = models.FloatField(
+        "share audited", default=0.03, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    hides_gold = models.BooleanField("hide gold among the tasks", default=False)
     lease_seconds = models.PositiveIntegerField(
         default=900, validators=[MinValueValidator(5), MaxValueValidator(7 * 86_400)]
     )
@@ -78,6 +105,8 @@ class Campaign(models.Model):
     joining = models.CharField(max_length=10, choices=Joining, default=Joining.INVITED)
     n_tasks = models.PositiveIntegerField(default=0, editable=False)
     # Raised whenever the order of the queue changes, so that volunteers' cursors start again at its head.
+    # The number of the latest fit of the volunteers' parameters; 0 while there is none.
+    crowd_version = models.PositiveIntegerField(default=0, editable=False)
     queue_epoch = models.PositiveIntegerField(default=0, editable=False)
     ordered_by_version = models.PositiveIntegerField(default=0, editable=False)
     ordered_at = models.DateTimeField(null=True, editable=False)
@@ -92,6 +121,12 @@ class Campaign(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(name="campaign_needs_an_answer", condition=Q(needed__gte=1)),
+            models.CheckConstraint(
+                name="campaign_stop_is_a_probability", condition=Q(stop_certainty__gt=0, stop_certainty__lt=1)
+            ),
+            models.CheckConstraint(
+                name="campaign_audit_is_a_share", condition=Q(audit_share__gte=0, audit_share__lte=1)
+            ),
             models.CheckConstraint(name="campaign_lease_lasts", condition=Q(lease_seconds__gte=1)),
         ]
 
@@ -101,6 +136,15 @@ class Campaign(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state == self.State.OPEN
+
+    @property
+    def is_adaptive(self) -> bool:
+        return self.stopping == self.Stopping.ADAPTIVE
+
+    @property
+    def weighs_volunteers(self) -> bool:
+        """Whether consensus depends on fitted parameters, not on the answers alone."""
+        return self.aggregation != self.Aggregation.MAJORITY
 
     @property
     def n_answers_wanted(self) -> int:

@@ -7,20 +7,40 @@ from django.db.models import Q
 class Consensus(models.Model):
     """One row a task that has an answer, written with every answer in its transaction.
 
-    `label` is empty when the vote is tied. A task is settled when it has the answers it needs.
-    Recomputable from the answers at any time (`recompute_consensus --check`).
+    `value` is the consensus answer in the kind's form and empty when the vote is tied; `label` is its label
+    where the kind's answer is one label. A task is settled when it has the answers it needs. Recomputable
+    from the answers and the fit of number `version` at any time (`recompute_consensus --check`).
     """
+
+    class Review(models.TextChoices):
+        """Why a reviewer is asked to decide."""
+
+        NONE = "", "no"
+        UNDECIDED = "undecided", "the answers stayed undecided"
+        UNCLEAR = "unclear", "skilled volunteers disagree: the guideline may be unclear"
 
     task = models.OneToOneField(
         "annotation.MicroTask", on_delete=models.CASCADE, primary_key=True, related_name="consensus"
     )
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, db_index=False)
     method = models.CharField(max_length=20)
+    version = models.PositiveIntegerField(
+        db_default=0, help_text="The fit whose parameters were used; 0 for none."
+    )
     label = models.CharField(max_length=64, blank=True)
+    value = models.JSONField(null=True)
     share = models.FloatField(help_text="Of the votes, for the leading label.")
     votes = models.JSONField(help_text="{label key: number of answers}")
+    posterior = models.JSONField(null=True, help_text="{label key: probability}")
+    certainty = models.FloatField(null=True, help_text="How probably `value` is right, by the method.")
+    entropy = models.FloatField(null=True, help_text="Of the posterior, in bits.")
+    weights = models.JSONField(null=True, help_text="{assignment: what its answer weighed}")
     n_answers = models.PositiveSmallIntegerField()
     settled_at = models.DateTimeField(null=True)
+    audited = models.BooleanField(
+        db_default=False, help_text="Asked once more after it stopped, to see whether it was rightly sure."
+    )
+    review = models.CharField(max_length=10, choices=Review, blank=True, db_default="")
 
     class Meta:
         constraints = [
@@ -32,15 +52,25 @@ class Consensus(models.Model):
                 fields=["campaign", "settled_at"],
                 name="consensus_settled",
                 condition=Q(settled_at__isnull=False),
-            )
+            ),
+            models.Index(
+                fields=["campaign", "-entropy"], name="consensus_to_review", condition=~Q(review="")
+            ),
         ]
 
 
 class Gold(models.Model):
-    """The right answer of a task, given by an expert or a file."""
+    """The right answer of a task, given by a file or decided by a reviewer."""
+
+    class Origin(models.TextChoices):
+        FILE = "file", "from a file"
+        REVIEWER = "reviewer", "decided by a reviewer"
 
     task = models.OneToOneField(
         "annotation.MicroTask", on_delete=models.CASCADE, primary_key=True, related_name="gold"
     )
-    label = models.CharField(max_length=64)
+    label = models.CharField(max_length=64, blank=True, help_text="Empty where the answer is not one label.")
+    value = models.JSONField(help_text="In the kind's form of an answer.")
+    origin = models.CharField(max_length=10, choices=Origin, db_default=Origin.FILE)
+    decided_by = models.ForeignKey("annotation.User", on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -31,9 +31,14 @@ class MicroTask(models.Model):
     ordinal = models.PositiveIntegerField(help_text="Position among the record's tasks.")
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
+    divider = models.PositiveIntegerField(
+        null=True, help_text="Where the second text of a pair begins, in the record's code points."
+    )
     section = models.CharField(max_length=120, blank=True)
     checksum = models.BigIntegerField(help_text="Of the text it covers; see algorithms.checksum.")
     needed = models.PositiveSmallIntegerField()
+    # What `needed` may grow to while answers disagree; the database holds it.
+    cap = models.PositiveSmallIntegerField(db_default=100)
     taken = models.PositiveSmallIntegerField(default=0)
     held = models.BooleanField()
     # Higher is asked earlier. Random until a model has an opinion: what is asked first is then a fair sample.
@@ -49,6 +54,7 @@ class MicroTask(models.Model):
             models.CheckConstraint(
                 name="taken_within_needed", condition=Q(taken__gte=0, taken__lte=F("needed"))
             ),
+            models.CheckConstraint(name="needed_within_cap", condition=Q(needed__lte=F("cap"))),
             models.CheckConstraint(name="task_covers_text", condition=Q(start__lt=F("end"))),
             models.UniqueConstraint(fields=["record", "ordinal"], name="task_once_in_a_record"),
         ]
@@ -114,6 +120,10 @@ class Answer(models.Model):
     )
     key = models.UUIDField()
     value = models.JSONField()
+    certain = models.BooleanField(null=True, help_text="Whether the volunteer was sure, where it was asked.")
+    weighs = models.BooleanField(
+        db_default=True, help_text="No while its volunteer is under suspicion: kept, and not counted."
+    )
     answered_at = models.DateTimeField()
     seconds = models.FloatField(help_text="From the claim to the answer.")
     n_revisions = models.PositiveSmallIntegerField(default=0)
@@ -125,4 +135,5 @@ class AnswerRevision(models.Model):
     answer = models.ForeignKey("annotation.Answer", on_delete=models.PROTECT, related_name="revisions")
     key = models.UUIDField()
     value = models.JSONField()
+    certain = models.BooleanField(null=True)
     replaced_at = models.DateTimeField()

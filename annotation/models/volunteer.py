@@ -26,12 +26,21 @@ class Volunteer(models.Model):
         REPLAYED = "replayed", "replayed from a past crowd"
         SIMULATED = "simulated", "simulated"
 
+    class Standing(models.TextChoices):
+        TRUSTED = "trusted", "counts"
+        FLAGGED = "flagged", "flagged: does not count until somebody has decided"
+        EXCLUDED = "excluded", "does not count"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey("annotation.User", on_delete=models.PROTECT, related_name="volunteers")
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="volunteers")
     pseudonym = models.CharField(max_length=20, default=new_pseudonym)
     origin = models.CharField(max_length=10, choices=Origin)
     consented_at = models.DateTimeField()
+    standing = models.CharField(max_length=10, choices=Standing, db_default=Standing.TRUSTED)
+    standing_reason = models.CharField(max_length=300, blank=True, db_default="")
+    asked_to_train_at = models.DateTimeField(null=True, help_text="Asked to read the guideline again.")
+    n_claims = models.PositiveIntegerField(db_default=0)
     # The last place taken in the queue's order, valid while the campaign's queue_epoch is the same:
     # the next claim starts behind it instead of passing over everything this volunteer has had.
     cursor_epoch = models.PositiveIntegerField(default=0)

@@ -1,7 +1,7 @@
 """Answers: recorded once, counted in the same transaction, mended with their history kept."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
@@ -10,15 +10,17 @@ from django.db import connection, transaction
 from annotation.errors import (
     AlreadyAnswered,
     CampaignPaused,
+    InvalidAnswer,
     KeyReused,
     LeaseExpired,
     NotFound,
     NotOpen,
     RecordHeld,
 )
-from annotation.kinds import kind_named
-from annotation.models import User
-from annotation.services.consensus import UPSERT_CONSENSUS, consensus_row, upsert_parameters
+from annotation.kinds import Given, kind_named
+from annotation.models import Campaign, User
+from annotation.services.consensus import UPSERT_CONSENSUS, crowd_parameters, upsert_parameters
+from annotation.services.judging import CountedAnswer, Rules, TaskState, judge, stopping_rule
 from annotation.services.prepared import PreparedStatement
 
 # The task's row is locked first; what hangs on it is then read by a statement of its own,
@@ -26,7 +28,9 @@ from annotation.services.prepared import PreparedStatement
 LOCK_TASK = PreparedStatement(
     "lock_task",
     """
-SELECT t.id, t.campaign_id, t.needed, t.taken, t.held, c.state, c.kind, c.labels::text, v.id
+SELECT t.id, t.campaign_id, t.needed, t.taken, t.cap, t.held, t."end" - t.start, c.state, c.kind,
+       c.labels::text, c.aggregation, c.crowd_version, c.stopping, c.stop_certainty, c.needed,
+       c.most_answers, c.audit_share, c.asks_certainty, v.id, v.standing
 FROM annotation_assignment a
 JOIN annotation_volunteer v ON v.id = a.volunteer_id
 JOIN annotation_microtask t ON t.id = a.task_id
@@ -36,31 +40,55 @@ FOR NO KEY UPDATE OF t
 """,
 )
 
-READ_ANSWERS = PreparedStatement(
-    "read_answers",
-    """
-SELECT a.state, a.claimed_at, own.key, own.value::text, others.answers, others.last_at
+# `others` are the answers that count; what each is worth comes along only where volunteers are weighed.
+READ = """
+SELECT a.state, a.claimed_at, own.key, own.value::text, own.certain, others.answers, others.n_ignored,
+       coalesce(s.audited, false){own_skill}
 FROM annotation_assignment a
 LEFT JOIN annotation_answer own ON own.assignment_id = a.id
+LEFT JOIN annotation_consensus s ON s.task_id = a.task_id
+{join_own_skill}
 CROSS JOIN LATERAL (
-    SELECT coalesce(json_agg(an.value), '[]')::text AS answers, max(an.answered_at) AS last_at
+    SELECT coalesce(json_agg(json_build_array(b.id, an.value, an.certain,
+                                              extract(epoch FROM an.answered_at){others_skill}))
+                    FILTER (WHERE an.weighs), '[]')::text AS answers,
+           count(*) FILTER (WHERE NOT an.weighs) AS n_ignored
     FROM annotation_assignment b JOIN annotation_answer an ON an.assignment_id = b.id
+    {join_others_skill}
     WHERE b.task_id = a.task_id AND b.id <> a.id
 ) others
 WHERE a.id = %(assignment)s
-""",
+"""
+READ_ANSWERS = PreparedStatement(
+    "read_answers", READ.format(own_skill="", join_own_skill="", others_skill="", join_others_skill="")
 )
+READ_WEIGHED_ANSWERS = PreparedStatement(
+    "read_weighed_answers",
+    READ.format(
+        own_skill=", k.parameters::text, coalesce(k.n_answers, 0)",
+        join_own_skill="LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id",
+        others_skill=", k.parameters, coalesce(k.n_answers, 0)",
+        join_others_skill="LEFT JOIN annotation_skill k ON k.volunteer_id = b.volunteer_id",
+    ),
+)
+
+READ_TEXT = """
+SELECT substr(r.text, t.start + 1, t."end" - t.start)
+FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id WHERE t.id = %s
+"""
 
 RECORD_ANSWER = PreparedStatement(
     "record_answer",
     f"""
 WITH answer AS (
-    INSERT INTO annotation_answer (assignment_id, key, value, answered_at, seconds, n_revisions)
-    VALUES (%(assignment)s, %(key)s, %(value)s, %(now)s, %(seconds)s, 0)
+    INSERT INTO annotation_answer
+        (assignment_id, key, value, certain, weighs, answered_at, seconds, n_revisions)
+    VALUES (%(assignment)s, %(key)s, %(value_given)s, %(certain)s, %(weighs)s, %(now)s, %(seconds)s, 0)
 ), closed AS (
     UPDATE annotation_assignment SET state = 'answered', closed_at = %(now)s WHERE id = %(assignment)s
-), late AS (
-    UPDATE annotation_microtask SET taken = taken + 1 WHERE id = %(task)s AND %(takes_a_place)s
+), task AS (
+    UPDATE annotation_microtask SET taken = %(taken)s, needed = %(needed)s
+    WHERE id = %(task)s AND (taken, needed) <> (%(taken)s, %(needed)s)
 ), counted AS (
     INSERT INTO annotation_volunteerday (volunteer_id, day, n_answers)
     VALUES (%(volunteer)s, %(day)s, 1)
@@ -74,13 +102,16 @@ REVISE_ANSWER = PreparedStatement(
     "revise_answer",
     f"""
 WITH kept AS (
-    INSERT INTO annotation_answerrevision (answer_id, key, value, replaced_at)
-    SELECT assignment_id, key, value, %(now)s::timestamptz FROM annotation_answer
+    INSERT INTO annotation_answerrevision (answer_id, key, value, certain, replaced_at)
+    SELECT assignment_id, key, value, certain, %(now)s::timestamptz FROM annotation_answer
     WHERE assignment_id = %(assignment)s
 ), revised AS (
     UPDATE annotation_answer
-    SET key = %(key)s, value = %(value)s, answered_at = %(now)s, n_revisions = n_revisions + 1
+    SET key = %(key)s, value = %(value_given)s, certain = %(certain)s, answered_at = %(now)s,
+        n_revisions = n_revisions + 1
     WHERE assignment_id = %(assignment)s
+), task AS (
+    UPDATE annotation_microtask SET needed = %(needed)s WHERE id = %(task)s AND needed <> %(needed)s
 )
 {UPSERT_CONSENSUS}
 """,  # nosec B608 # a statement of our own
@@ -99,131 +130,213 @@ class Submission:
 class Place:
     """An assignment under the lock of its task, with all that was answered there."""
 
-    task_id: UUID
-    campaign_id: UUID
-    needed: int
-    has_room: bool
+    assignment_id: UUID
+    rules: Rules
+    task: TaskState
+    length: int
     held: bool
-    campaign_state: str
-    kind: str
-    labels: list[dict]
+    is_open: bool
+    asks_certainty: bool
     volunteer_id: UUID
+    standing: str
     state: str
     claimed_at: datetime
     own_key: UUID | None
     own_value: dict | None
-    other_answers: list[dict]
-    others_last_at: datetime | None
+    own_certain: bool | None
+    own_skill: dict | None
+    own_n_fitted: int
+    others: list[CountedAnswer]
 
 
 @transaction.atomic
 def submit_answer(
-    assignment_id: UUID, user: User, raw_answer: object, *, key: UUID, now: datetime
+    assignment_id: UUID,
+    user: User,
+    raw_answer: object,
+    *,
+    key: UUID,
+    now: datetime,
+    certain: bool | None = None,
 ) -> Submission:
     """Record the volunteer's answer for the place they hold, once.
 
     The same key and answer again: the same reply. The same key with another answer: KeyReused.
     After the lease ran out the answer still counts while the task has room, else LeaseExpired.
+    `certain` says whether they were sure, where the campaign asks.
     """
     place = _lock_place(assignment_id, user)
-    value = kind_named(place.kind).parse_answer(raw_answer, place.labels)
+    value = _parse(place, raw_answer, certain)
     if place.own_key is not None:
-        return _repeat(assignment_id, place, value, key)
-    if place.campaign_state != "open":
+        return _repeat(place, value, certain, key)
+    if not place.is_open:
         raise CampaignPaused()
     if place.state == "skipped":
         raise NotOpen()
     late = place.state == "expired"
-    if late and not place.has_room:
+    if late and place.task.taken >= place.task.needed:
         raise LeaseExpired()
     if late and place.held:
         raise RecordHeld()
+    weighs = place.standing == "trusted"
+    # An answer that doesn't count leaves its place to somebody else's.
+    task = replace(
+        place.task,
+        taken=place.task.taken + late,
+        needed=place.task.needed if weighs else min(place.task.cap, place.task.needed + 1),
+        n_ignored=place.task.n_ignored + (not weighs),
+    )
     _write(
         RECORD_ANSWER,
         place,
+        task,
         value,
+        certain,
         now,
-        assignment=assignment_id,
+        weighs=weighs,
         key=key,
-        task=place.task_id,
+        taken=task.taken,
         volunteer=place.volunteer_id,
         day=now.date(),
         seconds=max(0.0, (now - place.claimed_at).total_seconds()),
-        takes_a_place=late,
     )
-    return Submission(place.campaign_id, repeated=False)
+    return Submission(place.rules.campaign_id, repeated=False)
 
 
 @transaction.atomic
 def revise_answer(
-    assignment_id: UUID, user: User, raw_answer: object, *, key: UUID, now: datetime
+    assignment_id: UUID,
+    user: User,
+    raw_answer: object,
+    *,
+    key: UUID,
+    now: datetime,
+    certain: bool | None = None,
 ) -> Submission:
     """Replace the volunteer's own answer; the earlier one is kept as a revision. Idempotent by key."""
     place = _lock_place(assignment_id, user)
-    value = kind_named(place.kind).parse_answer(raw_answer, place.labels)
+    value = _parse(place, raw_answer, certain)
     if place.own_key is None:
         raise NotOpen("There is no answer yet to change.", code="not_answered")
     if place.own_key == key or _revision(assignment_id, key) is not None:
-        return _repeat(assignment_id, place, value, key)
-    if place.campaign_state != "open":
+        return _repeat(place, value, certain, key)
+    if not place.is_open:
         raise CampaignPaused()
-    _write(REVISE_ANSWER, place, value, now, assignment=assignment_id, key=key)
-    return Submission(place.campaign_id, repeated=False)
+    weighs = place.standing == "trusted"
+    task = place.task if weighs else replace(place.task, n_ignored=place.task.n_ignored + 1)
+    _write(REVISE_ANSWER, place, task, value, certain, now, weighs=weighs, key=key)
+    return Submission(place.rules.campaign_id, repeated=False)
+
+
+def _parse(place: Place, raw_answer: object, certain: bool | None) -> dict:
+    if certain is not None and not place.asks_certainty:
+        raise InvalidAnswer("This campaign does not ask whether you are sure.", code="certainty_not_asked")
+    return kind_named(place.rules.kind).parse_answer(raw_answer, place.rules.labels, place.length)
 
 
 def _lock_place(assignment_id: UUID, user: User) -> Place:
     row = LOCK_TASK.first_row({"assignment": assignment_id, "user": user.pk})
     if row is None:
         raise NotFound()
-    task_id, campaign_id, needed, taken, held, campaign_state, kind, labels, volunteer_id = row
-    row = READ_ANSWERS.first_row({"assignment": assignment_id})
-    state, claimed_at, own_key, own_value, other_answers, others_last_at = row
+    (task_id, campaign_id, needed, taken, cap, held, length, state, kind, labels, aggregation, version,
+     stopping, stop_certainty, first, most, audit_share, asks_certainty, volunteer_id,
+     standing) = row  # fmt: skip
+    crowd = None
+    if aggregation != Campaign.Aggregation.MAJORITY and version:
+        crowd = crowd_parameters(campaign_id, version, aggregation)
+    rule = stopping_rule(stopping, certainty=stop_certainty, first=first, most=most, audit_share=audit_share)
+    rules = Rules(campaign_id, kind, orjson.loads(labels), aggregation, version, crowd, rule)
+    statement = READ_ANSWERS if crowd is None else READ_WEIGHED_ANSWERS
+    row = statement.first_row({"assignment": assignment_id})
+    own_state, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited, *own_skill = row
+    own_parameters, own_n_fitted = own_skill or (None, 0)
+    text = _text(task_id) if kind_named(kind).needs_text else ""
     return Place(
-        task_id=task_id,
-        campaign_id=campaign_id,
-        needed=needed,
-        has_room=taken < needed,
+        assignment_id=assignment_id,
+        rules=rules,
+        task=TaskState(task_id, needed, taken, cap, n_ignored, audited, text),
+        length=length,
         held=held,
-        campaign_state=campaign_state,
-        kind=kind,
-        labels=orjson.loads(labels),
+        is_open=state == Campaign.State.OPEN,
+        asks_certainty=asks_certainty,
         volunteer_id=volunteer_id,
-        state=state,
+        standing=standing,
+        state=own_state,
         claimed_at=claimed_at,
         own_key=own_key,
         own_value=own_value and orjson.loads(own_value),
-        other_answers=orjson.loads(other_answers),
-        others_last_at=others_last_at,
+        own_certain=own_certain,
+        own_skill=own_parameters and orjson.loads(own_parameters),
+        own_n_fitted=own_n_fitted,
+        others=[_counted(*fields) for fields in orjson.loads(others)],
     )
 
 
-def _repeat(assignment_id: UUID, place: Place, value: dict, key: UUID) -> Submission:
+def _counted(
+    assignment_id: str,
+    value: dict,
+    certain: bool | None,
+    seconds: float,
+    skill: dict | None = None,
+    n_fitted: int = 0,
+) -> CountedAnswer:
+    at = datetime.fromtimestamp(seconds, tz=UTC)
+    return CountedAnswer(UUID(assignment_id), Given(value, skill, certain), at, n_fitted)
+
+
+def _text(task_id: UUID) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(READ_TEXT, [task_id])
+        return cursor.fetchone()[0]
+
+
+def _repeat(place: Place, value: dict, certain: bool | None, key: UUID) -> Submission:
     """An answer stands already: was it this one?"""
-    earlier = place.own_value if key == place.own_key else _revision(assignment_id, key)
+    earlier = (place.own_value, place.own_certain)
+    if key != place.own_key:
+        earlier = _revision(place.assignment_id, key)
     if earlier is None:
         raise AlreadyAnswered()
-    if earlier != value:
+    if earlier != (value, certain):
         raise KeyReused()
-    return Submission(place.campaign_id, repeated=True)
+    return Submission(place.rules.campaign_id, repeated=True)
 
 
-def _revision(assignment_id: UUID, key: UUID) -> dict | None:
+def _revision(assignment_id: UUID, key: UUID) -> tuple[dict, bool | None] | None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT value::text FROM annotation_answerrevision WHERE answer_id = %s AND key = %s",
+            "SELECT value::text, certain FROM annotation_answerrevision WHERE answer_id = %s AND key = %s",
             [assignment_id, key],
         )
         row = cursor.fetchone()
-    return row and orjson.loads(row[0])
+    return row and (orjson.loads(row[0]), row[1])
 
 
-def _write(statement: PreparedStatement, place: Place, value: dict, now: datetime, **parameters) -> None:
+def _write(
+    statement: PreparedStatement,
+    place: Place,
+    task: TaskState,
+    value: dict,
+    certain: bool | None,
+    now: datetime,
+    *,
+    weighs: bool,
+    **parameters,
+) -> None:
     """Store the answer, and in the same statement what the task's answers add up to with it."""
-    answers = [*place.other_answers, value]
-    decision = kind_named(place.kind).consensus(answers, place.labels)
-    # Whoever waited for the lock may have asked the clock first: the latest instant stands.
-    last_at = max(now, place.others_last_at or now)
-    settled_at = last_at if len(answers) >= place.needed else None
-    row = consensus_row(place.task_id, place.campaign_id, decision, len(answers), settled_at)
-    parameters |= {"value": orjson.dumps(value).decode(), "now": now} | upsert_parameters(row)
-    statement.first_row(parameters)
+    answers = list(place.others)
+    if weighs:
+        # Whoever waited for the lock may have asked the clock first: the latest instant stands.
+        given = Given(value, place.own_skill, certain)
+        answers.append(CountedAnswer(place.assignment_id, given, now, place.own_n_fitted))
+    judgement = judge(place.rules, task, answers)
+    parameters |= {
+        "assignment": place.assignment_id,
+        "task": task.task_id,
+        "needed": judgement.needed,
+        "value_given": orjson.dumps(value).decode(),
+        "certain": certain,
+        "weighs": weighs,
+        "now": now,
+    }
+    statement.first_row(parameters | upsert_parameters(judgement.row))

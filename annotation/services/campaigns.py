@@ -7,7 +7,7 @@ from django.db import transaction
 
 from annotation.errors import Conflict, Forbidden, Invalid
 from annotation.kinds import kind_named
-from annotation.models import Campaign, Consensus, Membership, Role, TrailEntry, User
+from annotation.models import Campaign, Membership, Role, TrailEntry, User
 from annotation.services.need import follow_need
 
 
@@ -40,9 +40,11 @@ def _update(campaign: Campaign, by: User, fields: dict) -> tuple[Campaign, Colle
     changed = {name: value for name, value in fields.items() if getattr(campaign, name) != value}
     if "labels" in changed:
         changed["labels"] = kind_named(campaign.kind).parse_labels(changed["labels"])
-        _refuse_loss_of_used_labels(campaign, changed["labels"])
-    if "unit" in changed and campaign.n_tasks:
-        raise Conflict("The records are already cut into tasks, so the unit stays.", code="unit_in_use")
+    for name in {"unit", "kind"} & changed.keys():
+        if campaign.n_tasks:
+            raise Conflict(
+                f"The records are already cut into tasks, so the {name} stays.", code=f"{name}_in_use"
+            )
     for name, value in changed.items():
         setattr(campaign, name, value)
     _validate(campaign)
@@ -63,17 +65,6 @@ def set_state(campaign: Campaign, state: str, *, by: User | None) -> Campaign:
     return campaign
 
 
-def _refuse_loss_of_used_labels(campaign: Campaign, labels: list[dict]) -> None:
-    lost = set(campaign.label_names) - {label["key"] for label in labels}
-    consensus = Consensus.objects.filter(campaign=campaign)
-    used = sorted(key for key in lost if consensus.filter(votes__has_key=key).exists())
-    if used:
-        raise Conflict(
-            f"Volunteers have already answered {', '.join(used)}; a label with answers can't be removed.",
-            code="label_in_use",
-        )
-
-
 def _validate(campaign: Campaign) -> None:
     try:
         campaign.full_clean(validate_constraints=False)
@@ -81,6 +72,18 @@ def _validate(campaign: Campaign) -> None:
         field, messages = next(iter(error.message_dict.items()))
         name = campaign._meta.get_field(field).verbose_name
         raise Invalid(f"{str(name).capitalize()}: {messages[0]}", code=f"invalid_{field}") from error
+    if campaign.aggregation not in kind_named(campaign.kind).methods:
+        raise Invalid("Answers of this kind can't be weighed in that way.", code="invalid_aggregation")
+    if campaign.is_adaptive and not campaign.weighs_volunteers:
+        raise Invalid(
+            "Stopping when it is sure enough takes a way of weighing that knows how sure it is: choose one "
+            "other than majority.",
+            code="stopping_needs_weighing",
+        )
+    if campaign.is_adaptive and campaign.needed > campaign.most_answers:
+        raise Invalid(
+            "The answers to start with are more than the answers at most.", code="invalid_most_answers"
+        )
 
 
 def _note(campaign: Campaign, by: User | None, verb: str, **detail) -> None:

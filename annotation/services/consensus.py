@@ -1,77 +1,110 @@
 """Consensus rows: written with every answer, recomputable from the answers at any time."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
 
-from annotation.kinds import kind_named
-from annotation.kinds.choice import Consensus as Decision
-from annotation.models import Campaign, Consensus
+from annotation.kinds import Given, kind_named
+from annotation.models import Campaign, Consensus, CrowdFit
+from annotation.services.judging import CountedAnswer, Judgement, Rules, TaskState, judge, rules_of
 from annotation.services.places import lock_task
 
-# The caller holds the task's row.
-UPSERT_CONSENSUS = """
-INSERT INTO annotation_consensus (task_id, campaign_id, method, label, share, votes, n_answers, settled_at)
-VALUES (%(task_id)s, %(campaign_id)s, %(method)s, %(label)s, %(share)s, %(votes)s, %(n_answers)s,
-        %(settled_at)s)
-ON CONFLICT (task_id) DO UPDATE
-SET method = excluded.method, label = excluded.label, share = excluded.share, votes = excluded.votes,
-    n_answers = excluded.n_answers, settled_at = excluded.settled_at
-"""
+# A probability that differs by less is the same: refits write back only what moved by more.
+SAME_PROBABILITY = 1e-3
+# Computed from the probabilities, so they move with them.
+FOLLOWING = {"certainty", "entropy", "posterior", "weights", "version"}
 
-READ_ANSWERS = """
-SELECT a.task_id, t.needed, an.value::text, an.answered_at
+COLUMNS = {
+    "task_id": "uuid", "campaign_id": "uuid", "method": "varchar", "version": "int", "label": "varchar",
+    "value": "jsonb", "share": "float8", "votes": "jsonb", "posterior": "jsonb", "certainty": "float8",
+    "entropy": "float8", "weights": "jsonb", "n_answers": "smallint", "settled_at": "timestamptz",
+    "audited": "boolean", "review": "varchar",
+}  # fmt: skip
+
+# The caller holds the task's row. Without an answer that counts there is nothing to write.
+UPSERT_CONSENSUS = f"""
+INSERT INTO annotation_consensus ({", ".join(COLUMNS)})
+SELECT {", ".join(f"%({name})s::{kind}" for name, kind in COLUMNS.items())} WHERE %(n_answers)s::smallint > 0
+ON CONFLICT (task_id) DO UPDATE
+SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "task_id")}
+"""  # nosec B608 # names of our own
+
+READ_TASKS = """
+SELECT t.id, t.needed, t.taken, t.cap, coalesce(s.audited, false),
+       CASE WHEN %(with_text)s THEN substr(r.text, t.start + 1, t."end" - t.start) ELSE '' END,
+       a.id, an.value::text, an.certain, an.weighs, an.answered_at, k.parameters::text,
+       coalesce(k.n_answers, 0)
 FROM annotation_microtask t
+JOIN annotation_record r ON r.id = t.record_id
 JOIN annotation_assignment a ON a.task_id = t.id
 JOIN annotation_answer an ON an.assignment_id = a.id
-WHERE t.campaign_id = %s AND t.id > %s AND t.id <= %s ORDER BY a.task_id
+LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id AND %(with_skill)s
+LEFT JOIN annotation_consensus s ON s.task_id = t.id
+WHERE t.campaign_id = %(campaign)s AND t.id > %(first)s AND t.id <= %(last)s ORDER BY t.id
 """
 
 
-def consensus_row(
-    task_id: UUID, campaign_id: UUID, decision: Decision, n_answers: int, settled_at: datetime | None
-) -> dict:
-    """What is stored of a task whose n_answers add up to `decision`."""
-    return {
-        "task_id": task_id,
-        "campaign_id": campaign_id,
-        "method": decision.method,
-        "label": decision.label,
-        "share": decision.share,
-        "votes": decision.votes,
-        "n_answers": n_answers,
-        "settled_at": settled_at,
+def upsert_parameters(row: dict | None) -> dict:
+    """The statement's parameters; without a row, those that write nothing."""
+    if row is None:
+        return dict.fromkeys(COLUMNS) | {"n_answers": 0}
+    encoded = {
+        name: None if row[name] is None else orjson.dumps(row[name]).decode()
+        for name, kind in COLUMNS.items()
+        if kind == "jsonb"
     }
+    return row | encoded
 
 
-def upsert_parameters(row: dict) -> dict:
-    return row | {"votes": orjson.dumps(row["votes"]).decode()}
+def campaign_rules(campaign: Campaign) -> Rules:
+    """The campaign's rules with the shared parameters of its latest fit."""
+    crowd = None
+    if campaign.weighs_volunteers and campaign.crowd_version:
+        crowd = crowd_parameters(campaign.pk, campaign.crowd_version, campaign.aggregation)
+    return rules_of(campaign, crowd)
+
+
+@lru_cache(maxsize=64)
+def crowd_parameters(campaign_id: UUID, number: int, method: str) -> dict | None:
+    """What all volunteers share by a fit of this method. A fit never changes: read once a process."""
+    fits = CrowdFit.objects.filter(campaign=campaign_id, number=number, method=method)
+    return fits.values_list("parameters", flat=True).first()
 
 
 def recompute_consensus(campaign: Campaign, *, check: bool = False) -> Iterator[tuple[int, int]]:
-    """Compute every consensus row again from the answers, in batches; yields (tasks seen, differences).
+    """Judge every task again by its answers, in batches; yields (tasks seen, differences).
 
-    With `check` nothing is written. Each task that seems to differ is locked and computed afresh: answers
+    With `check` nothing is written. Each task that seems to differ is locked and judged afresh: answers
     which arrive meanwhile are neither lost nor taken for differences.
     """
-    kind = kind_named(campaign.kind)
+    rules = campaign_rules(campaign)
     for first, last in _task_ranges(campaign):
         differences = 0
-        expected = _expected(campaign, kind, first, last)
-        stored = {
-            row["task_id"]: row
-            for row in Consensus.objects.filter(
-                campaign=campaign, task_id__gt=first, task_id__lte=last
-            ).values()
-        }
-        for task_id in expected.keys() | stored.keys():
-            if expected.get(task_id) != stored.get(task_id):
-                differences += _differs(campaign, kind, task_id, mend=not check)
-        yield len(expected), differences
+        judged = _judged(rules, first, last)
+        stored = _stored(campaign, first, last)
+        for task_id in judged.keys() | stored.keys():
+            judgement = judged.get(task_id)
+            if not _is_as_stored(judgement, stored.get(task_id)):
+                differences += mend_task(rules, task_id, write=not check)
+        yield len(judged), differences
+
+
+def _stored(campaign: Campaign, first: UUID, last: UUID) -> dict[UUID, dict]:
+    rows = Consensus.objects.filter(campaign=campaign, task_id__gt=first, task_id__lte=last)
+    return {row["task_id"]: row for row in rows.values()}
+
+
+def _is_as_stored(judgement: Judgement | None, stored: dict | None) -> bool:
+    if judgement is None or judgement.row is None or stored is None:
+        return stored is None and (judgement is None or judgement.row is None)
+    row = judgement.row
+    if any(row[name] != stored[name] for name in COLUMNS if name not in FOLLOWING):
+        return False
+    return stored["certainty"] is not None and abs(row["certainty"] - stored["certainty"]) <= SAME_PROBABILITY
 
 
 def _task_ranges(campaign: Campaign, size: int = 5000) -> Iterator[tuple[UUID, UUID]]:
@@ -90,33 +123,59 @@ def _task_ranges(campaign: Campaign, size: int = 5000) -> Iterator[tuple[UUID, U
         last = row[0]
 
 
-def _expected(campaign: Campaign, kind, first: UUID, last: UUID) -> dict[UUID, dict]:
+def _judged(rules: Rules, first: UUID, last: UUID) -> dict[UUID, Judgement]:
     with connection.cursor() as cursor:
-        cursor.execute(READ_ANSWERS, [campaign.pk, first, last])
+        cursor.execute(
+            READ_TASKS,
+            {
+                "campaign": rules.campaign_id,
+                "first": first,
+                "last": last,
+                "with_text": kind_named(rules.kind).needs_text,
+                "with_skill": rules.crowd is not None,
+            },
+        )
         rows = cursor.fetchall()
     return {
-        task_id: _expected_row(campaign, kind, task_id, list(group))
-        for task_id, group in groupby(rows, key=lambda row: row[0])
+        task_id: _judged_task(rules, list(group)) for task_id, group in groupby(rows, key=lambda row: row[0])
     }
 
 
-def _expected_row(campaign: Campaign, kind, task_id: UUID, answers: list[tuple]) -> dict:
-    decision = kind.consensus([orjson.loads(value) for _, _, value, _ in answers], campaign.labels)
-    needed, n_answers = answers[0][1], len(answers)
-    settled_at = max(at for *_, at in answers) if n_answers >= needed else None
-    return consensus_row(task_id, campaign.pk, decision, n_answers, settled_at)
+def _judged_task(rules: Rules, rows: list[tuple]) -> Judgement:
+    task_id, needed, taken, cap, audited, text, *_ = rows[0]
+    answers = [
+        CountedAnswer(
+            assignment_id,
+            Given(orjson.loads(value), skill and orjson.loads(skill), certain),
+            answered_at,
+            n_fitted,
+        )
+        for *_, assignment_id, value, certain, weighs, answered_at, skill, n_fitted in rows
+        if weighs
+    ]
+    n_ignored = len(rows) - len(answers)
+    return judge(rules, TaskState(task_id, needed, taken, cap, n_ignored, audited, text), answers)
 
 
 @transaction.atomic
-def _differs(campaign: Campaign, kind, task_id: UUID, *, mend: bool) -> bool:
+def mend_task(rules: Rules, task_id: UUID, *, write: bool = True) -> bool:
+    """Judge one task under its lock and write what differs; says whether anything did."""
+    lock_task(task_id)
+    judgement = _judged(rules, UUID(int=task_id.int - 1), task_id).get(task_id)
+    if _is_as_stored(judgement, Consensus.objects.filter(pk=task_id).values().first()):
+        return False
+    if write:
+        _write(judgement, task_id)
+    return True
+
+
+def _write(judgement: Judgement | None, task_id: UUID) -> None:
+    if judgement is None or judgement.row is None:
+        Consensus.objects.filter(pk=task_id).delete()
+        return
     with connection.cursor() as cursor:
-        lock_task(task_id)
-        row = _expected(campaign, kind, UUID(int=task_id.int - 1), task_id).get(task_id)
-        stored = Consensus.objects.filter(pk=task_id)
-        if row == stored.values().first():
-            return False
-        if mend and row is None:
-            stored.delete()
-        elif mend:
-            cursor.execute(UPSERT_CONSENSUS, upsert_parameters(row))
-        return True
+        cursor.execute(UPSERT_CONSENSUS, upsert_parameters(judgement.row))
+        cursor.execute(
+            "UPDATE annotation_microtask SET needed = %s WHERE id = %s AND needed <> %s",
+            [judgement.needed, task_id, judgement.needed],
+        )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import orjson
 from django.db import connection
 
+from annotation.kinds import kind_named
 from annotation.models import Campaign
 
 FORMATS = ("csv", "jsonl")
@@ -16,7 +17,7 @@ PAGE = 2000
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 READ_PAGE = """
-SELECT r.external_id, t.ordinal, s.label, s.share, s.votes::text, s.n_answers, g.label
+SELECT r.external_id, t.ordinal, s.value::text, s.share, s.votes::text, s.n_answers, g.value::text
 FROM annotation_record r
 JOIN annotation_microtask t ON t.record_id = r.id
 JOIN annotation_consensus s ON s.task_id = t.id
@@ -43,9 +44,10 @@ class ExportedConsensus(NamedTuple):
 def read_consensus(campaign: Campaign) -> Iterator[ExportedConsensus]:
     """By record id, then by the task's place in the record.
 
-    A tie is stored without a label; here it goes to the tied label that the whole campaign's answers hold
-    most often, and between equals to the first in the campaign's order.
+    A tie is stored without a value; where an answer is one label it goes here to the tied label that the
+    whole campaign's answers hold most often, and between equals to the first in the campaign's order.
     """
+    kind = kind_named(campaign.kind)
     preference = _labels_by_frequency(campaign)
     name, ordinal = "", -1
     while True:
@@ -53,10 +55,12 @@ def read_consensus(campaign: Campaign) -> Iterator[ExportedConsensus]:
         with connection.cursor() as cursor:
             cursor.execute(READ_PAGE, parameters)
             rows = cursor.fetchall()
-        for name, ordinal, label, share, votes, n_answers, gold in rows:
+        for name, ordinal, value, share, votes, n_answers, gold in rows:
             task = name if campaign.unit == Campaign.Unit.DOCUMENT else f"{name}#{ordinal}"
-            label = label or _break_tie(orjson.loads(votes), preference)
-            yield ExportedConsensus(task, label, share, n_answers, gold)
+            label = kind.cell(orjson.loads(value)) if value else ""
+            if kind.one_label and not value:
+                label = _break_tie(orjson.loads(votes), preference)
+            yield ExportedConsensus(task, label, share, n_answers, gold and kind.cell(orjson.loads(gold)))
         if len(rows) < PAGE:
             return
 
@@ -70,7 +74,7 @@ def _labels_by_frequency(campaign: Campaign) -> list[str]:
 
 def _break_tie(votes: dict[str, int], preference: list[str]) -> str:
     most = max(votes.values())
-    return next(key for key in preference if votes.get(key) == most)
+    return next((key for key in [*preference, *votes] if votes.get(key) == most), "")
 
 
 def export_lines(campaign: Campaign, file_format: str) -> Iterator[str]:

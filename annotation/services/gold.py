@@ -5,8 +5,11 @@ from itertools import islice
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import F
 
-from annotation.models import Campaign, Gold
+from annotation.errors import InvalidAnswer
+from annotation.kinds import Kind, kind_named
+from annotation.models import Campaign, Gold, MicroTask
 from annotation.services.intake.refusals import Tally
 from annotation.services.intake.tables import open_file, open_table
 from annotation.services.task_names import SEVERAL, find_tasks
@@ -30,30 +33,39 @@ def import_gold(
 
 @transaction.atomic
 def _write(campaign: Campaign, wanted: list[tuple[int, list[str]]], tally: Tally) -> None:
+    kind = kind_named(campaign.kind)
     tasks = find_tasks(campaign.pk, [name for _, (name, _) in wanted])
-    standing = dict(Gold.objects.filter(task__in=tasks.values()).values_list("task_id", "label"))
+    lengths = dict(MicroTask.objects.filter(pk__in=tasks.values()).values_list("pk", F("end") - F("start")))
+    standing = dict(Gold.objects.filter(task__in=tasks.values()).values_list("task_id", "value"))
     new = []
-    for line, (name, label) in wanted:
+    for line, (name, cell) in wanted:
         task_id = tasks.get(name)
-        reason = _reason_against(campaign, task_id, label, standing)
+        try:
+            value = kind.parse_cell(cell, campaign.labels, lengths.get(task_id, 0))
+            reason = _reason_against(task_id, value, standing)
+        except InvalidAnswer as error:
+            reason = error.code if error.code == "unknown_label" else "invalid_answer"
         if reason:
             tally.refuse(line, name, reason)
         elif task_id in standing:
             tally.n_unchanged += 1
         else:
-            standing[task_id] = label
-            new.append(Gold(task_id=task_id, label=label))
+            standing[task_id] = value
+            new.append(Gold(task_id=task_id, value=value, label=label_of(kind, value)))
     Gold.objects.bulk_create(new)
     tally.n_taken += len(new)
 
 
-def _reason_against(campaign: Campaign, task_id, label: str, standing: dict) -> str:
+def label_of(kind: Kind, value: dict) -> str:
+    """What stands in the rows' label: empty where the kind's answer is not one label."""
+    return value["label"] if kind.one_label else ""
+
+
+def _reason_against(task_id, value: dict, standing: dict) -> str:
     if task_id is None:
         return "unknown_task"
     if task_id == SEVERAL:
         return "several_tasks"
-    if label not in campaign.label_names:
-        return "unknown_label"
-    if standing.get(task_id, label) != label:
+    if standing.get(task_id, value) != value:
         return "contradicts"
     return ""

@@ -173,6 +173,7 @@ WITH due AS MATERIALIZED (
 SELECT coalesce(sum(n), 0) FROM given_back
 """
 
+
 def claim_task(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
     """Give the volunteer the best open task they have not had; None when nothing is left for them.
 

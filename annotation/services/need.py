@@ -15,15 +15,19 @@ FOR NO KEY UPDATE
 
 # A place that is held or answered stays: the need of a task does not fall below what is taken.
 FOLLOW = """
-UPDATE annotation_microtask SET needed = greatest(taken, %s) WHERE id = ANY(%s) AND needed <> %s
+UPDATE annotation_microtask SET needed = least(cap, greatest(taken, %s)) WHERE id = ANY(%s) AND needed <> %s
 """
 
 SETTLE = """
-UPDATE annotation_consensus s SET settled_at = CASE WHEN s.n_answers >= t.needed THEN (
-    SELECT max(an.answered_at) FROM annotation_assignment a
-    JOIN annotation_answer an ON an.assignment_id = a.id WHERE a.task_id = t.id) END
-FROM annotation_microtask t
-WHERE t.id = s.task_id AND t.id = ANY(%s) AND (s.n_answers >= t.needed) <> (s.settled_at IS NOT NULL)
+UPDATE annotation_consensus s
+SET settled_at = CASE WHEN s.n_answers >= t.needed - given.n_ignored THEN given.last_at END
+FROM annotation_microtask t CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE NOT an.weighs) AS n_ignored,
+           max(an.answered_at) FILTER (WHERE an.weighs) AS last_at
+    FROM annotation_assignment a JOIN annotation_answer an ON an.assignment_id = a.id WHERE a.task_id = t.id
+) given
+WHERE t.id = s.task_id AND t.id = ANY(%s)
+  AND (s.n_answers >= t.needed - given.n_ignored) <> (s.settled_at IS NOT NULL)
 """
 
 

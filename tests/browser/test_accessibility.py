@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from annotation.models import Assignment, Consensus, Gold, Import, Record, RefusedRow, VolunteerDay
+from annotation.models import Assignment, Consensus, Import, Record, RefusedRow, VolunteerDay
 from tests.browser.browsing import DESK, PHONE
-from tests.factories import make_sentences, make_tasks, make_volunteer
+from tests.factories import make_gold, make_sentences, make_tasks, make_volunteer
 from training.algorithms.metrics import evaluate
 from training.models import ModelVersion, Prediction, TrainingRun
 
@@ -76,7 +76,7 @@ def add_answers(campaign, volunteer) -> None:
             task=task, campaign=campaign, method="majority", label=label, share=0.5,
             votes={"yes": 1, "no": 1}, n_answers=2, settled_at=now,
         )  # fmt: skip
-        Gold.objects.create(task=task, label="yes")
+        make_gold(task, "yes")
     for days in range(5):
         day = (now - timedelta(days=days)).date()
         VolunteerDay.objects.create(volunteer=volunteer, day=day, n_answers=10 + days)

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from annotation.models import Answer, Campaign, Consensus, Gold, Record
-from tests.factories import make_campaign
+from tests.factories import make_campaign, make_gold
 from tests.labelled import WORDS, YES_NO, add_labelled, add_open, sentences
 from tests.stack import ROOT, environment
 from tests.tiny_bert import save_tiny_bert
@@ -113,7 +113,7 @@ def test_equal_records_are_measured_on_the_same_texts_in_every_campaign(campaign
         for name, text, label in made:
             [task] = add_open(each, [text])
             Record.objects.filter(pk=task.record_id).update(external_id=name)
-            Gold.objects.create(task=task, label=label)
+            make_gold(task, label)
         texts.append(sorted(example.text for example in measured_gold(each, seed=1)))
     assert texts[0] == texts[1]
     assert 10 < len(texts[0]) < 30

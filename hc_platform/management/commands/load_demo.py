@@ -117,7 +117,8 @@ def add_gold(campaign: Campaign, notes: list[SyntheticNote]) -> None:
     tasks = MicroTask.objects.filter(campaign=campaign).values_list(
         "pk", "record__external_id", "start", "end"
     )
-    gold = [Gold(task_id=pk, label=truth[tuple(place)]) for pk, *place in tasks if tuple(place) in truth]
+    known = [(pk, truth[tuple(place)]) for pk, *place in tasks if tuple(place) in truth]
+    gold = [Gold(task_id=pk, label=label, value={"label": label}) for pk, label in known]
     Gold.objects.bulk_create(gold, batch_size=1000)
 
 

@@ -3,11 +3,11 @@ from uuid import uuid4
 
 import pytest
 
-from annotation.models import Assignment, Gold, TrailEntry
+from annotation.models import Assignment, TrailEntry
 from annotation.services.answers import submit_answer
 from annotation.services.dashboard import dashboard_of, queue_head
 from annotation.services.handout import claim_task, skip_task
-from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
+from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
 
 pytestmark = pytest.mark.django_db
 
@@ -75,8 +75,8 @@ def test_consensus_is_compared_with_gold_and_says_how_sure_it_is(campaign, users
     second = answer(campaign, users[0], "no")
     answer(campaign, users[1], "yes")
     answer(campaign, users[1], "no")
-    Gold.objects.create(task_id=first, label="yes")
-    Gold.objects.create(task_id=second, label="yes")
+    make_gold(first, "yes")
+    make_gold(second, "yes")
     gold = dashboard_of(campaign, now=NOW).gold
     assert (gold.n, gold.n_right, gold.share) == (2, 1, 0.5)
     assert 0 < gold.low < 0.5 < gold.high < 1

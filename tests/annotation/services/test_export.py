@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from annotation.models import Campaign, Consensus, Gold, MicroTask, Record
+from annotation.models import Campaign, Consensus, MicroTask, Record
 from annotation.services import export, intake
 from annotation.services.export import export_lines
 from annotation.services.gold import import_gold
 from annotation.services.replay import replay_answers
-from tests.factories import make_campaign, make_sentences, make_tasks
+from tests.factories import make_campaign, make_gold, make_sentences, make_tasks
 
 pytestmark = pytest.mark.django_db
 DATA = Path(os.environ.get("HC_DATA_DIR") or Path(__file__).parents[4] / "shared" / "data")
@@ -27,6 +27,7 @@ def decide(task: MicroTask, label: str, votes: dict[str, int]) -> None:
         campaign=task.campaign,
         method="majority",
         label=label,
+        value={"label": label} if label else None,
         share=max(votes.values()) / n_answers,
         votes=votes,
         n_answers=n_answers,
@@ -42,7 +43,7 @@ def test_a_line_for_each_task_with_answers():
     answered, with_gold, _ = make_tasks(campaign, 3)
     decide(answered, "yes", {"yes": 3})
     decide(with_gold, "no", {"yes": 1, "no": 3})
-    Gold.objects.create(task=with_gold, label="yes")
+    make_gold(with_gold, "yes")
     decide(*make_tasks(make_campaign(), 1), "yes", {"yes": 1})
     names = [task.record.external_id for task in (answered, with_gold)]
     assert list(export_lines(campaign, "csv")) == [
@@ -80,7 +81,7 @@ def test_cells_that_a_spreadsheet_would_run_are_escaped(sign):
     (task,) = make_tasks(campaign, 1)
     Record.objects.filter(pk=task.record_id).update(external_id=f"{sign}cmd|' /C calc'!A0")
     decide(task, f"{sign}1", {f"{sign}1": 1})
-    Gold.objects.create(task=task, label=f"{sign}1")
+    make_gold(task, f"{sign}1")
     (row,) = rows_of(campaign)
     assert (row["task"], row["label"], row["gold"]) == (f"'{sign}cmd|' /C calc'!A0", f"'{sign}1", f"'{sign}1")
     assert json.loads(next(export_lines(campaign, "jsonl")))["label"] == f"{sign}1"

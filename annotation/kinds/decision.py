@@ -1,0 +1,85 @@
+"""What goes into a consensus and what comes out of it, the same for every kind of task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One answer that counts. `skill` is its volunteer's by the latest fit; None for who has none yet."""
+
+    value: dict
+    skill: dict | None = None
+    certain: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a task's answers add up to.
+
+    `value` is the consensus in the form of an answer, None when the vote is tied; `label` is its label where
+    an answer is one label, else empty. `certainty` is the probability of `value` as the method has it.
+    """
+
+    method: str
+    label: str
+    value: dict | None
+    share: float
+    votes: dict[str, int]
+    certainty: float
+    entropy: float  # bits
+    posterior: dict[str, float] | None = None  # None where it is the votes' shares
+    weights: list[float] | None = None  # one an answer; None where each counts once
+
+
+@dataclass(frozen=True)
+class Table:
+    """All answers that count of a campaign, in coordinates: answer n is values[code[n]]."""
+
+    task: np.ndarray  # int32 [N]
+    worker: np.ndarray  # int32 [N]
+    code: np.ndarray  # int32 [N]
+    certain: np.ndarray  # int8 [N]: 1 sure, 0 not sure, -1 not said
+    values: list[dict]  # the distinct answers
+    n_tasks: int
+    n_workers: int
+    gold: dict[int, dict] = field(default_factory=dict)  # task: its right answer
+    texts: Sequence[str] = ()  # [T] where the kind needs them
+
+
+class SkillRow(NamedTuple):
+    """A volunteer's skill by a fit. low and high bound the accuracy with 90 %."""
+
+    parameters: dict
+    accuracy: float
+    low: float
+    high: float
+    confusion: list[list[float]] | None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A batch fit: `crowd` is shared by all, `skills` has one row a worker.
+
+    `certainty` and `label` [T] are what the fit makes of each task, to see which rows moved; None where only
+    deciding each task afresh can tell.
+    """
+
+    crowd: dict
+    skills: list[SkillRow]
+    certainty: np.ndarray | None = None
+    label: np.ndarray | None = None
+
+
+def entropy_bits(probabilities: Sequence[float]) -> float:
+    """Shannon's entropy in bits.
+
+    >>> entropy_bits([0.5, 0.5])
+    1.0
+    """
+    p = np.asarray(probabilities, dtype=float)
+    p = p[p > 0]
+    return float(-(p * np.log2(p)).sum()) + 0.0

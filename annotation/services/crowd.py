@@ -1,0 +1,190 @@
+"""Refits of the volunteers' parameters over all answers of a campaign, and what follows for its tasks."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+import orjson
+from django.db import connection, transaction
+
+from annotation.kinds import Fit, Kind, Table, kind_named
+from annotation.models import Campaign, CrowdFit, Gold, Skill
+from annotation.services.consensus import recompute_consensus
+
+PAGE = 50_000  # answers read at a time
+FIRST_FIT = 50  # answers before the first fit
+GROWTH = 0.1  # a refit is due when so many more answers have come, as a share of the last fit's
+MOST_NEW = 5_000  # or when so many have come
+
+READ_ANSWERS = """
+SELECT a.task_id, a.volunteer_id, an.value::text, an.certain
+FROM annotation_microtask t
+JOIN annotation_assignment a ON a.task_id = t.id
+JOIN annotation_answer an ON an.assignment_id = a.id
+WHERE t.campaign_id = %s AND an.weighs
+"""
+
+READ_TEXTS = """
+SELECT t.id, substr(r.text, t.start + 1, t."end" - t.start)
+FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id WHERE t.id = ANY(%s)
+"""
+
+
+def fit_is_due(campaign: Campaign, n_answers: int) -> bool:
+    """Whether so many answers have come since the last fit that volunteers are known better now."""
+    if not campaign.weighs_volunteers or n_answers < FIRST_FIT:
+        return False
+    last = campaign.crowd_fits.filter(method=campaign.aggregation).first()
+    if last is None or last.number != campaign.crowd_version:
+        return True
+    n_new = n_answers - last.n_answers
+    return n_new >= min(MOST_NEW, max(1, GROWTH * last.n_answers))
+
+
+def refit(
+    campaign: Campaign,
+    *,
+    now: datetime,
+    on_progress: Callable[[str, int], None] = lambda stage, n_done: None,
+) -> CrowdFit | None:
+    """Fit the crowd to all its answers, store the parameters, and judge again what moved by them.
+
+    None where another refit of the campaign is at work. Volunteers go on answering meanwhile: their answers
+    are judged by the fit that is the latest when they come in.
+    """
+    with _one_at_a_time(campaign) as is_ours:
+        if not is_ours:
+            return None
+        began = time.perf_counter()
+        table, volunteers = _read_table(campaign, on_progress)
+        on_progress("fitting", len(table.task))
+        kind = kind_named(campaign.kind)
+        fitted = kind.fit(table, campaign.labels, method=campaign.aggregation)
+        stored = _store(campaign, fitted, table, volunteers, now, time.perf_counter() - began)
+        campaign.refresh_from_db()
+        n_changed = 0
+        for n_tasks, n_different in recompute_consensus(campaign):
+            n_changed += n_different
+            on_progress("judging", n_tasks)
+        CrowdFit.objects.filter(pk=stored.pk).update(n_changed=n_changed)
+        stored.n_changed = n_changed
+        return stored
+
+
+@contextmanager
+def _one_at_a_time(campaign: Campaign) -> Iterator[bool]:
+    """An advisory lock of this connection's: it goes when the connection does, also with a killed worker."""
+    key = campaign.pk.int % 2**63
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        is_ours = cursor.fetchone()[0]
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def _read_table(campaign: Campaign, on_progress: Callable[[str, int], None]) -> tuple[Table, list[UUID]]:
+    """The answers as arrays, and who the workers are."""
+    tasks: dict[UUID, int] = {}
+    volunteers: dict[UUID, int] = {}
+    codes: dict[str, int] = {}
+    columns: list[list[np.ndarray]] = [[], [], [], []]
+    for rows in _pages(campaign):
+        numbered = [
+            (
+                tasks.setdefault(task, len(tasks)),
+                volunteers.setdefault(volunteer, len(volunteers)),
+                codes.setdefault(value, len(codes)),
+                -1 if certain is None else int(certain),
+            )
+            for task, volunteer, value, certain in rows
+        ]
+        page = np.array(numbered, dtype=np.int32).reshape(-1, 4)
+        for column, values in zip(columns, page.T, strict=True):
+            column.append(values)
+        on_progress("reading", len(rows))
+    task, worker, code, certain = (
+        np.concatenate(column) if column else np.zeros(0, np.int32) for column in columns
+    )
+    kind = kind_named(campaign.kind)
+    gold = Gold.objects.filter(task__campaign=campaign).values_list("task_id", "value")
+    table = Table(
+        task=task,
+        worker=worker,
+        code=code,
+        certain=certain.astype(np.int8),
+        values=[orjson.loads(value) for value in codes],
+        n_tasks=len(tasks),
+        n_workers=len(volunteers),
+        gold={tasks[task_id]: value for task_id, value in gold if task_id in tasks},
+        texts=_texts(kind, list(tasks)),
+    )
+    return table, list(volunteers)
+
+
+def _pages(campaign: Campaign) -> Iterator[list[tuple]]:
+    """One statement's rows, fetched a page at a time by a cursor of the server's."""
+    with transaction.atomic(), connection.connection.cursor(name="answers_of_campaign") as cursor:
+        cursor.itersize = PAGE
+        cursor.execute(READ_ANSWERS, [campaign.pk])
+        while rows := cursor.fetchmany(PAGE):
+            yield rows
+
+
+def _texts(kind: Kind, tasks: list[UUID]) -> list[str]:
+    if not kind.needs_text:
+        return []
+    texts: dict[UUID, str] = {}
+    for first in range(0, len(tasks), 2000):
+        with connection.cursor() as cursor:
+            cursor.execute(READ_TEXTS, [tasks[first : first + 2000]])
+            texts |= dict(cursor.fetchall())
+    return [texts[task] for task in tasks]
+
+
+@transaction.atomic
+def _store(
+    campaign: Campaign, fitted: Fit, table: Table, volunteers: list[UUID], now: datetime, seconds: float
+) -> CrowdFit:
+    """All of a fit at once: whoever judges sees the parameters of one fit, never of two."""
+    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    last = campaign.crowd_fits.first()
+    number = last.number + 1 if last else 1
+    n_answers = np.bincount(table.worker, minlength=table.n_workers)
+    stored = CrowdFit.objects.create(
+        campaign=campaign,
+        number=number,
+        method=campaign.aggregation,
+        parameters=fitted.crowd,
+        n_answers=len(table.task),
+        n_tasks=table.n_tasks,
+        seconds=seconds,
+        fitted_at=now,
+    )
+    Skill.objects.bulk_create(
+        (
+            Skill(
+                volunteer_id=volunteer,
+                version=number,
+                n_answers=int(n),
+                parameters=row.parameters,
+                accuracy=row.accuracy,
+                low=row.low,
+                high=row.high,
+                confusion=row.confusion,
+            )
+            for volunteer, row, n in zip(volunteers, fitted.skills, n_answers, strict=True)
+        ),
+        batch_size=2000,
+        update_conflicts=True,
+        unique_fields=["volunteer"],
+        update_fields=["version", "n_answers", "parameters", "accuracy", "low", "high", "confusion"],
+    )
+    campaign.crowd_version = number
+    campaign.save(update_fields=["crowd_version"])
+    return stored

@@ -1,0 +1,167 @@
+"""What the answers of a task add up to, and what that means for the task: done, one more, or a reviewer.
+
+No database here: the same judgement is made when an answer comes in and when everything is computed again.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from annotation.algorithms.stopping import Rule, decide
+from annotation.kinds import Given, kind_named
+from annotation.models import Campaign, Consensus
+
+KNOWN_AFTER = 20  # answers in the latest fit from which on a volunteer's skill counts as known
+AUDIT_BUCKETS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a campaign decides; read with the task under its lock."""
+
+    campaign_id: UUID
+    kind: str
+    labels: list[dict]
+    aggregation: str
+    version: int  # of the crowd's fit
+    crowd: dict | None  # the fit's shared parameters
+    stopping: Rule | None  # None: as many answers as the task needs
+
+
+@dataclass(frozen=True, slots=True)
+class CountedAnswer:
+    assignment_id: UUID
+    given: Given
+    answered_at: datetime
+    n_fitted: int  # answers of its volunteer in the latest fit
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """A task under its lock. `n_ignored` answers have a place and don't count."""
+
+    task_id: UUID
+    needed: int
+    taken: int
+    cap: int
+    n_ignored: int
+    audited: bool
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    row: dict | None  # the consensus as it is stored; None without an answer that counts
+    needed: int
+
+
+def rules_of(campaign: Campaign, crowd: dict | None) -> Rules:
+    return Rules(
+        campaign.pk,
+        campaign.kind,
+        campaign.labels,
+        campaign.aggregation,
+        campaign.crowd_version,
+        crowd,
+        stopping_rule(
+            campaign.stopping,
+            certainty=campaign.stop_certainty,
+            first=campaign.needed,
+            most=campaign.most_answers,
+            audit_share=campaign.audit_share,
+        ),
+    )
+
+
+def stopping_rule(
+    stopping: str, *, certainty: float, first: int, most: int, audit_share: float
+) -> Rule | None:
+    if stopping == Campaign.Stopping.FIXED:
+        return None
+    return Rule(
+        certainty=certainty,
+        first=first,
+        first_while_young=min(first + 1, most),
+        most=most,
+        audit_share=audit_share,
+    )
+
+
+def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgement:
+    """Decide a task by the answers that count, in any order."""
+    kind = kind_named(rules.kind)
+    counted = [answer for answer in answers if kind.counts(answer.given.value, rules.labels)]
+    if not counted:
+        return Judgement(None, task.needed)
+    task = replace(task, n_ignored=task.n_ignored + len(answers) - len(counted))
+    answers = sorted(counted, key=lambda answer: (answer.answered_at, answer.assignment_id))
+    decision = kind.decide(
+        [answer.given for answer in answers],
+        rules.labels,
+        method=rules.aggregation,
+        crowd=rules.crowd,
+        text=task.text,
+    )
+    if rules.stopping is None:
+        is_settled, review, audited = len(answers) >= task.needed - task.n_ignored, "", False
+        needed = task.needed
+    else:
+        is_settled, review, audited, needed = _stop_or_ask(rules, task, answers, decision.certainty)
+    weights = decision.weights and {
+        str(answer.assignment_id): round(weight, 4)
+        for answer, weight in zip(answers, decision.weights, strict=True)
+    }
+    row = {
+        "task_id": task.task_id,
+        "campaign_id": rules.campaign_id,
+        "method": decision.method,
+        "version": rules.version if rules.crowd is not None else 0,
+        "label": decision.label,
+        "value": decision.value,
+        "share": decision.share,
+        "votes": decision.votes,
+        "posterior": decision.posterior,
+        "certainty": decision.certainty,
+        "entropy": decision.entropy,
+        "weights": weights,
+        "n_answers": len(answers),
+        "settled_at": answers[-1].answered_at if is_settled else None,
+        "audited": audited,
+        "review": review,
+    }
+    return Judgement(row, needed)
+
+
+def _stop_or_ask(
+    rules: Rules, task: TaskState, answers: list[CountedAnswer], certainty: float
+) -> tuple[bool, str, bool, int]:
+    """(settled, review, audited, needed) by the adaptive rule."""
+    young = rules.crowd is None
+    n_places_out = task.taken - len(answers) - task.n_ignored  # somebody is at work there
+    if young and len(answers) >= rules.stopping.first_while_young:
+        return False, "", task.audited, task.needed  # the first fit decides
+    verdict = decide(
+        [certainty],
+        len(answers),
+        rules.stopping,
+        knows_skill=any(answer.n_fitted >= KNOWN_AFTER for answer in answers),
+        young=young,
+    )
+    if verdict == "stop":
+        audited = is_audited(task.task_id, rules.stopping.audit_share)
+        # Asked once more the first time; after that the place stays open until somebody has taken it.
+        n_more = min(1, task.needed - task.taken) if task.audited else int(audited and not n_places_out)
+        return True, "", audited, min(task.cap, task.taken + n_more)
+    if verdict == "review":
+        return False, Consensus.Review.UNDECIDED, task.audited, max(1, task.taken)
+    wanted = task.taken if n_places_out else task.taken + 1
+    return False, "", task.audited, min(task.cap, max(task.needed, wanted))
+
+
+def is_audited(task_id: UUID, share: float) -> bool:
+    """Drawn by the task's own random bits, so that it falls out the same whenever it is asked.
+
+    >>> is_audited(UUID(int=7), 0.0), is_audited(UUID(int=7), 1.0)
+    (False, True)
+    """
+    return task_id.int % AUDIT_BUCKETS < share * AUDIT_BUCKETS
