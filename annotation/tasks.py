@@ -5,9 +5,11 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from annotation.services import intake, simulation
+from annotation.models import Campaign
+from annotation.services import crowd, intake, simulation
 from annotation.services.handout import expire_leases
 
+FIT_TICK_SECONDS = 30
 TICK_SECONDS = 5  # a message that no worker took by then is worthless: the next tick sends another
 
 
@@ -25,6 +27,23 @@ def intake_tick() -> None:
     intake.delete_orphans(now)
     for batch in intake.waiting_imports(now):
         import_file.apply_async([str(batch.pk)], expires=TICK_SECONDS)
+
+
+@shared_task
+def consensus_tick() -> None:
+    """Beat's look at all campaigns: whose crowd is to be fitted anew, whose rules have changed?"""
+    for campaign_id, is_fit_due in crowd.campaigns_to_judge():
+        judge_campaign.apply_async([str(campaign_id), is_fit_due], expires=FIT_TICK_SECONDS)
+
+
+@shared_task
+def judge_campaign(campaign_id: str, is_fit_due: bool) -> None:
+    """A second message finds the first at work and leaves it to it."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if is_fit_due:
+        crowd.refit(campaign, now=timezone.now())
+    else:
+        crowd.judge_again(campaign)
 
 
 @shared_task

@@ -39,7 +39,8 @@ def make_campaign(**fields) -> Campaign:
 
 
 def make_gold(task: MicroTask | UUID, label: str) -> Gold:
-    return Gold.objects.create(task_id=getattr(task, "pk", task), label=label, value={"label": label})
+    task = MicroTask.objects.get(pk=getattr(task, "pk", task))
+    return Gold.objects.create(task=task, campaign_id=task.campaign_id, label=label, value={"label": label})
 
 
 def make_volunteer(campaign: Campaign, user: User | None = None) -> Volunteer:

@@ -2,6 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.math
 from django.conf import settings
 from django.db import migrations, models
 
@@ -86,6 +87,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='campaign',
+            name='is_to_be_judged',
+            field=models.BooleanField(default=False, editable=False),
+        ),
+        migrations.AddField(
+            model_name='campaign',
             name='most_answers',
             field=models.PositiveSmallIntegerField(default=7, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='answers at most'),
         ),
@@ -102,12 +108,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='consensus',
             name='audited',
-            field=models.BooleanField(db_default=False, help_text='Asked once more after it had stopped, to see whether it was rightly sure.'),
+            field=models.BooleanField(db_default=False, help_text='Asked once more after it stopped, to see whether it was rightly sure.'),
         ),
         migrations.AddField(
             model_name='consensus',
             name='certainty',
-            field=models.FloatField(help_text='Probability that `value` is right, as the method has it.', null=True),
+            field=models.FloatField(help_text='How probably `value` is right, by the method.', null=True),
         ),
         migrations.AddField(
             model_name='consensus',
@@ -141,8 +147,18 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='gold',
+            name='campaign',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, to='annotation.campaign'),
+        ),
+        migrations.AddField(
+            model_name='gold',
             name='decided_by',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='gold',
+            name='draw',
+            field=models.FloatField(db_default=django.db.models.functions.math.Random()),
         ),
         migrations.AddField(
             model_name='gold',
@@ -193,6 +209,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='consensus',
             index=models.Index(condition=models.Q(('review', ''), _negated=True), fields=['campaign', '-entropy'], name='consensus_to_review'),
+        ),
+        migrations.AddIndex(
+            model_name='gold',
+            index=models.Index(fields=['campaign', 'draw'], name='gold_of_campaign'),
         ),
         migrations.AddConstraint(
             model_name='campaign',

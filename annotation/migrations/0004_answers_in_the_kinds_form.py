@@ -2,7 +2,10 @@
 
 from django.db import migrations
 
-GOLD = "UPDATE annotation_gold SET value = jsonb_build_object('label', label)"
+GOLD = """
+UPDATE annotation_gold g SET value = jsonb_build_object('label', label), campaign_id = t.campaign_id
+FROM annotation_microtask t WHERE t.id = g.task_id
+"""
 
 CONSENSUS = """
 UPDATE annotation_consensus s SET

@@ -107,6 +107,8 @@ class Campaign(models.Model):
     # Raised whenever the order of the queue changes, so that volunteers' cursors start again at its head.
     # The number of the latest fit of the volunteers' parameters; 0 while there is none.
     crowd_version = models.PositiveIntegerField(default=0, editable=False)
+    # Its rules changed, so its tasks have to be judged again.
+    is_to_be_judged = models.BooleanField(default=False, editable=False)
     queue_epoch = models.PositiveIntegerField(default=0, editable=False)
     ordered_by_version = models.PositiveIntegerField(default=0, editable=False)
     ordered_at = models.DateTimeField(null=True, editable=False)

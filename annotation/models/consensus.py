@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Random
 
 
 class Consensus(models.Model):
@@ -69,8 +70,14 @@ class Gold(models.Model):
     task = models.OneToOneField(
         "annotation.MicroTask", on_delete=models.CASCADE, primary_key=True, related_name="gold"
     )
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, db_index=False)
     label = models.CharField(max_length=64, blank=True, help_text="Empty where the answer is not one label.")
     value = models.JSONField(help_text="In the kind's form of an answer.")
     origin = models.CharField(max_length=10, choices=Origin, db_default=Origin.FILE)
     decided_by = models.ForeignKey("annotation.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    # A random place among the campaign's gold: hidden gold is handed out from another one each time.
+    draw = models.FloatField(db_default=Random())
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["campaign", "draw"], name="gold_of_campaign")]

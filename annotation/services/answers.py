@@ -179,12 +179,8 @@ def submit_answer(
     if late and place.held:
         raise RecordHeld()
     weighs = place.standing == "trusted"
-    # An answer that doesn't count leaves its place to somebody else's.
     task = replace(
-        place.task,
-        taken=place.task.taken + late,
-        needed=place.task.needed if weighs else min(place.task.cap, place.task.needed + 1),
-        n_ignored=place.task.n_ignored + (not weighs),
+        place.task, taken=place.task.taken + late, n_ignored=place.task.n_ignored + (not weighs)
     )
     _write(
         RECORD_ANSWER,
@@ -245,7 +241,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     if aggregation != Campaign.Aggregation.MAJORITY and version:
         crowd = crowd_parameters(campaign_id, version, aggregation)
     rule = stopping_rule(stopping, certainty=stop_certainty, first=first, most=most, audit_share=audit_share)
-    rules = Rules(campaign_id, kind, orjson.loads(labels), aggregation, version, crowd, rule)
+    rules = Rules(campaign_id, kind, orjson.loads(labels), first, aggregation, version, crowd, rule)
     statement = READ_ANSWERS if crowd is None else READ_WEIGHED_ANSWERS
     row = statement.first_row({"assignment": assignment_id})
     own_state, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited, *own_skill = row

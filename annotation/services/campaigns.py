@@ -10,6 +10,10 @@ from annotation.kinds import kind_named
 from annotation.models import Campaign, Membership, Role, TrailEntry, User
 from annotation.services.need import follow_need
 
+# What a fit of the crowd depends on, and what else the judgement of a task does.
+FITTED = {"labels", "aggregation"}
+DECIDING = FITTED | {"stopping", "stop_certainty", "most_answers", "audit_share"}
+
 
 @transaction.atomic
 def create_campaign(*, by: User | None, **fields) -> Campaign:
@@ -48,9 +52,13 @@ def _update(campaign: Campaign, by: User, fields: dict) -> tuple[Campaign, Colle
     for name, value in changed.items():
         setattr(campaign, name, value)
     _validate(campaign)
+    if changed.keys() & DECIDING and campaign.n_tasks:
+        changed["is_to_be_judged"] = campaign.is_to_be_judged = True
+    if changed.keys() & FITTED:
+        changed["crowd_version"] = campaign.crowd_version = 0  # the next fit is of the new rules
     if changed:
         campaign.save(update_fields=list(changed))
-        _note(campaign, by, "update_campaign", fields=sorted(changed))
+        _note(campaign, by, "update_campaign", fields=sorted(changed.keys() & fields.keys()))
     return campaign, changed.keys()
 
 

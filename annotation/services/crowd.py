@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 import orjson
 from django.db import connection, transaction
+from django.db.models import Sum
 
 from annotation.kinds import Fit, Kind, Table, kind_named
 from annotation.models import Campaign, CrowdFit, Gold, Skill
@@ -18,6 +19,13 @@ PAGE = 50_000  # answers read at a time
 FIRST_FIT = 50  # answers before the first fit
 GROWTH = 0.1  # a refit is due when so many more answers have come, as a share of the last fit's
 MOST_NEW = 5_000  # or when so many have come
+
+Progress = Callable[[str, int], None]  # hears (stage, answers or tasks done since it last heard)
+
+
+def silent(stage: str, n_done: int) -> None:
+    pass
+
 
 READ_ANSWERS = """
 SELECT a.task_id, a.volunteer_id, an.value::text, an.certain
@@ -48,7 +56,7 @@ def refit(
     campaign: Campaign,
     *,
     now: datetime,
-    on_progress: Callable[[str, int], None] = lambda stage, n_done: None,
+    on_progress: Progress = silent,
 ) -> CrowdFit | None:
     """Fit the crowd to all its answers, store the parameters, and judge again what moved by them.
 
@@ -64,14 +72,37 @@ def refit(
         kind = kind_named(campaign.kind)
         fitted = kind.fit(table, campaign.labels, method=campaign.aggregation)
         stored = _store(campaign, fitted, table, volunteers, now, time.perf_counter() - began)
-        campaign.refresh_from_db()
-        n_changed = 0
-        for n_tasks, n_different in recompute_consensus(campaign):
-            n_changed += n_different
-            on_progress("judging", n_tasks)
-        CrowdFit.objects.filter(pk=stored.pk).update(n_changed=n_changed)
-        stored.n_changed = n_changed
+        stored.n_changed = _judge_all(campaign, on_progress)
+        stored.save(update_fields=["n_changed"])
         return stored
+
+
+def judge_again(campaign: Campaign) -> int | None:
+    """Judge all tasks by the campaign's rules as they are now; returns how many moved, None if at work."""
+    with _one_at_a_time(campaign) as is_ours:
+        return _judge_all(campaign) if is_ours else None
+
+
+def _judge_all(campaign: Campaign, on_progress: Progress = silent) -> int:
+    # First, so that rules which change meanwhile ask for another time.
+    Campaign.objects.filter(pk=campaign.pk).update(is_to_be_judged=False)
+    campaign.refresh_from_db()
+    n_changed = 0
+    for n_tasks, n_different in recompute_consensus(campaign):
+        n_changed += n_different
+        on_progress("judging", n_tasks)
+    return n_changed
+
+
+def campaigns_to_judge() -> list[tuple[UUID, bool]]:
+    """Campaigns with work for the engine: (id, whether the crowd is to be fitted anew first)."""
+    n_answers = Sum("volunteers__days__n_answers", default=0)
+    found = []
+    for campaign in Campaign.objects.annotate(n_answers=n_answers):
+        is_due = fit_is_due(campaign, campaign.n_answers)
+        if is_due or campaign.is_to_be_judged:
+            found.append((campaign.pk, is_due))
+    return found
 
 
 @contextmanager

@@ -51,7 +51,9 @@ def _write(campaign: Campaign, wanted: list[tuple[int, list[str]]], tally: Tally
             tally.n_unchanged += 1
         else:
             standing[task_id] = value
-            new.append(Gold(task_id=task_id, value=value, label=label_of(kind, value)))
+            new.append(
+                Gold(task_id=task_id, campaign=campaign, value=value, label=label_of(kind, value))
+            )
     Gold.objects.bulk_create(new)
     tally.n_taken += len(new)
 

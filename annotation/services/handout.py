@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from annotation.algorithms.hidden_gold import draws, gold_share
 from annotation.errors import (
     CampaignPaused,
     ConsentRequired,
@@ -39,12 +40,14 @@ class Seat:
     cursor: tuple[float, UUID]
     queue_epoch: int
     lease: timedelta
+    gold_draw: float | None  # where among the campaign's gold to look, when hidden gold is due
 
 
 LOCK_VOLUNTEER = PreparedStatement(
     "lock_volunteer",
     """
-SELECT v.id, c.state, c.queue_epoch, c.lease_seconds, v.cursor_epoch, v.cursor_priority, v.cursor_task
+SELECT v.id, c.state, c.queue_epoch, c.lease_seconds, c.hides_gold, v.n_claims, v.cursor_epoch,
+       v.cursor_priority, v.cursor_task
 FROM annotation_volunteer v JOIN annotation_campaign c ON c.id = v.campaign_id
 WHERE v.campaign_id = %(campaign)s AND v.user_id = %(user)s
 FOR NO KEY UPDATE OF v
@@ -95,13 +98,31 @@ THIS_ONE = f"""
     WHERE t.id = %(task)s AND t.is_open AND {NEVER_HAD}
 """  # nosec B608 # constants of this module
 
+# Hidden gold is asked of everybody, so it makes room for one more where it is full.
+GOLD_SEEN = 100  # gold tasks looked at for one that the volunteer has not had
+GOLD = f"""
+    SELECT t.id, t.priority FROM (
+        SELECT task_id, draw FROM annotation_gold
+        WHERE campaign_id = %(campaign)s AND origin = 'file' AND draw >= %(draw)s
+        ORDER BY draw LIMIT %(gold_seen)s
+    ) g JOIN annotation_microtask t ON t.id = g.task_id
+    WHERE NOT t.held AND t.taken < 30000 AND {NEVER_HAD}
+    ORDER BY g.draw
+    LIMIT 1
+"""  # nosec B608 # constants of this module
+TAKE_ROOM = "taken = t.taken + 1"
+MAKE_ROOM = """taken = t.taken + 1, needed = greatest(t.needed, t.taken + 1),
+        cap = greatest(t.cap, t.taken + 1)"""
+MOVE_ON = """cursor_epoch = %(queue_epoch)s, cursor_priority = best.priority, cursor_task = best.id,
+        n_claims = v.n_claims + 1"""
+STAY = "n_claims = v.n_claims + 1"
+
 CLAIM = """
 WITH best AS MATERIALIZED ({task}    FOR NO KEY UPDATE OF t {if_locked}
 ), place AS (
-    UPDATE annotation_microtask t SET taken = t.taken + 1 FROM best WHERE t.id = best.id
+    UPDATE annotation_microtask t SET {room} FROM best WHERE t.id = best.id
 ), cursor AS (
-    UPDATE annotation_volunteer v
-    SET cursor_epoch = %(queue_epoch)s, cursor_priority = best.priority, cursor_task = best.id
+    UPDATE annotation_volunteer v SET {cursor}
     FROM best WHERE v.id = %(volunteer)s
 ), seat AS (
     INSERT INTO annotation_assignment (id, task_id, volunteer_id, state, claimed_at, expires_at, skip_reason)
@@ -112,9 +133,16 @@ WITH best AS MATERIALIZED ({task}    FOR NO KEY UPDATE OF t {if_locked}
 )
 """
 CLAIM_BEST = PreparedStatement(
-    "claim_best", CLAIM.format(task=BEST, if_locked="SKIP LOCKED") + READ_PLACES.format(places="seat")
+    "claim_best",
+    CLAIM.format(task=BEST, if_locked="SKIP LOCKED", room=TAKE_ROOM, cursor=MOVE_ON)
+    + READ_PLACES.format(places="seat"),
 )
-CLAIM_THIS_ONE = CLAIM.format(task=THIS_ONE, if_locked="") + READ_PLACES.format(places="seat")
+CLAIM_THIS_ONE = CLAIM.format(
+    task=THIS_ONE, if_locked="", room=TAKE_ROOM, cursor=MOVE_ON
+) + READ_PLACES.format(places="seat")
+CLAIM_GOLD = CLAIM.format(
+    task=GOLD, if_locked="SKIP LOCKED", room=MAKE_ROOM, cursor=STAY
+) + READ_PLACES.format(places="seat")
 
 # The lease is looked at again under the task's lock: a late answer may have been faster.
 RENEW_OWN_EXPIRED = """
@@ -211,12 +239,18 @@ def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
     if row is None:
         may_join = Campaign.objects.to_label(user).filter(pk=campaign_id).exists()
         raise ConsentRequired() if may_join else NotFound()
-    volunteer_id, state, queue_epoch, lease_seconds, cursor_epoch, cursor_priority, cursor_task = row
+    (volunteer_id, state, queue_epoch, lease_seconds, hides_gold, n_claims, cursor_epoch, cursor_priority,
+     cursor_task) = row  # fmt: skip
     if state != "open":
         raise CampaignPaused()
     valid = cursor_task is not None and cursor_epoch == queue_epoch
     cursor = (-cursor_priority, cursor_task) if valid else FIRST
-    return Seat(volunteer_id, campaign_id, cursor, queue_epoch, timedelta(seconds=lease_seconds))
+    gold_draw = None
+    if hides_gold:
+        chance, where = draws(volunteer_id.bytes, n_claims)
+        gold_draw = where if chance < gold_share(n_claims) else None
+    lease = timedelta(seconds=lease_seconds)
+    return Seat(volunteer_id, campaign_id, cursor, queue_epoch, lease, gold_draw)
 
 
 def _renew_held_place(seat: Seat, now: datetime) -> Handout | None:
@@ -231,11 +265,24 @@ def _renew_held_place(seat: Seat, now: datetime) -> Handout | None:
 
 
 def _best_place(seat: Seat, now: datetime) -> Handout | None:
-    """Look behind the cursor, then from the queue's head for what was given back before it."""
+    """Hidden gold when it is due; else look behind the cursor, then from the queue's head for what was
+    given back before it."""
+    if seat.gold_draw is not None and (gold := _hidden_gold(seat, now)) is not None:
+        return gold
     row = CLAIM_BEST.first_row(_parameters(seat, now, seat.cursor))
     if row is None and seat.cursor != FIRST:
         row = CLAIM_BEST.first_row(_parameters(seat, now, FIRST))
     return row and handout_from_row(row)
+
+
+def _hidden_gold(seat: Seat, now: datetime) -> Handout | None:
+    """A gold task that this volunteer has not had, from a random place among the campaign's gold on."""
+    parameters = _parameters(seat, now, FIRST)
+    for draw in (seat.gold_draw, 0.0):
+        row = _one(CLAIM_GOLD, parameters | {"draw": draw, "gold_seen": GOLD_SEEN})
+        if row is not None:
+            return handout_from_row(row)
+    return None
 
 
 @transaction.atomic

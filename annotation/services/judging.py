@@ -22,6 +22,7 @@ class Rules:
     campaign_id: UUID
     kind: str
     labels: list[dict]
+    needed: int  # answers a task starts with
     aggregation: str
     version: int  # of the crowd's fit
     crowd: dict | None  # the fit's shared parameters
@@ -60,6 +61,7 @@ def rules_of(campaign: Campaign, crowd: dict | None) -> Rules:
         campaign.pk,
         campaign.kind,
         campaign.labels,
+        campaign.needed,
         campaign.aggregation,
         campaign.crowd_version,
         crowd,
@@ -91,9 +93,13 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgem
     """Decide a task by the answers that count, in any order."""
     kind = kind_named(rules.kind)
     counted = [answer for answer in answers if kind.counts(answer.given.value, rules.labels)]
+    n_ignored = task.n_ignored + len(answers) - len(counted)
+    if n_ignored:
+        # An answer that doesn't count leaves its place to somebody else's.
+        needed = min(task.cap, max(task.needed, rules.needed + n_ignored))
+        task = replace(task, n_ignored=n_ignored, needed=needed)
     if not counted:
         return Judgement(None, task.needed)
-    task = replace(task, n_ignored=task.n_ignored + len(answers) - len(counted))
     answers = sorted(counted, key=lambda answer: (answer.answered_at, answer.assignment_id))
     decision = kind.decide(
         [answer.given for answer in answers],

@@ -32,7 +32,11 @@ WHERE t.id = s.task_id AND t.id = ANY(%s)
 
 
 def follow_need(campaign: Campaign) -> None:
-    """Give all tasks the campaign's need; those with enough answers are settled now, others no longer."""
+    """Give all tasks the campaign's need; those with enough answers are settled now, others no longer.
+
+    Where each task gets as many answers as it wants, the need is only what it starts with: tasks that have
+    an answer go on by their own.
+    """
     last = UUID(int=0)
     while last is not None:
         last = _follow_chunk(campaign, last)
@@ -43,8 +47,10 @@ def _follow_chunk(campaign: Campaign, after: UUID) -> UUID | None:
     with connection.cursor() as cursor:
         cursor.execute(LOCK_TASKS, [campaign.pk, after, CHUNK])
         ids = [task_id for (task_id,) in cursor.fetchall()]
-        cursor.execute(FOLLOW, [campaign.needed, ids, campaign.needed])
-    settle(ids)
+        only = "AND taken = 0" if campaign.is_adaptive else ""
+        cursor.execute(FOLLOW + only, [campaign.needed, ids, campaign.needed])
+    if not campaign.is_adaptive:
+        settle(ids)
     return ids[-1] if len(ids) == CHUNK else None
 
 

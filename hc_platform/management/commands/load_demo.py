@@ -118,7 +118,9 @@ def add_gold(campaign: Campaign, notes: list[SyntheticNote]) -> None:
         "pk", "record__external_id", "start", "end"
     )
     known = [(pk, truth[tuple(place)]) for pk, *place in tasks if tuple(place) in truth]
-    gold = [Gold(task_id=pk, label=label, value={"label": label}) for pk, label in known]
+    gold = [
+        Gold(task_id=pk, campaign=campaign, label=label, value={"label": label}) for pk, label in known
+    ]
     Gold.objects.bulk_create(gold, batch_size=1000)
 
 
