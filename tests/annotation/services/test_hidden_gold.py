@@ -1,0 +1,84 @@
+"""Hidden gold goes out in the stream, to everybody, and looks like any other task."""
+
+from uuid import uuid4
+
+import pytest
+
+from annotation.api.labelling import assignment_data
+from annotation.models import Gold, MicroTask, Volunteer
+from annotation.services.answers import submit_answer
+from annotation.services.handout import claim_task
+from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
+from tests.invariants import assert_everything_adds_up
+
+pytestmark = pytest.mark.django_db
+
+
+def work(campaign, volunteer, n: int) -> list[dict]:
+    """Claim and answer n tasks; what the volunteer's page gets of each."""
+    shown = []
+    for _ in range(n):
+        place = claim_task(campaign.pk, volunteer.user, now=NOW)
+        if place is None:
+            break
+        shown.append(assignment_data(place))
+        submit_answer(place.assignment_id, volunteer.user, {"label": "yes"}, key=uuid4(), now=NOW)
+    return shown
+
+
+def share_of_gold(shown: list[dict]) -> float:
+    gold = set(Gold.objects.values_list("pk", flat=True))
+    return sum(each["task"]["id"] in gold for each in shown) / len(shown)
+
+
+@pytest.fixture
+def campaign():
+    """Gold at the queue's very end, where no queue would reach it."""
+    campaign = make_campaign(hides_gold=True, needed=1)
+    tasks = make_tasks(campaign, 260)
+    for task in tasks[-60:]:
+        make_gold(task, "yes")
+    return campaign
+
+
+def test_at_first_about_four_in_ten_are_gold_and_fewer_later(campaign):
+    volunteers = make_volunteers(campaign, make_users(5))
+    firsts = [each for volunteer in volunteers for each in work(campaign, volunteer, 20)]
+    assert 0.25 < share_of_gold(firsts) < 0.5
+    Volunteer.objects.update(n_claims=2000)
+    laters = [each for volunteer in volunteers for each in work(campaign, volunteer, 15)]
+    assert 0.02 < share_of_gold(laters) < 0.25
+
+
+def test_a_campaign_that_hides_none_follows_its_queue_alone(campaign):
+    type(campaign).objects.update(hides_gold=False)
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    assert share_of_gold(work(campaign, volunteer, 30)) == 0
+
+
+def test_gold_is_asked_of_everybody_although_its_need_is_met(campaign):
+    volunteers = make_volunteers(campaign, make_users(8))
+    for volunteer in volunteers:
+        work(campaign, volunteer, 20)
+    taken = MicroTask.objects.filter(gold__isnull=False).values_list("taken", flat=True)
+    assert max(taken) > campaign.needed
+    assert_everything_adds_up(campaign)
+
+
+def test_nobody_gets_a_gold_task_twice(campaign):
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    ids = [each["task"]["id"] for each in work(campaign, volunteer, 300)]
+    assert len(ids) == len(set(ids)) == 260
+
+
+def test_what_the_page_gets_of_hidden_gold_has_the_same_fields_as_any_task(campaign):
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    shown = work(campaign, volunteer, 40)
+    assert 0 < share_of_gold(shown) < 1
+    assert len({(tuple(sorted(each)), tuple(sorted(each["task"]))) for each in shown}) == 1
+
+
+def test_what_a_reviewer_decided_is_not_used_to_test_volunteers(campaign):
+    Gold.objects.update(origin="reviewer")
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    assert share_of_gold(work(campaign, volunteer, 30)) == 0
