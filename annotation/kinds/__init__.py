@@ -5,8 +5,12 @@ from typing import Protocol
 from annotation.errors import Invalid
 from annotation.kinds.choice import Choice
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table
+from annotation.kinds.multiple import Multiple
 from annotation.kinds.ordinal import Ordinal
 from annotation.kinds.pairs import Pairs
+from annotation.kinds.relations import Relations
+from annotation.kinds.spans import Spans
+from annotation.kinds.text import Text
 
 __all__ = ["KINDS", "Decision", "Fit", "Given", "Kind", "SkillRow", "Table", "kind_named"]
 
@@ -57,7 +61,9 @@ class Kind(Protocol):
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit: ...
 
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Choice(), Ordinal(), Pairs())}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (Choice(), Multiple(), Ordinal(), Pairs(), Spans(), Relations(), Text())
+}
 
 
 def kind_named(name: str) -> Kind:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from annotation.algorithms.crowd import Answers, answer_weights, fit_crowd, task_posterior
+from annotation.algorithms.crowd import Answers, fit_crowd
 from annotation.algorithms.majority import majority_vote
+from annotation.algorithms.online import answer_weights, task_posterior
 from annotation.errors import InvalidAnswer
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
@@ -121,8 +122,8 @@ class Choice:
             SkillRow(
                 parameters,
                 float(fitted.accuracy[w]),
-                float(fitted.interval[w, 0]),
-                float(fitted.interval[w, 1]),
+                float(fitted.accuracy_interval[w, 0]),
+                float(fitted.accuracy_interval[w, 1]),
                 None if confusions is None else np.round(confusions[w], 2).tolist(),
             )
             for w, parameters in enumerate(fitted.workers)

@@ -179,9 +179,7 @@ def submit_answer(
     if late and place.held:
         raise RecordHeld()
     weighs = place.standing == "trusted"
-    task = replace(
-        place.task, taken=place.task.taken + late, n_ignored=place.task.n_ignored + (not weighs)
-    )
+    task = replace(place.task, taken=place.task.taken + late, n_ignored=place.task.n_ignored + (not weighs))
     _write(
         RECORD_ANSWER,
         place,

@@ -30,7 +30,7 @@ def create_campaign(*, by: User | None, **fields) -> Campaign:
     return campaign
 
 
-def update_campaign(campaign: Campaign, *, by: User, **fields) -> Campaign:
+def update_campaign(campaign: Campaign, *, by: User | None, **fields) -> Campaign:
     """Change what may still be changed: a label that has answers stays, a unit that has tasks stays."""
     campaign, changed = _update(campaign, by, fields)
     if "needed" in changed:
@@ -39,7 +39,7 @@ def update_campaign(campaign: Campaign, *, by: User, **fields) -> Campaign:
 
 
 @transaction.atomic
-def _update(campaign: Campaign, by: User, fields: dict) -> tuple[Campaign, Collection[str]]:
+def _update(campaign: Campaign, by: User | None, fields: dict) -> tuple[Campaign, Collection[str]]:
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     changed = {name: value for name, value in fields.items() if getattr(campaign, name) != value}
     if "labels" in changed:

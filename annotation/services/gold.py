@@ -10,8 +10,8 @@ from django.db.models import F
 from annotation.errors import InvalidAnswer
 from annotation.kinds import Kind, kind_named
 from annotation.models import Campaign, Gold, MicroTask
+from annotation.services.answer_files import read_gold
 from annotation.services.intake.refusals import Tally
-from annotation.services.intake.tables import open_file, open_table
 from annotation.services.task_names import SEVERAL, find_tasks
 
 BATCH_ROWS = 2000
@@ -20,14 +20,12 @@ BATCH_ROWS = 2000
 def import_gold(
     campaign: Campaign, path: Path, *, on_progress: Callable[[Tally], None] = lambda tally: None
 ) -> Tally:
-    """Take in CSV with the columns task and label. Importing it twice changes nothing."""
+    """Take in a file of gold (see answer_files). Importing it twice changes nothing."""
     tally = Tally()
-    with open_file(path) as file:
-        table = open_table(file, ("task", "label"))
-        rows = table.cells("task", "label")
-        while chunk := list(islice(rows, BATCH_ROWS)):
-            _write(campaign, tally.without_refusals(chunk), tally)
-            on_progress(tally)
+    rows = read_gold(path)
+    while chunk := list(islice(rows, BATCH_ROWS)):
+        _write(campaign, tally.without_refusals(chunk), tally)
+        on_progress(tally)
     return tally
 
 
@@ -51,9 +49,7 @@ def _write(campaign: Campaign, wanted: list[tuple[int, list[str]]], tally: Tally
             tally.n_unchanged += 1
         else:
             standing[task_id] = value
-            new.append(
-                Gold(task_id=task_id, campaign=campaign, value=value, label=label_of(kind, value))
-            )
+            new.append(Gold(task_id=task_id, campaign=campaign, value=value, label=label_of(kind, value)))
     Gold.objects.bulk_create(new)
     tally.n_taken += len(new)
 

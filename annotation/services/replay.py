@@ -3,26 +3,30 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from uuid import UUID, uuid5
 
+import numpy as np
+import orjson
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
-from annotation.errors import AlreadyAnswered, CampaignPaused, RecordHeld, TaskFull
-from annotation.models import Assignment, Campaign, User, Volunteer
+from annotation.errors import AlreadyAnswered, CampaignPaused, InvalidAnswer, RecordHeld, TaskFull
+from annotation.kinds import kind_named
+from annotation.models import Assignment, Campaign, MicroTask, User, Volunteer
+from annotation.services.answer_files import Row, read_answers
 from annotation.services.answers import submit_answer
+from annotation.services.crowd import refit
 from annotation.services.handout import take_place
 from annotation.services.intake.refusals import Refusal, Tally
-from annotation.services.intake.tables import Table, open_file, open_table
 from annotation.services.need import settle
 from annotation.services.task_names import SEVERAL, find_tasks
 
-COLUMNS = ("task", "worker", "label")
 BATCH_ANSWERS = 100  # in one transaction: their tasks stay locked until it ends
 BATCH_NAMES = 2000
 FIRST_ANALYZE = 500  # answers, and then each time that they have become four times as many
@@ -46,6 +50,8 @@ class Crowd:
 
     tasks: dict[str, UUID]
     volunteers: dict[str, Volunteer]
+    values: dict[tuple[str, str], dict | str] = field(default_factory=dict)
+    """{(task, cell): the answer, or why it is none}"""
 
 
 def replay_answers(
@@ -56,45 +62,113 @@ def replay_answers(
     clock: Callable[[], datetime] = timezone.now,
     on_progress: Callable[[int, int], None] = lambda n_rows, n_in_all: None,
 ) -> Tally:
-    """Give the answers of a CSV file with the columns task, worker and label, in its order.
+    """Give the answers of a file in its order (see answer_files).
 
     Answers over a task's need are refused, or, with `all_answers`, the need is raised to their number.
-    Replaying twice adds nothing: an answer's key follows from task, worker and label.
+    Replaying twice adds nothing: an answer's key follows from task, worker and answer.
     """
-    if not campaign.is_open:
-        raise CampaignPaused("The campaign is paused, so it takes no answers. Open it, then replay.")
+    _refuse_paused(campaign)
     tally = Tally()
-    with open_file(path) as file:
-        table = open_table(file, COLUMNS)
-        crowd, n_in_all = _gather(campaign, table, all_answers, clock())
-        rows = table.cells(*COLUMNS)
-        analyze_at = FIRST_ANALYZE
-        while chunk := list(islice(rows, BATCH_ANSWERS)):
-            _replay(campaign, crowd, tally.without_refusals(chunk), tally, clock())
-            if tally.n_taken >= analyze_at:
-                _analyze()
-                analyze_at *= 4
-            on_progress(tally.n_rows, n_in_all)
+    crowd, n_in_all = _gather(campaign, path, all_answers, clock())
+    rows = read_answers(path)
+    analyze_at = FIRST_ANALYZE
+    while chunk := list(islice(rows, BATCH_ANSWERS)):
+        _replay(campaign, crowd, tally.without_refusals(chunk), tally, clock())
+        if tally.n_taken >= analyze_at:
+            _analyze()
+            analyze_at *= 4
+        on_progress(tally.n_rows, n_in_all)
     return tally
 
 
-def _gather(campaign: Campaign, table: Table, all_answers: bool, now: datetime) -> tuple[Crowd, int]:
+def replay_adaptively(
+    campaign: Campaign,
+    path: Path,
+    *,
+    seed: int,
+    clock: Callable[[], datetime] = timezone.now,
+    on_progress: Callable[[int, int], None] = lambda n_given, n_in_all: None,
+) -> Tally:
+    """Give answers only while the campaign's rule asks for more: each task's in an order of the seed.
+
+    In rounds, with a refit of the crowd between them, as the platform's schedule does it. Answers that were
+    never asked for are neither given nor refused.
+    """
+    _refuse_paused(campaign)
+    tally = Tally()
+    crowd, n_in_all = _gather(campaign, path, False, clock())
+    waiting = _shuffled(tally.without_refusals(read_answers(path)), seed)
+    while turn := _next_turn(campaign, crowd, waiting):
+        for first in range(0, len(turn), BATCH_ANSWERS):
+            _replay(campaign, crowd, turn[first : first + BATCH_ANSWERS], tally, clock())
+            on_progress(tally.n_rows, n_in_all)
+        _analyze()
+        refit(campaign, now=clock())
+        campaign.refresh_from_db()
+    return tally
+
+
+def _refuse_paused(campaign: Campaign) -> None:
+    if not campaign.is_open:
+        raise CampaignPaused("The campaign is paused, so it takes no answers. Open it, then replay.")
+
+
+def _shuffled(rows: list[Row], seed: int) -> dict[str, list[Row]]:
+    """{task: its answers}, the next to be given last."""
+    rng = np.random.default_rng(seed)
+    waiting: dict[str, list[Row]] = {}
+    for row in rows:
+        waiting.setdefault(row[1][0], []).append(row)
+    return {name: [each[n] for n in rng.permutation(len(each))] for name, each in waiting.items()}
+
+
+def _next_turn(campaign: Campaign, crowd: Crowd, waiting: dict[str, list[Row]]) -> list[Row]:
+    """As many answers of each task as it has open places."""
+    tasks = MicroTask.objects.filter(campaign=campaign, is_open=True)
+    places = dict(tasks.values_list("pk", F("needed") - F("taken")))
+    turn = []
+    for name, rows in waiting.items():
+        for _ in range(places.get(crowd.tasks.get(name), 0)):
+            if rows:
+                turn.append(rows.pop())
+    return turn
+
+
+def _gather(campaign: Campaign, path: Path, all_answers: bool, now: datetime) -> tuple[Crowd, int]:
     """Read the file once for who answers what: the workers are seated and needs raised before."""
-    pairs: set[tuple[str, str]] = set()
+    pairs: set[tuple[str, str, str]] = set()
     n_in_all = 0
-    for item in table.cells(*COLUMNS):
+    for item in read_answers(path):
         n_in_all += 1
-        if not isinstance(item, Refusal) and item[1][2] in campaign.label_names:
-            pairs.add((item[1][0], item[1][1]))
-    n_answers = Counter(task for task, _ in pairs)
+        if not isinstance(item, Refusal):
+            name, worker, cell = item[1]
+            pairs.add((name, worker, cell))
     tasks: dict[str, UUID] = {}
-    for names in _chunks(n_answers, BATCH_NAMES):
-        found = find_tasks(campaign.pk, names)
-        tasks |= found
-        if all_answers:
-            _raise_needs({found[name]: n_answers[name] for name in names if name in found})
-    workers = {worker for _, worker in pairs if worker}
-    return Crowd(tasks, _seat_workers(campaign, workers, now)), n_in_all
+    for names in _chunks({name for name, _, _ in pairs}, BATCH_NAMES):
+        tasks |= find_tasks(campaign.pk, names)
+    values = _values(campaign, tasks, {(name, cell) for name, _, cell in pairs})
+    turns = {(name, worker) for name, worker, cell in pairs if isinstance(values[name, cell], dict)}
+    if all_answers:
+        n_answers = Counter(name for name, _ in turns)
+        for names in _chunks(n_answers, BATCH_NAMES):
+            _raise_needs({tasks[name]: n_answers[name] for name in names if name in tasks})
+    seats = _seat_workers(campaign, {worker for _, worker in turns if worker}, now)
+    return Crowd(tasks, seats, values), n_in_all
+
+
+def _values(
+    campaign: Campaign, tasks: dict[str, UUID], cells: set[tuple[str, str]]
+) -> dict[tuple[str, str], dict | str]:
+    kind = kind_named(campaign.kind)
+    known = MicroTask.objects.filter(campaign=campaign, pk__in=tasks.values())
+    lengths = dict(known.values_list("pk", F("end") - F("start")))
+    values: dict[tuple[str, str], dict | str] = {}
+    for name, cell in cells:
+        try:
+            values[name, cell] = kind.parse_cell(cell, campaign.labels, lengths.get(tasks.get(name), 0))
+        except InvalidAnswer as error:
+            values[name, cell] = error.code if error.code == "unknown_label" else "invalid_answer"
+    return values
 
 
 def _analyze() -> None:
@@ -145,30 +219,31 @@ def _username(campaign: Campaign, worker: str) -> str:
 
 
 @transaction.atomic
-def _replay(
-    campaign: Campaign, crowd: Crowd, rows: list[tuple[int, list[str]]], tally: Tally, now: datetime
-) -> None:
+def _replay(campaign: Campaign, crowd: Crowd, rows: list[Row], tally: Tally, now: datetime) -> None:
     places = _standing_places(crowd, rows)
-    for line, (name, worker, label) in rows:
-        reason = _reason_against(campaign, crowd, name, worker, label)
+    for line, (name, worker, cell) in rows:
+        value = crowd.values[name, cell]
+        reason = _reason_against(crowd, name, worker, value)
         if not reason:
-            reason = _give(crowd.tasks[name], crowd.volunteers[worker], label, places, tally, now)
+            reason = _give(crowd.tasks[name], crowd.volunteers[worker], value, places, tally, now)
         if reason:
             tally.refuse(line, name, reason)
 
 
-def _reason_against(campaign: Campaign, crowd: Crowd, name: str, worker: str, label: str) -> str:
+def _reason_against(crowd: Crowd, name: str, worker: str, value: dict | str) -> str:
     if not worker:
         return "no_worker"
-    if label not in campaign.label_names:
-        return "unknown_label"
+    if value == "unknown_label":
+        return value
     task_id = crowd.tasks.get(name)
     if task_id is None:
         return "unknown_task"
-    return "several_tasks" if task_id == SEVERAL else ""
+    if task_id == SEVERAL:
+        return "several_tasks"
+    return value if isinstance(value, str) else ""
 
 
-def _standing_places(crowd: Crowd, rows: list[tuple[int, list[str]]]) -> dict[tuple[UUID, UUID], UUID]:
+def _standing_places(crowd: Crowd, rows: list[Row]) -> dict[tuple[UUID, UUID], UUID]:
     tasks = {crowd.tasks[name] for _, (name, _, _) in rows if name in crowd.tasks}
     volunteers = {crowd.volunteers[worker].pk for _, (_, worker, _) in rows if worker in crowd.volunteers}
     standing = Assignment.objects.filter(task__in=tasks, volunteer__in=volunteers)
@@ -178,7 +253,7 @@ def _standing_places(crowd: Crowd, rows: list[tuple[int, list[str]]]) -> dict[tu
 def _give(
     task_id: UUID,
     volunteer: Volunteer,
-    label: str,
+    value: dict,
     places: dict[tuple[UUID, UUID], UUID],
     tally: Tally,
     now: datetime,
@@ -187,8 +262,8 @@ def _give(
     seat = (task_id, volunteer.pk)
     try:
         place = places.get(seat) or take_place(task_id, volunteer.pk, now=now)
-        key = uuid5(task_id, f"{volunteer.pk} {label}")
-        submission = submit_answer(place, volunteer.user, {"label": label}, key=key, now=now)
+        key = uuid5(task_id, f"{volunteer.pk} {orjson.dumps(value).decode()}")
+        submission = submit_answer(place, volunteer.user, value, key=key, now=now)
     except tuple(REASONS) as error:
         return REASONS[type(error)]
     places[seat] = place

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,8 @@ COMMANDS = [
     "replay_answers",
     "export_consensus",
     "recompute_consensus",
+    "aggregate",
+    "score_consensus",
 ]
 
 
@@ -209,3 +212,57 @@ def test_a_wrong_command_ends_with_a_sentence_and_no_traceback():
     assert done.returncode == 1
     assert "CommandError" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def voted(tmp_path):
+    """A campaign in which three have answered twenty tasks, and the file of what they said."""
+    campaign = make_campaign(needed=3)
+    names = [task.record.external_id for task in make_tasks(campaign, 20)]
+    rows = [
+        f"{name},w{w},{'no' if w == 2 and n % 2 else 'yes'}" for n, name in enumerate(names) for w in range(3)
+    ]
+    path = write(tmp_path, "labels.csv", "\n".join(["task,worker,label", *rows]))
+    gold = write(tmp_path, "gold.csv", "\n".join(["task,label", *(f"{name},yes" for name in names)]))
+    say("replay_answers", str(campaign.pk), path)
+    return str(campaign.pk), gold
+
+
+def test_aggregate_by_default_lets_the_engine_choose_and_the_check_then_finds_no_difference(voted):
+    campaign, _ = voted
+    out = say("aggregate", campaign, "--method", "default")
+    assert out.startswith("Fit 1: 60 answers on 20 tasks")
+    assert Campaign.objects.get().aggregation == "engine"
+    assert set(Consensus.objects.values_list("method", flat=True)) == {"engine"}
+    assert say("aggregate", campaign, "--method", "default", "--check") == "0 differences\n"
+    assert "not majority" in complaint("aggregate", campaign, "--method", "majority", "--check")
+    assert say("aggregate", campaign, "--method", "majority") == "20 tasks moved (majority)\n"
+
+
+def test_aggregate_check_fails_when_a_row_was_changed_behind_its_back(voted):
+    campaign, _ = voted
+    say("aggregate", campaign, "--method", "default")
+    Consensus.objects.filter(pk=Consensus.objects.first().pk).update(label="no", value={"label": "no"})
+    with pytest.raises(SystemExit) as ended:
+        say("aggregate", campaign, "--check")
+    assert ended.value.code == 1
+
+
+def test_score_consensus_prints_json(voted):
+    campaign, gold = voted
+    figures = json.loads(say("score_consensus", campaign, "--gold", gold))
+    assert (figures["n_scored"], figures["accuracy"], figures["answers_per_task"]) == (20, 1.0, 3.0)
+
+
+def test_an_adaptive_replay_says_how_many_answers_it_used(voted, tmp_path):
+    campaign = say(
+        "create_campaign", "Again", "--question", "?", "--labels", "yes,no", "--needed", "2"
+    ).splitlines()[-1]
+    Campaign.objects.filter(pk=campaign).update(aggregation="engine", stopping="adaptive")
+    records = write(tmp_path, "records.csv", "id,text\n" + "".join(f"t{n},Text {n}\n" for n in range(40)))
+    say("import_records", campaign, records, "--deidentified")
+    rows = [f"t{n},w{w},yes" for n in range(40) for w in range(6)]
+    path = write(tmp_path, "answers.csv", "\n".join(["task,worker,label", *rows]))
+    out = say("replay_answers", campaign, path, "--adaptive", "--seed", "3")
+    assert " answers used for 40 tasks: " in out
+    assert "choose one" in complaint("replay_answers", campaign, path, "--adaptive", "--all")

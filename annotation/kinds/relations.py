@@ -1,0 +1,167 @@
+"""Relations between spans: what is marked, and what of it belongs together how."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import orjson
+
+from annotation.algorithms.spans import relation_votes
+from annotation.errors import Invalid, InvalidAnswer
+from annotation.kinds.decision import Decision, Fit, Given, Table
+from annotation.kinds.labels import parse_labels
+from annotation.kinds.spans import Spans, as_tuples, parse_json, parse_spans, read_spans
+
+ROLES = ("span", "relation")
+MOST_RELATIONS = 1000
+FIELDS = {"from", "to", "label"}
+SPANS = Spans()
+
+
+class Relations:
+    """Its spans are decided as the kind spans does; relations by votes on pairs of consensus spans."""
+
+    name = "relations"
+    title = "marked stretches and how they are related"
+    one_label = False
+    needs_text = True
+    methods = {
+        "majority": "Words and relations hold when more than half of the volunteers marked them.",
+        "engine": (
+            "Learns how reliably each volunteer marks and weighs their marks by it; a relation holds when "
+            "more than half see it between the spans that the answers add up to."
+        ),
+    }
+
+    def parse_labels(self, raw: object) -> list[dict]:
+        """Each label has a role: it marks a span, or names a relation. At least one of each."""
+        labels = parse_labels(raw)
+        roles = [entry.get("role", "span") for entry in raw]
+        if any(role not in ROLES for role in roles):
+            raise Invalid("A label's role is span or relation.", code="invalid_labels")
+        if set(roles) != set(ROLES):
+            raise Invalid(
+                "Relations take at least one label for spans and one for relations.", code="invalid_labels"
+            )
+        return [label | {"role": role} for label, role in zip(labels, roles, strict=True)]
+
+    def answer_schema(self, labels: list[dict]) -> dict:
+        schema = SPANS.answer_schema(of_role(labels, "span"))
+        relation = {
+            "type": "object",
+            "properties": {
+                "from": {"type": "integer", "minimum": 0},
+                "to": {"type": "integer", "minimum": 0},
+                "label": {"enum": [label["key"] for label in of_role(labels, "relation")]},
+            },
+            "required": sorted(FIELDS),
+            "additionalProperties": False,
+        }
+        schema["properties"]["relations"] = {
+            "type": "array",
+            "items": relation,
+            "maxItems": MOST_RELATIONS,
+        }
+        return schema | {"required": ["spans", "relations"]}
+
+    def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
+        """`from` and `to` are places in the list of spans as it was sent; they follow it into its order."""
+        if not isinstance(raw, dict) or set(raw) != {"spans", "relations"}:
+            raise InvalidAnswer('An answer to this question looks like {"spans": […], "relations": […]}.')
+        keys = [label["key"] for label in of_role(labels, "span")]
+        spans = parse_spans(raw["spans"], keys, length)
+        places = [spans.index(span) for span in raw["spans"]]
+        relation_keys = [label["key"] for label in of_role(labels, "relation")]
+        return {"spans": spans, "relations": _parse_relations(raw["relations"], relation_keys, places)}
+
+    def parse_cell(self, cell: str, labels: list[dict], length: int) -> dict:
+        return self.parse_answer(parse_json(cell), labels, length)
+
+    def cell(self, value: dict) -> str:
+        return orjson.dumps(value).decode()
+
+    def counts(self, value: dict, labels: list[dict]) -> bool:
+        return {label["key"] for label in labels}.issuperset(self.votes_of(value))
+
+    def votes_of(self, value: dict) -> list[str]:
+        return [*SPANS.votes_of(value), *(relation["label"] for relation in value["relations"])]
+
+    def score(self, value: dict, gold: dict) -> float:
+        """F1 of the relations, each with the exact spans at its ends.
+
+        >>> one = {"spans": [{"start": 0, "end": 1, "label": "a"}, {"start": 2, "end": 3, "label": "a"}],
+        ...        "relations": [{"from": 0, "to": 1, "label": "r"}]}
+        >>> Relations().score(one, one | {"relations": []}), Relations().score(one, one)
+        (0.0, 1.0)
+        """
+        found, known = _facts(value), _facts(gold)
+        return 2 * len(found & known) / (len(found) + len(known)) if found or known else 1.0
+
+    def decide(
+        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+    ) -> Decision:
+        span_labels = of_role(labels, "span")
+        decision = SPANS.decide(given, span_labels, method=method, crowd=crowd, text=text)
+        _, consensus = read_spans(given, span_labels, method, crowd, text)
+        stated = [
+            (
+                as_tuples(answer.value["spans"]),
+                [(r["from"], r["to"], r["label"]) for r in answer.value["relations"]],
+            )
+            for answer in given
+        ]
+        related = [
+            (start, end, label, share)
+            for start, end, label, share in relation_votes(consensus, stated, [1.0] * len(given))
+            if share > 0.5
+        ]
+        names = Counter(
+            key for answer in given for key in {relation["label"] for relation in answer.value["relations"]}
+        )
+        return replace(
+            decision,
+            value=decision.value
+            | {"relations": [{"from": start, "to": end, "label": label} for start, end, label, _ in related]},
+            votes=decision.votes | names,
+            certainty=decision.certainty * float(np.prod([share for *_, share in related])),
+        )
+
+    def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
+        return SPANS.fit(table, of_role(labels, "span"), method=method)
+
+
+def of_role(labels: list[dict], role: str) -> list[dict]:
+    return [label for label in labels if label.get("role", "span") == role]
+
+
+def _parse_relations(raw: object, keys: list[str], places: list[int]) -> list[dict]:
+    if not isinstance(raw, list) or len(raw) > MOST_RELATIONS:
+        raise InvalidAnswer(
+            f"The relations are a list of at most {MOST_RELATIONS}.", code="invalid_relations"
+        )
+    relations = [_parse_relation(relation, keys, places) for relation in raw]
+    relations.sort(key=lambda relation: (relation["from"], relation["to"], relation["label"]))
+    if any(before == after for before, after in pairwise(relations)):
+        raise InvalidAnswer("A relation stands twice in this answer.", code="relation_twice")
+    return relations
+
+
+def _parse_relation(raw: object, keys: list[str], places: list[int]) -> dict:
+    if not isinstance(raw, dict) or set(raw) != FIELDS:
+        raise InvalidAnswer(
+            "Each relation has a from, a to and a label, nothing else.", code="invalid_relations"
+        )
+    ends = (raw["from"], raw["to"])
+    if any(not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < len(places) for n in ends):
+        raise InvalidAnswer("A relation begins or ends at no span.", code="relation_without_span")
+    if ends[0] == ends[1]:
+        raise InvalidAnswer("A relation needs two different spans.", code="relation_with_itself")
+    if not isinstance(raw["label"], str) or raw["label"] not in keys:
+        raise InvalidAnswer("This label is not one of the campaign's labels.", code="unknown_label")
+    return {"from": places[ends[0]], "to": places[ends[1]], "label": raw["label"]}
+
+
+def _facts(value: dict) -> set[tuple]:
+    spans = as_tuples(value["spans"])
+    return {(spans[r["from"]], spans[r["to"]], r["label"]) for r in value["relations"]}

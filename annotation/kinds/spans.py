@@ -1,0 +1,165 @@
+"""Text spans: labelled stretches of the text, overlapping and nested ones allowed."""
+
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import orjson
+
+from annotation.algorithms.spans import ScoredSpan, SpanAnswers, fit_span_crowd, span_f1, task_spans
+from annotation.errors import InvalidAnswer
+from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
+from annotation.kinds.labels import parse_labels
+
+MAJORITY = "majority"
+MOST_SPANS = 1000
+FIELDS = {"start", "end", "label"}
+
+
+class Spans:
+    name = "spans"
+    title = "marked stretches of the text"
+    one_label = False
+    needs_text = True
+    methods = {
+        "majority": "A word belongs to a span when more than half of the volunteers marked it.",
+        "engine": (
+            "Learns how reliably each volunteer marks each label, weighs their marks by it, and prefers "
+            "whole spans to single words."
+        ),
+    }
+
+    def parse_labels(self, raw: object) -> list[dict]:
+        return parse_labels(raw, least=1)
+
+    def answer_schema(self, labels: list[dict]) -> dict:
+        span = {
+            "type": "object",
+            "properties": {
+                "start": {"type": "integer", "minimum": 0},
+                "end": {"type": "integer", "minimum": 1},
+                "label": {"enum": [label["key"] for label in labels]},
+            },
+            "required": sorted(FIELDS),
+            "additionalProperties": False,
+        }
+        return {
+            "type": "object",
+            "properties": {"spans": {"type": "array", "items": span, "maxItems": MOST_SPANS}},
+            "required": ["spans"],
+            "additionalProperties": False,
+        }
+
+    def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
+        """`{"spans": [{"start", "end", "label"}]}`, by start, the longer first; offsets in code points."""
+        if not isinstance(raw, dict) or set(raw) != {"spans"}:
+            raise InvalidAnswer(
+                'An answer to this question looks like {"spans": [{"start": 0, "end": 4, "label": "key"}]}.'
+            )
+        return {"spans": parse_spans(raw["spans"], [label["key"] for label in labels], length)}
+
+    def parse_cell(self, cell: str, labels: list[dict], length: int) -> dict:
+        """JSON: the list of spans."""
+        return self.parse_answer({"spans": parse_json(cell)}, labels, length)
+
+    def cell(self, value: dict) -> str:
+        return orjson.dumps(value["spans"]).decode()
+
+    def counts(self, value: dict, labels: list[dict]) -> bool:
+        return {label["key"] for label in labels}.issuperset(self.votes_of(value))
+
+    def votes_of(self, value: dict) -> list[str]:
+        return [span["label"] for span in value["spans"]]
+
+    def score(self, value: dict, gold: dict) -> float:
+        """Strict F1 of the spans: the same boundaries and the same label."""
+        return span_f1([as_tuples(value["spans"])], [as_tuples(gold["spans"])])["strict"]["f1"]
+
+    def decide(
+        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+    ) -> Decision:
+        method, spans = read_spans(given, labels, method, crowd, text)
+        marked = [as_tuples(answer.value["spans"]) for answer in given]
+        # Sure of the whole answer is who is sure of each of its spans, boundaries included.
+        sureness = [span.confidence * span.boundary for span in spans]
+        found = {span.span for span in spans}
+        share = max(1, sum(set(one) == found for one in marked)) / len(given)
+        return Decision(
+            method,
+            "",
+            {"spans": [{"start": s.start, "end": s.end, "label": s.label} for s in spans]},
+            share,
+            dict(Counter(key for one in marked for key in {label for _, _, label in one})),
+            float(np.prod(sureness)) if sureness else share,
+            sum(entropy_bits([p, 1 - p]) for p in sureness),
+            {f"{s.start}-{s.end} {s.label}": round(s.confidence, 4) for s in spans},
+        )
+
+    def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
+        answers: list[list] = [[] for _ in range(table.n_tasks)]
+        for task, worker, code in zip(table.task, table.worker, table.code, strict=True):
+            answers[task].append((int(worker), as_tuples(table.values[code]["spans"])))
+        fitted = fit_span_crowd(
+            SpanAnswers(list(table.texts), answers, table.n_workers, [label["key"] for label in labels]),
+            method=method,
+            gold={task: as_tuples(value["spans"]) for task, value in table.gold.items()},
+        )
+        skills = [
+            SkillRow(parameters, float(fitted.accuracy[w]), *map(float, fitted.interval[w]), None)
+            for w, parameters in enumerate(fitted.workers)
+        ]
+        return Fit(fitted.crowd, skills)
+
+
+def read_spans(
+    given: list[Given], labels: list[dict], method: str, crowd: dict | None, text: str
+) -> tuple[str, list[ScoredSpan]]:
+    """The method that could be used, and the spans that the answers add up to, in the order of answers."""
+    keys = [label["key"] for label in labels]
+    if method == MAJORITY or crowd is None or crowd["labels"] != keys:
+        method, crowd = MAJORITY, {"method": MAJORITY, "labels": keys}
+    marked = [as_tuples(answer.value["spans"]) for answer in given]
+    spans = task_spans(text, marked, [answer.skill for answer in given], crowd)
+    return method, sorted(spans, key=lambda span: (span.start, -span.end, span.label))
+
+
+def parse_json(cell: str) -> object:
+    try:
+        return orjson.loads(cell)
+    except orjson.JSONDecodeError as error:
+        raise InvalidAnswer("This is not JSON.") from error
+
+
+def parse_spans(raw: object, keys: list[str], length: int) -> list[dict]:
+    if not isinstance(raw, list) or len(raw) > MOST_SPANS:
+        raise InvalidAnswer(f"The spans are a list of at most {MOST_SPANS}.", code="invalid_spans")
+    spans = sorted((_parse_span(span, keys, length) for span in raw), key=_order)
+    if any(before == after for before, after in pairwise(spans)):
+        raise InvalidAnswer("A span stands twice in this answer.", code="span_twice")
+    return spans
+
+
+def _order(span: dict) -> tuple:
+    return span["start"], -span["end"], span["label"]
+
+
+def _parse_span(raw: object, keys: list[str], length: int) -> dict:
+    if not isinstance(raw, dict) or set(raw) != FIELDS:
+        raise InvalidAnswer("Each span has a start, an end and a label, nothing else.", code="invalid_spans")
+    start, end, label = raw["start"], raw["end"], raw["label"]
+    if any(not isinstance(n, int) or isinstance(n, bool) for n in (start, end)):
+        raise InvalidAnswer("A span's start and end are whole numbers.", code="invalid_spans")
+    if start >= end:
+        raise InvalidAnswer(f"The span from {start} to {end} has no length.", code="empty_span")
+    if start < 0 or end > length:
+        raise InvalidAnswer(
+            f"The span from {start} to {end} leaves the text, which has {length} characters.",
+            code="span_outside_text",
+        )
+    if not isinstance(label, str) or label not in keys:
+        raise InvalidAnswer("This label is not one of the campaign's labels.", code="unknown_label")
+    return {"start": start, "end": end, "label": label}
+
+
+def as_tuples(spans: list[dict]) -> list[tuple[int, int, str]]:
+    return [(span["start"], span["end"], span["label"]) for span in spans]

@@ -1,0 +1,105 @@
+"""Short free text: what volunteers write in their own words."""
+
+import numpy as np
+
+from annotation.algorithms.free_text import medoid, similarity
+from annotation.errors import Invalid, InvalidAnswer
+from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
+
+MOST_CHARACTERS = 1000
+PRIOR_TEXTS = 4  # of the crowd's typical similarity, which a volunteer with few answers leans on
+
+
+class Text:
+    name = "text"
+    title = "a short text"
+    one_label = False
+    needs_text = False
+    methods = {
+        "majority": "The answer that is most like all the others wins.",
+        "engine": "The same, with the answers of volunteers who usually agree with others counting more.",
+    }
+
+    def parse_labels(self, raw: object) -> list[dict]:
+        if raw not in ([], None):
+            raise Invalid("A free text has no labels.", code="invalid_labels")
+        return []
+
+    def answer_schema(self, labels: list[dict]) -> dict:
+        text = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}
+        return {
+            "type": "object",
+            "properties": {"text": text},
+            "required": ["text"],
+            "additionalProperties": False,
+        }
+
+    def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
+        """`{"text": …}` without white space at its ends."""
+        if not isinstance(raw, dict) or set(raw) != {"text"} or not isinstance(raw["text"], str):
+            raise InvalidAnswer('An answer to this question looks like {"text": "a few words"}.')
+        text = raw["text"].strip()
+        if not text or len(text) > MOST_CHARACTERS or "\x00" in text:
+            raise InvalidAnswer(
+                f"The answer has 1 to {MOST_CHARACTERS:,} characters.", code="invalid_text_answer"
+            )
+        return {"text": text}
+
+    def parse_cell(self, cell: str, labels: list[dict], length: int) -> dict:
+        return self.parse_answer({"text": cell}, labels, length)
+
+    def cell(self, value: dict) -> str:
+        return value["text"]
+
+    def counts(self, value: dict, labels: list[dict]) -> bool:
+        return True
+
+    def votes_of(self, value: dict) -> list[str]:
+        return []
+
+    def score(self, value: dict, gold: dict) -> float:
+        """How similar the two are in their words, from 0 to 1."""
+        return similarity(value["text"], gold["text"])
+
+    def decide(
+        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+    ) -> Decision:
+        texts = [answer.value["text"] for answer in given]
+        weights = None
+        if method != "majority" and crowd is not None:
+            weights = [(answer.skill or crowd)["similarity"] for answer in given]
+        else:
+            method = "majority"
+        chosen = medoid(texts, weights)
+        share = max(float(chosen.share), 1 / len(given))
+        return Decision(
+            method, "", {"text": texts[chosen.index]}, share, {}, share, entropy_bits([share, 1 - share]),
+            None, weights,
+        )  # fmt: skip
+
+    def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
+        """A volunteer's skill is how similar their texts are, on the mean, to others' of the same task."""
+        texts = [value["text"] for value in table.values]
+        order = np.argsort(table.task, kind="stable")
+        ends = np.flatnonzero(np.diff(table.task[order], append=-1)) + 1
+        total, n = np.zeros(table.n_workers), np.zeros(table.n_workers)
+        for rows in np.split(order, ends[:-1]):
+            for i in rows:
+                others = [similarity(texts[table.code[i]], texts[table.code[j]]) for j in rows if j != i]
+                if others:
+                    total[table.worker[i]] += np.mean(others)
+                    n[table.worker[i]] += 1
+        typical = float(total.sum() / n.sum()) if n.sum() else 0.5
+        mean = (total + PRIOR_TEXTS * typical) / (n + PRIOR_TEXTS)
+        spread = 1.645 * np.sqrt(mean * (1 - mean) / (n + PRIOR_TEXTS))
+        skills = [
+            SkillRow(
+                {"similarity": round(float(mean[w]), 4)},
+                float(mean[w]),
+                max(0.0, float(mean[w] - spread[w])),
+                min(1.0, float(mean[w] + spread[w])),
+                None,
+            )
+            for w in range(table.n_workers)
+        ]
+        return Fit({"similarity": round(typical, 4)}, skills)

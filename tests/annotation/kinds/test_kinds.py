@@ -1,0 +1,235 @@
+"""Each kind of task: the answers it takes, the exact error of others, and what several add up to."""
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from annotation.errors import Invalid, InvalidAnswer
+from annotation.kinds import KINDS, Given, kind_named
+
+TEXT = "Aspirin 💊 caused a rash."
+LENGTH = len(TEXT)
+YES_NO = [{"key": "yes", "name": "Yes", "hint": ""}, {"key": "no", "name": "No", "hint": ""}]
+LABELS = {
+    "choice": YES_NO,
+    "ordinal": [{"key": str(n), "name": str(n), "hint": ""} for n in range(5)],
+    "pairs": [{"key": key, "name": key, "hint": ""} for key in ("first", "second", "tie")],
+    "multiple": [{"key": key, "name": key, "hint": ""} for key in "abc"],
+    "spans": [{"key": "drug", "name": "Drug", "hint": ""}, {"key": "event", "name": "Event", "hint": ""}],
+    "relations": [
+        {"key": "drug", "name": "Drug", "hint": "", "role": "span"},
+        {"key": "event", "name": "Event", "hint": "", "role": "span"},
+        {"key": "causes", "name": "causes", "hint": "", "role": "relation"},
+    ],
+    "text": [],
+}
+DRUG = {"start": 0, "end": 7, "label": "drug"}
+RASH = {"start": 19, "end": 23, "label": "event"}
+CAUSES = {"from": 0, "to": 1, "label": "causes"}
+ANSWERS = {
+    "choice": [{"label": "yes"}, {"label": "no"}],
+    "ordinal": [{"label": "0"}, {"label": "4"}],
+    "pairs": [{"label": "first"}, {"label": "tie"}],
+    "multiple": [{"labels": []}, {"labels": ["a", "c"]}],
+    "spans": [{"spans": []}, {"spans": [DRUG, RASH]}],
+    "relations": [{"spans": [], "relations": []}, {"spans": [DRUG, RASH], "relations": [CAUSES]}],
+    "text": [{"text": "a rash"}, {"text": "皮疹"}],
+}
+
+
+def parse(kind: str, raw: object) -> dict:
+    return kind_named(kind).parse_answer(raw, LABELS[kind], LENGTH)
+
+
+def decide(kind: str, *values: dict, method: str = "majority"):
+    given = [Given(value) for value in values]
+    return kind_named(kind).decide(given, LABELS[kind], method=method, crowd=None, text=TEXT)
+
+
+def test_every_kind_is_known_by_its_own_name():
+    assert set(KINDS) == set(LABELS)
+    assert all(kind.name == name for name, kind in KINDS.items())
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_what_is_an_answer_by_the_schema_is_taken_as_it_is(kind):
+    schema = KINDS[kind].answer_schema(LABELS[kind])
+    Draft202012Validator.check_schema(schema)
+    for answer in ANSWERS[kind]:
+        Draft202012Validator(schema).validate(answer)
+        assert parse(kind, answer) == answer
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("raw", [None, [], "yes", 1, {}, {"label": ["yes"]}, {"spans": None}, {"text": 5}])
+def test_an_answer_of_another_form_is_refused_with_a_code(kind, raw):
+    with pytest.raises(InvalidAnswer) as refused:
+        parse(kind, raw)
+    assert refused.value.code in {"invalid_answer", "invalid_spans"}
+    assert not Draft202012Validator(KINDS[kind].answer_schema(LABELS[kind])).is_valid(raw)
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_a_file_cell_says_the_same_as_the_answer(kind):
+    for answer in ANSWERS[kind]:
+        cell = KINDS[kind].cell(answer)
+        if kind == "text" or cell:
+            assert KINDS[kind].parse_cell(cell, LABELS[kind], LENGTH) == answer
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_the_right_answer_scores_one_and_a_wrong_one_less(kind):
+    one, other = ANSWERS[kind]
+    assert KINDS[kind].score(other, other) == KINDS[kind].score(one, one) == 1
+    assert KINDS[kind].score(one, other) < 1
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_where_all_say_the_same_that_is_the_consensus(kind):
+    for answer in ANSWERS[kind]:
+        decision = decide(kind, answer, answer, answer)
+        assert (decision.method, decision.value, decision.share) == ("majority", answer, 1.0)
+        assert decision.certainty == pytest.approx(1.0)
+        assert decision.entropy == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_a_single_answer_is_a_consensus_of_its_own(kind):
+    assert decide(kind, ANSWERS[kind][1]).value == ANSWERS[kind][1]
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_every_way_of_weighing_is_explained_in_a_sentence(kind):
+    methods = KINDS[kind].methods
+    assert next(iter(methods)) == "majority", "the default comes first"
+    assert "engine" in methods
+    assert all(sentence.endswith(".") for sentence in methods.values())
+
+
+# --- labels
+
+
+def test_a_comparison_has_its_two_sides_and_perhaps_a_tie():
+    parse_labels = kind_named("pairs").parse_labels
+    assert [label["name"] for label in parse_labels([{"key": "first", "name": "Left"}, {"key": "second"}])]
+    for keys in (["first"], ["second", "first"], ["first", "second", "both"]):
+        with pytest.raises(Invalid) as refused:
+            parse_labels([{"key": key} for key in keys])
+        assert refused.value.code == "invalid_labels"
+
+
+def test_relations_take_labels_of_both_roles():
+    parse_labels = kind_named("relations").parse_labels
+    assert [label["role"] for label in parse_labels(LABELS["relations"])] == ["span", "span", "relation"]
+    for roles in (["span", "span"], ["relation", "relation"], ["span", "arrow"]):
+        with pytest.raises(Invalid):
+            parse_labels([{"key": str(n), "role": role} for n, role in enumerate(roles)])
+
+
+def test_a_free_text_has_no_labels():
+    assert kind_named("text").parse_labels([]) == []
+    with pytest.raises(Invalid):
+        kind_named("text").parse_labels(YES_NO)
+
+
+# --- spans
+
+
+@pytest.mark.parametrize(
+    ("span", "code"),
+    [
+        ({"start": 3, "end": 3, "label": "drug"}, "empty_span"),
+        ({"start": 5, "end": 3, "label": "drug"}, "empty_span"),
+        ({"start": -1, "end": 3, "label": "drug"}, "span_outside_text"),
+        ({"start": 0, "end": LENGTH + 1, "label": "drug"}, "span_outside_text"),
+        ({"start": 0, "end": 3, "label": "dose"}, "unknown_label"),
+        ({"start": 0.0, "end": 3, "label": "drug"}, "invalid_spans"),
+        ({"start": True, "end": 3, "label": "drug"}, "invalid_spans"),
+        ({"start": 0, "end": 3}, "invalid_spans"),
+        ({"start": 0, "end": 3, "label": "drug", "note": "x"}, "invalid_spans"),
+    ],
+)
+def test_a_span_that_marks_nothing_of_the_text_is_refused_by_its_fault(span, code):
+    with pytest.raises(InvalidAnswer) as refused:
+        parse("spans", {"spans": [span]})
+    assert refused.value.code == code
+
+
+def test_spans_may_overlap_and_nest_and_reach_both_ends():
+    whole = {"start": 0, "end": LENGTH, "label": "event"}
+    crossing = {"start": 5, "end": 20, "label": "drug"}
+    assert parse("spans", {"spans": [RASH, crossing, DRUG, whole]}) == {
+        "spans": [whole, DRUG, crossing, RASH]
+    }
+
+
+def test_the_same_span_twice_is_refused():
+    with pytest.raises(InvalidAnswer) as refused:
+        parse("spans", {"spans": [DRUG, RASH, DRUG]})
+    assert refused.value.code == "span_twice"
+
+
+def test_what_two_of_three_marked_is_in_the_consensus():
+    decision = decide("spans", {"spans": [DRUG]}, {"spans": [DRUG, RASH]}, {"spans": []})
+    assert decision.value == {"spans": [DRUG]}
+    assert decision.votes == {"drug": 2, "event": 1}
+
+
+# --- relations
+
+
+@pytest.mark.parametrize(
+    ("relation", "code"),
+    [
+        ({"from": 0, "to": 2, "label": "causes"}, "relation_without_span"),
+        ({"from": -1, "to": 1, "label": "causes"}, "relation_without_span"),
+        ({"from": 0, "to": 0, "label": "causes"}, "relation_with_itself"),
+        ({"from": 0, "to": 1, "label": "drug"}, "unknown_label"),
+        ({"from": 0, "to": 1}, "invalid_relations"),
+    ],
+)
+def test_a_relation_that_joins_no_two_spans_is_refused_by_its_fault(relation, code):
+    with pytest.raises(InvalidAnswer) as refused:
+        parse("relations", {"spans": [DRUG, RASH], "relations": [relation]})
+    assert refused.value.code == code
+
+
+def test_relations_follow_their_spans_into_the_order_of_the_text():
+    parsed = parse(
+        "relations", {"spans": [RASH, DRUG], "relations": [{"from": 1, "to": 0, "label": "causes"}]}
+    )
+    assert parsed == {"spans": [DRUG, RASH], "relations": [CAUSES]}
+
+
+def test_a_relation_holds_when_most_state_it_between_the_same_spans():
+    stated, silent = ANSWERS["relations"][1], {"spans": [DRUG, RASH], "relations": []}
+    assert decide("relations", stated, stated, silent).value == stated
+    assert decide("relations", stated, silent, silent).value == silent
+
+
+# --- the others
+
+
+def test_labels_come_in_the_campaigns_order_and_a_label_once():
+    assert parse("multiple", {"labels": ["c", "a"]}) == {"labels": ["a", "c"]}
+    with pytest.raises(InvalidAnswer) as refused:
+        parse("multiple", {"labels": ["a", "a"]})
+    assert refused.value.code == "label_twice"
+
+
+def test_a_label_that_more_than_half_gave_holds_and_one_of_exactly_half_ties():
+    assert decide("multiple", {"labels": ["a"]}, {"labels": ["a", "b"]}, {"labels": []}).value == {
+        "labels": ["a"]
+    }
+    assert decide("multiple", {"labels": ["a"]}, {"labels": []}).value is None
+
+
+def test_the_text_that_is_most_like_the_others_wins():
+    texts = ["a rash on the arm", "rash on the arm", "fever"]
+    assert decide("text", *({"text": text} for text in texts)).value["text"] in texts[:2]
+
+
+def test_a_text_of_white_space_or_of_a_thousand_and_one_characters_is_none():
+    for text in ("", "  \n", "x" * 1001, "a\0b"):
+        with pytest.raises(InvalidAnswer) as refused:
+            parse("text", {"text": text})
+        assert refused.value.code == "invalid_text_answer"
