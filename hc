@@ -12,7 +12,7 @@ Usage: ./hc COMMAND
 
   up [--port N] [--no-demo]   start everything here; Ctrl-C stops it, the next `up` continues
   test [PYTEST ARGUMENTS]     all checks and tests; with arguments only pytest on these
-  lint                        style, import rules, security patterns, migrations, deployment check
+  lint                        style, import rules, types, security patterns, migrations, deployment check
   bench [NAME]                one benchmark, or the list of them
   manage COMMAND …            Django's commands; `./hc manage help` lists them
   postgres PROGRAM …          psql, pg_dump or pg_restore on the embedded database
@@ -211,6 +211,8 @@ check_everything() {
         fail "The style has faults (see above). Many go away with: .venv/bin/python -m ruff check --fix"
     step "Import rules (import-linter)" "$PYTHON" .venv/bin/lint-imports ||
         fail "A module imports what it must not (see above). The rules stand in pyproject.toml."
+    step "Static types of the pure code (mypy)" "$PYTHON" -m mypy ||
+        fail "A type does not hold (see above). pyproject.toml names the modules that are looked at."
     # shellcheck disable=SC2086
     step "Security patterns (bandit)" "$PYTHON" -m bandit --quiet --recursive --configfile pyproject.toml $folders ||
         fail "There is a dangerous call (see above). Change it, or say in a comment '# nosec ID # REASON' why it is safe."

@@ -71,7 +71,7 @@ def make_crowd(
     names = [f"simulated-{number:02d}" for number in range(1, n + 1)]
     if accuracies is not None:
         return [of_accuracy(a, n_classes, name=name) for name, a in zip(names, accuracies, strict=True)]
-    skills: list[_Skill | None] = [_EXPERT] * (n // 4) + [_HURRIED] * (n // 4)
+    skills: list[_Skill | None] = [*[_EXPERT] * (n // 4), *[_HURRIED] * (n // 4)]
     if n >= _SMALLEST_CROWD_WITH_SPAMMER:
         skills.append(None)
     skills += [_ORDINARY] * (n - len(skills))

@@ -97,6 +97,7 @@ def _write_note(external_id: str, rng: np.random.Generator) -> SyntheticNote:
     reports_at = set(1 + rng.permutation(len(sections) - 1)[:n_reports])  # the opening never is one
     sentences: list[_Sentence] = []
     used: set[str] = set()
+    patterns: tuple[str, ...]
     for i, section in enumerate(sections):
         if i == 0:
             patterns, words = OPENING, patient.words
@@ -177,7 +178,8 @@ def _fill(pattern: str, words: Mapping[str, str], rng: np.random.Generator) -> s
         if "|" in slot:
             return _pick(slot.split("|"), rng)
         if ".." in slot:
-            return _number(*slot.split(".."), rng)
+            low, high = slot.split("..")
+            return _number(low, high, rng)
         return words[slot] if slot in words else SLOTS[slot]
 
     while "{" in pattern:
