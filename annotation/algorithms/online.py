@@ -11,13 +11,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from annotation.algorithms.answer_matrix import NOT_SAID, SURE
+from annotation.algorithms.model_annotator import model_evidence
 from annotation.algorithms.parameters import softmax
 
 
 def task_posterior(
-    labels: Sequence[int], workers: Sequence[dict | None], crowd: dict, certain: Sequence[int] | None = None
+    labels: Sequence[int],
+    workers: Sequence[dict | None],
+    crowd: dict,
+    certain: Sequence[int] | None = None,
+    *,
+    model: Sequence[float] | None = None,
 ) -> np.ndarray:
     """[K]: P(truth | answers). No answers give the prior.
+
+    certain: for each answer 1 sure, 0 not sure, -1 not said. model: [K], the prediction of a model that never
+    saw the task; heard only where crowd["annotator"] says what it is worth (see model_annotator).
 
     >>> task_posterior([0], [None], {"method": "majority", "n_classes": 2, "temperature": 1.0})
     array([1., 0.])
@@ -27,6 +36,8 @@ def task_posterior(
     log_posterior = np.log(crowd["prior"])
     for evidence in _evidence(labels, workers, crowd, certain):
         log_posterior = log_posterior + evidence
+    if model is not None and crowd.get("annotator"):
+        log_posterior = log_posterior + model_evidence(np.array(model), crowd["annotator"])
     return softmax(log_posterior / crowd["temperature"])
 
 
