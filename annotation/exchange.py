@@ -1,4 +1,4 @@
-"""THE SEAM between people and models: consensus goes out, texts go out, priorities come back.
+"""THE SEAM between people and models: consensus goes out, texts go out, priorities and opinions come back.
 
 `training` uses these functions and nothing else of `annotation`. There is no call back.
 """
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
+import orjson
+from django.db import connection, transaction
 from django.db.models import F
 
+from annotation.kinds import kind_named
 from annotation.models import Campaign, Consensus, Gold
 from annotation.services.gold import import_gold
 from annotation.services.simulation import simulate_answers
@@ -22,8 +24,10 @@ __all__ = [
     "TaskText",
     "count_new_labels",
     "gold_examples",
+    "hears_models",
     "import_gold",
     "labelled_examples",
+    "set_opinions",
     "set_priorities",
     "simulate_answers",
     "unlabelled_texts",
@@ -152,6 +156,46 @@ def _stage(cursor, priorities: Iterable[tuple[UUID, float]]) -> int:
     cursor.execute("ANALYZE staged_priority")
     cursor.execute("SELECT count(*) FROM staged_priority")
     return cursor.fetchone()[0]
+
+
+WRITE_OPINIONS = """
+INSERT INTO annotation_opinion (task_id, campaign_id, version, probabilities)
+SELECT t.id, t.campaign_id, %(version)s, s.probabilities
+FROM staged_opinion s JOIN annotation_microtask t ON t.id = s.task_id AND t.campaign_id = %(campaign)s
+ON CONFLICT (task_id) DO UPDATE SET version = excluded.version, probabilities = excluded.probabilities
+WHERE annotation_opinion.version <= excluded.version
+"""
+
+
+def hears_models(campaign_id: UUID) -> bool:
+    """Whether a model's opinions are of use: answers are weighed, and an answer is one label."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    return campaign.weighs_volunteers and kind_named(campaign.kind).one_label
+
+
+@transaction.atomic
+def set_opinions(
+    campaign_id: UUID, opinions: Iterable[tuple[UUID, dict[str, float]]], *, version: int
+) -> int:
+    """Keep what model number `version` thinks of tasks that it was not trained on; returns how many it kept.
+
+    opinions: {label key: probability} by task. The caller leaves out what the model has learned from: the
+    engine weighs a model by tasks that it never saw. An older model's never overwrites a newer one's.
+    """
+    rows = io.StringIO()
+    for task_id, probabilities in opinions:
+        # COPY reads a backslash as an escape.
+        packed = orjson.dumps(probabilities).decode().replace("\\", "\\\\")
+        rows.write(f"{task_id}\t{packed}\n")
+    rows.seek(0)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE staged_opinion (task_id uuid, probabilities jsonb)")
+        cursor.copy_expert("COPY staged_opinion FROM STDIN", rows)
+        cursor.execute(WRITE_OPINIONS, {"campaign": campaign_id, "version": version})
+        n_kept = cursor.rowcount
+        cursor.execute("DROP TABLE staged_opinion")
+    Campaign.objects.filter(pk=campaign_id).update(is_to_be_judged=True)
+    return n_kept
 
 
 # Locked by task id, the order of everyone who locks several tasks and waits: no deadlock with them.

@@ -53,9 +53,19 @@ class Kind(Protocol):
         ...
 
     def decide(
-        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+        self,
+        given: list[Given],
+        labels: list[dict],
+        *,
+        method: str,
+        crowd: dict | None,
+        text: str,
+        opinion: dict | None = None,
     ) -> Decision:
-        """What at least one answer adds up to; without a fit of the crowd, by majority."""
+        """What at least one answer adds up to; without a fit of the crowd, by majority.
+
+        `opinion` is a model's {label key: probability}, heard where the fit says what it is worth.
+        """
         ...
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit: ...

@@ -1,9 +1,12 @@
 """Single choice: one of a fixed set of labels."""
 
+from dataclasses import asdict
+
 import numpy as np
 
-from annotation.algorithms.crowd import Answers, fit_crowd
+from annotation.algorithms.crowd import Answers, CrowdFit, fit_crowd
 from annotation.algorithms.majority import majority_vote
+from annotation.algorithms.model_annotator import measured_annotator, model_earns_its_place, with_model
 from annotation.algorithms.online import answer_weights, task_posterior
 from annotation.errors import InvalidAnswer
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
@@ -67,7 +70,14 @@ class Choice:
         return float(value["label"] == gold["label"])
 
     def decide(
-        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+        self,
+        given: list[Given],
+        labels: list[dict],
+        *,
+        method: str,
+        crowd: dict | None,
+        text: str,
+        opinion: dict | None = None,
     ) -> Decision:
         keys = [label["key"] for label in labels]
         vote = majority_vote((answer.value["label"] for answer in given), keys)
@@ -79,7 +89,8 @@ class Choice:
         indices = [crowd["keys"].index(answer.value["label"]) for answer in given]
         skills = [answer.skill for answer in given]
         certain = [-1 if answer.certain is None else int(answer.certain) for answer in given]
-        posterior = task_posterior(indices, skills, crowd, certain)
+        model = opinion and [opinion.get(key, 0.0) for key in keys]
+        posterior = task_posterior(indices, skills, crowd, certain, model=model)
         best = int(posterior.argmax())
         label = crowd["keys"][best]
         return Decision(
@@ -128,12 +139,24 @@ class Choice:
             )
             for w, parameters in enumerate(fitted.workers)
         ]
-        return Fit(
-            fitted.crowd | {"keys": keys},
-            skills,
-            certainty=fitted.posterior.max(axis=1),
-            label=np.array(keys)[fitted.posterior.argmax(axis=1)] if len(keys) else None,
-        )
+        return Fit(fitted.crowd | {"keys": keys} | _hear_model(table, fitted, gold, keys), skills)
+
+
+def _hear_model(table: Table, fitted: CrowdFit, gold: np.ndarray, keys: list[str]) -> dict:
+    """What the model is worth by the fit, in force (`annotator`) only if it earned its place."""
+    tasks = np.array(sorted(table.opinions), dtype=np.int64)
+    if not len(tasks):
+        return {}
+    probabilities = np.array([[table.opinions[t].get(key, 0.0) for key in keys] for t in tasks])
+    people, n_people = fitted.unanchored[tasks], np.bincount(table.task, minlength=table.n_tasks)[tasks]
+    annotator = measured_annotator(probabilities, people, n_people, fitted.crowd["typical_accuracy"])
+    if annotator is None:
+        return {}
+    together = with_model(people, probabilities, annotator)
+    verdict = model_earns_its_place(people, together, gold[tasks])
+    error = verdict.standard_error if np.isfinite(verdict.standard_error) else None  # JSON knows no infinity
+    said = {"model": asdict(verdict) | {"standard_error": error, "exponent": annotator["exponent"]}}
+    return said | {"annotator": annotator} if verdict.earned else said
 
 
 def _likeliest(posterior: np.ndarray, keys: list[str], most: int = 20) -> dict[str, float]:

@@ -48,6 +48,7 @@ class Table:
     n_workers: int
     gold: dict[int, dict] = field(default_factory=dict)  # task: its right answer
     texts: Sequence[str] = ()  # [T] where the kind needs them
+    opinions: dict[int, dict[str, float]] = field(default_factory=dict)  # task: a model's, out of fold
 
 
 class SkillRow(NamedTuple):
@@ -62,16 +63,10 @@ class SkillRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Fit:
-    """A batch fit: `crowd` is shared by all, `skills` has one row a worker.
-
-    `certainty` and `label` [T] are what the fit makes of each task, to see which rows moved; None where only
-    deciding each task afresh can tell.
-    """
+    """A batch fit: `crowd` is shared by all, `skills` has one row a worker."""
 
     crowd: dict
     skills: list[SkillRow]
-    certainty: np.ndarray | None = None
-    label: np.ndarray | None = None
 
 
 def entropy_bits(probabilities: Sequence[float]) -> float:

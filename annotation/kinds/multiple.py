@@ -72,7 +72,14 @@ class Multiple:
         return len(both) / len(either) if either else 1.0
 
     def decide(
-        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+        self,
+        given: list[Given],
+        labels: list[dict],
+        *,
+        method: str,
+        crowd: dict | None,
+        text: str,
+        opinion: dict | None = None,
     ) -> Decision:
         keys = [label["key"] for label in labels]
         chosen = np.array([[key in answer.value["labels"] for key in keys] for answer in given])  # [N, K]

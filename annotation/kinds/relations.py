@@ -99,7 +99,14 @@ class Relations:
         return 2 * len(found & known) / (len(found) + len(known)) if found or known else 1.0
 
     def decide(
-        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+        self,
+        given: list[Given],
+        labels: list[dict],
+        *,
+        method: str,
+        crowd: dict | None,
+        text: str,
+        opinion: dict | None = None,
     ) -> Decision:
         span_labels = of_role(labels, "span")
         decision = SPANS.decide(given, span_labels, method=method, crowd=crowd, text=text)

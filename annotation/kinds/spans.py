@@ -76,7 +76,14 @@ class Spans:
         return span_f1([as_tuples(value["spans"])], [as_tuples(gold["spans"])])["strict"]["f1"]
 
     def decide(
-        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+        self,
+        given: list[Given],
+        labels: list[dict],
+        *,
+        method: str,
+        crowd: dict | None,
+        text: str,
+        opinion: dict | None = None,
     ) -> Decision:
         method, spans = read_spans(given, labels, method, crowd, text)
         marked = [as_tuples(answer.value["spans"]) for answer in given]

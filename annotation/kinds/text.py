@@ -62,7 +62,14 @@ class Text:
         return similarity(value["text"], gold["text"])
 
     def decide(
-        self, given: list[Given], labels: list[dict], *, method: str, crowd: dict | None, text: str
+        self,
+        given: list[Given],
+        labels: list[dict],
+        *,
+        method: str,
+        crowd: dict | None,
+        text: str,
+        opinion: dict | None = None,
     ) -> Decision:
         texts = [answer.value["text"] for answer in given]
         weights = None

@@ -5,6 +5,7 @@ from annotation.models.campaign import Campaign
 from annotation.models.consensus import Consensus, Gold
 from annotation.models.crowd import CrowdFit, Skill
 from annotation.models.identifiers import uuid7
+from annotation.models.opinion import Opinion
 from annotation.models.people import Invitation, Membership, Role, User
 from annotation.models.record import Import, Record, RefusedRow
 from annotation.models.task import Answer, AnswerRevision, Assignment, MicroTask
@@ -22,6 +23,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "MicroTask",
+    "Opinion",
     "Record",
     "RefusedRow",
     "Role",

@@ -65,8 +65,9 @@ READ_ANSWERS = PreparedStatement(
 READ_WEIGHED_ANSWERS = PreparedStatement(
     "read_weighed_answers",
     READ.format(
-        own_skill=", k.parameters::text, coalesce(k.n_answers, 0)",
-        join_own_skill="LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id",
+        own_skill=", k.parameters::text, coalesce(k.n_answers, 0), o.probabilities::text",
+        join_own_skill="""LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id
+LEFT JOIN annotation_opinion o ON o.task_id = a.task_id""",
         others_skill=", k.parameters, coalesce(k.n_answers, 0)",
         join_others_skill="LEFT JOIN annotation_skill k ON k.volunteer_id = b.volunteer_id",
     ),
@@ -243,12 +244,14 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     statement = READ_ANSWERS if crowd is None else READ_WEIGHED_ANSWERS
     row = statement.first_row({"assignment": assignment_id})
     own_state, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited, *own_skill = row
-    own_parameters, own_n_fitted = own_skill or (None, 0)
+    own_parameters, own_n_fitted, opinion = own_skill or (None, 0, None)
     text = _text(task_id) if kind_named(kind).needs_text else ""
     return Place(
         assignment_id=assignment_id,
         rules=rules,
-        task=TaskState(task_id, needed, taken, cap, n_ignored, audited, text),
+        task=TaskState(
+            task_id, needed, taken, cap, n_ignored, audited, text, opinion and orjson.loads(opinion)
+        ),
         length=length,
         held=held,
         is_open=state == Campaign.State.OPEN,

@@ -37,13 +37,14 @@ READ_TASKS = """
 SELECT t.id, t.needed, t.taken, t.cap, coalesce(s.audited, false),
        CASE WHEN %(with_text)s THEN substr(r.text, t.start + 1, t."end" - t.start) ELSE '' END,
        a.id, an.value::text, an.certain, an.weighs, an.answered_at, k.parameters::text,
-       coalesce(k.n_answers, 0)
+       coalesce(k.n_answers, 0), o.probabilities::text
 FROM annotation_microtask t
 JOIN annotation_record r ON r.id = t.record_id
 JOIN annotation_assignment a ON a.task_id = t.id
 JOIN annotation_answer an ON an.assignment_id = a.id
 LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id AND %(with_skill)s
 LEFT JOIN annotation_consensus s ON s.task_id = t.id
+LEFT JOIN annotation_opinion o ON o.task_id = t.id AND %(with_skill)s
 WHERE t.campaign_id = %(campaign)s AND t.id > %(first)s AND t.id <= %(last)s ORDER BY t.id
 """
 
@@ -150,11 +151,13 @@ def _judged_task(rules: Rules, rows: list[tuple]) -> Judgement:
             answered_at,
             n_fitted,
         )
-        for *_, assignment_id, value, certain, weighs, answered_at, skill, n_fitted in rows
+        for *_, assignment_id, value, certain, weighs, answered_at, skill, n_fitted, _ in rows
         if weighs
     ]
     n_ignored = len(rows) - len(answers)
-    return judge(rules, TaskState(task_id, needed, taken, cap, n_ignored, audited, text), answers)
+    opinion = rows[0][-1] and orjson.loads(rows[0][-1])
+    task = TaskState(task_id, needed, taken, cap, n_ignored, audited, text, opinion)
+    return judge(rules, task, answers)
 
 
 @transaction.atomic

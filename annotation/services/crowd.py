@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from annotation.kinds import Fit, Kind, Table, kind_named
-from annotation.models import Campaign, CrowdFit, Gold, Skill
+from annotation.models import Campaign, CrowdFit, Gold, Opinion, Skill
 from annotation.services.consensus import recompute_consensus
 
 PAGE = 50_000  # answers read at a time
@@ -144,6 +144,7 @@ def _read_table(campaign: Campaign, on_progress: Callable[[str, int], None]) -> 
     )
     kind = kind_named(campaign.kind)
     gold = Gold.objects.filter(task__campaign=campaign).values_list("task_id", "value")
+    opinions = Opinion.objects.filter(campaign=campaign).values_list("task_id", "probabilities")
     table = Table(
         task=task,
         worker=worker,
@@ -154,6 +155,7 @@ def _read_table(campaign: Campaign, on_progress: Callable[[str, int], None]) -> 
         n_workers=len(volunteers),
         gold={tasks[task_id]: value for task_id, value in gold if task_id in tasks},
         texts=_texts(kind, list(tasks)),
+        opinions={tasks[task_id]: said for task_id, said in opinions if task_id in tasks},
     )
     return table, list(volunteers)
 

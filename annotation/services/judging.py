@@ -12,6 +12,7 @@ from annotation.kinds import Given, kind_named
 from annotation.models import Campaign, Consensus
 
 KNOWN_AFTER = 20  # answers in the latest fit from which on a volunteer's skill counts as known
+LEAST_PEOPLE = 2
 AUDIT_BUCKETS = 100_000
 
 
@@ -48,6 +49,7 @@ class TaskState:
     n_ignored: int
     audited: bool
     text: str = ""
+    opinion: dict | None = None  # a model's
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgem
         method=rules.aggregation,
         crowd=rules.crowd,
         text=task.text,
+        opinion=task.opinion,
     )
     if rules.stopping is None:
         is_settled, review, audited = len(answers) >= task.needed - task.n_ignored, "", False
@@ -146,6 +149,8 @@ def _stop_or_ask(
     n_places_out = task.taken - len(answers) - task.n_ignored  # somebody is at work there
     if young and len(answers) >= rules.stopping.first_while_young:
         return False, "", task.audited, task.needed  # the first fit decides
+    if len(answers) < LEAST_PEOPLE and task.opinion is not None:
+        certainty = 0.0  # whatever a model thinks, two people have to have answered
     verdict = decide(
         [certainty],
         len(answers),

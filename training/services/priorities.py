@@ -14,6 +14,7 @@ from training import encoder
 from training.algorithms.acquisition import ACQUISITIONS, queue_priorities
 from training.models import ModelVersion
 from training.services.runs import policy_of
+from training.services.snapshot import learned_tasks
 
 WRITE_PREDICTIONS = """
 INSERT INTO training_prediction (task_id, model_version_id, version_number, probabilities, explored)
@@ -50,6 +51,17 @@ def order_queue(version: ModelVersion, *, seed: int, on_progress: Callable[[floa
         version=version.number,
         now=timezone.now(),
     )
+    if exchange.hears_models(version.campaign_id):
+        learned = learned_tasks(version.run)
+        exchange.set_opinions(
+            version.campaign_id,
+            (
+                (task_id, dict(zip(version.label_keys, row, strict=True)))
+                for task_id, row in zip(ids, probabilities.round(5).tolist(), strict=True)
+                if str(task_id) not in learned
+            ),
+            version=version.number,
+        )
     return len(tasks)
 
 

@@ -64,6 +64,12 @@ def _line(example: LabelledExample, part: int) -> bytes:
     )
 
 
+def learned_tasks(run: TrainingRun) -> set[str]:
+    """The ids of the tasks that the run's model was trained, stopped or measured on."""
+    with Path(run.snapshot_path).open("rb") as file:
+        return {orjson.loads(line)["task"] for line in file}
+
+
 def read_snapshot(path: Path) -> Snapshot:
     content = path.read_bytes()
     rows = [orjson.loads(line) for line in content.splitlines()]
