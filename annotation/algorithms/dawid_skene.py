@@ -12,22 +12,25 @@ from annotation.algorithms.parameters import SMALLEST, Parameters
 def fit_dawid_skene(answers: Answers, gold: np.ndarray | None = None, **loop) -> Parameters:
     """Classic EM without any shrinkage, started at the vote shares; `loop` goes to `maximise`.
 
-    Rows that a worker never met (no task of that truth) are even. Source: Dawid and Skene, "Maximum
-    likelihood estimation of observer error-rates using the EM algorithm", JRSS C 28(1) 1979, eq. 2.3 to 2.5.
+    A row that a worker never met (no task of that truth) is even over the labels they gave elsewhere. Source:
+    Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", JRSS C
+    28(1) 1979, eq. 2.3 to 2.5.
     """
+    given = np.zeros((answers.n_workers, 1, answers.n_classes))
+    given[answers.worker, 0, answers.label] = 1.0
+    given[answers.n_per_worker == 0] = 1.0
 
     def estimate(posterior: np.ndarray) -> Parameters:
         counts = answers.confusion_counts(posterior)  # [W, K, K]
         return Parameters(
             prior=np.clip(class_share(answers, posterior), SMALLEST, None),
-            rows=as_rows(counts),
-            crowd_rows=as_rows(counts.sum(axis=0)),
+            rows=np.clip(as_rows(np.clip(counts, SMALLEST, None) * given), SMALLEST, None),
+            crowd_rows=as_rows(np.clip(counts.sum(axis=0), SMALLEST, None)),
         )
 
     return maximise(answers, estimate, gold=gold, **loop)
 
 
 def as_rows(counts: np.ndarray) -> np.ndarray:
-    """[..., K, K] counts to probabilities that add up to 1 over the last axis; a row of nothing is even."""
-    counts = np.clip(counts, SMALLEST, None)
-    return counts / counts.sum(axis=-1, keepdims=True)
+    """[..., K, K] counts, none of them a row of nothing, to probabilities that add up to 1 a row."""
+    return counts / (counts @ np.ones(counts.shape[-1]))[..., None]

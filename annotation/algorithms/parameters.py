@@ -12,17 +12,17 @@ Both also know what it is worth that a worker says "sure": P(sure | right) and P
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
-from scipy.special import logsumexp
 
 from annotation.algorithms.answer_matrix import NOT_SURE, SURE, Answers
 
 MAX_DENSE_CLASSES = 20
 # Stored probabilities are rounded to this, and nothing is impossible: a row of consensus can then be computed
 # again from what was stored, and one surprising answer cannot rule out a label for ever.
-DECIMALS = 9
-SMALLEST = 1e-9
+DECIMALS = 10
+SMALLEST = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,13 @@ def certainty_log_odds(answers: Answers, sure: np.ndarray) -> np.ndarray:
 
 
 def softmax(log_weights: np.ndarray) -> np.ndarray:
-    return np.exp(log_weights - logsumexp(log_weights, axis=-1, keepdims=True))
+    """[..., K]. Column by column and in place: reductions along a short last axis are numpy's slow side."""
+    n_classes = log_weights.shape[-1]
+    largest = reduce(np.maximum, (log_weights[..., k] for k in range(n_classes)))
+    weights = log_weights - largest[..., None]
+    np.exp(weights, out=weights)
+    weights /= (weights @ np.ones(n_classes))[..., None]
+    return weights
 
 
 def _rounded(value: np.ndarray | float) -> np.ndarray:

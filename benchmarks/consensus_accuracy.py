@@ -1,0 +1,125 @@
+"""Accuracy and calibration of the consensus on sixteen real crowds, beside crowd-kit's methods. Prints JSON.
+
+Each method sees the answers alone. Accuracy is the share of gold tasks whose most probable label is gold; a
+tie counts as the share of the tied labels that are right. Calibration: a temperature is fitted on a random
+fifth of the gold and the error (15 bins of equal mass) measured on the rest, both on the engine's posterior
+of a fit without gold; the mean over --seeds such splits. crowd-kit is slow, so what it found is kept in
+--references and not computed again; --only-engine leaves out what is not there.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from _crowds import SETS, Crowd, read_crowd
+
+from annotation.algorithms.crowd import METHODS, fit_crowd
+from annotation.algorithms.posterior_calibration import calibrate, calibration_error, tempered
+
+REFERENCES = ("MajorityVote", "DawidSkene", "OneCoinDawidSkene", "MACE")
+BELOW_BEST = 0.003
+GOLD_FOR_CALIBRATION = 0.2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=SETS, help="folders of the real data's crowd/")
+    parser.add_argument("--seeds", type=int, default=10)
+    cache = Path(tempfile.gettempdir()) / "consensus_references.json"
+    parser.add_argument("--references", type=Path, default=cache, help="crowd-kit's accuracies, kept here")
+    parser.add_argument("--only-engine", action="store_true", help="run crowd-kit on nothing new")
+    arguments = parser.parse_args()
+    found = json.loads(arguments.references.read_text()) if arguments.references.is_file() else {}
+    sets = {}
+    for name in arguments.names:
+        crowd = read_crowd(name)
+        for method in REFERENCES:
+            if f"{name}/{method}" not in found and not arguments.only_engine:
+                found[f"{name}/{method}"] = reference(crowd, method)
+                arguments.references.write_text(json.dumps(found, indent=1))
+        references = {m: found[f"{name}/{m}"]["accuracy"] for m in REFERENCES if f"{name}/{m}" in found}
+        sets[name] = measure(crowd, references, arguments.seeds)
+        print(name, json.dumps(sets[name]), file=sys.stderr, flush=True)
+    print(json.dumps(summary(sets), indent=1))
+
+
+def measure(crowd: Crowd, references: dict[str, float], n_seeds: int) -> dict:
+    figures: dict = {"classes": crowd.answers.n_classes, "answers": len(crowd.answers)}
+    for method in METHODS:
+        began = time.perf_counter()
+        fit = fit_crowd(crowd.answers, method=method)
+        figures[method] = round(accuracy(fit.posterior, crowd.gold), 4)
+        figures[f"{method}_seconds"] = round(time.perf_counter() - began, 2)
+    figures["chosen"] = fit.crowd["chosen"]
+    figures["crowdkit"] = references
+    if references:
+        figures["best_reference"] = max(references.values())
+        figures["reached"] = figures["engine"] >= max(references.values()) - BELOW_BEST
+    figures["calibration_error"], figures["calibration_error_before"] = calibration(fit, crowd.gold, n_seeds)
+    return figures
+
+
+def accuracy(posterior: np.ndarray, gold: np.ndarray) -> float:
+    known = np.flatnonzero(gold >= 0)
+    posterior = posterior[known]
+    winners = posterior >= posterior.max(axis=1, keepdims=True) - 1e-9
+    return float((winners[np.arange(len(known)), gold[known]] / winners.sum(axis=1)).mean())
+
+
+def calibration(fit, gold: np.ndarray, n_seeds: int) -> tuple[float, float]:
+    known, after = np.flatnonzero(gold >= 0), []
+    for seed in range(n_seeds):
+        order = np.random.default_rng(seed).permutation(known)
+        n_fit = int(len(known) * GOLD_FOR_CALIBRATION)
+        seen, rest = np.full_like(gold, -1), np.full_like(gold, -1)
+        seen[order[:n_fit]] = gold[order[:n_fit]]
+        rest[order[n_fit:]] = gold[order[n_fit:]]
+        temperature = calibrate(fit.posterior, seen)
+        after.append(calibration_error(tempered(fit.posterior, temperature), rest))
+    return round(float(np.mean(after)), 4), round(calibration_error(fit.posterior, gold), 4)
+
+
+def reference(crowd: Crowd, method: str) -> dict:
+    """One of crowd-kit's methods with its own settings; majority ties are broken by its own rule."""
+    import crowdkit.aggregation
+    import pandas as pd
+
+    answers = crowd.answers
+    frame = pd.DataFrame({"task": answers.task, "worker": answers.worker, "label": answers.label})
+    model = getattr(crowdkit.aggregation, method)()
+    began = time.perf_counter()
+    predicted = model.fit_predict(frame).reindex(range(answers.n_tasks)).to_numpy()
+    known = crowd.gold >= 0
+    return {
+        "accuracy": round(float((predicted[known] == crowd.gold[known]).mean()), 4),
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def summary(sets: dict[str, dict]) -> dict:
+    complete = [s for s in sets.values() if len(s["crowdkit"]) == len(REFERENCES)]
+    means = {method: round(float(np.mean([s[method] for s in sets.values()])), 4) for method in METHODS}
+    return {
+        "benchmark": "consensus_accuracy",
+        "sets": sets,
+        "mean": means,
+        "n_sets_with_all_references": len(complete),
+        "mean_there": {
+            **{
+                m: round(float(np.mean([s["crowdkit"][m] for s in complete])), 4)
+                for m in REFERENCES
+                if complete
+            },
+            **({"engine": round(float(np.mean([s["engine"] for s in complete])), 4)} if complete else {}),
+        },
+        "n_reached": sum(s.get("reached", False) for s in sets.values()),
+        "mean_calibration_error": round(float(np.mean([s["calibration_error"] for s in sets.values()])), 4),
+    }
+
+
+if __name__ == "__main__":
+    main()
