@@ -89,6 +89,14 @@ class ConsentRequired(Forbidden):
     sentence = "Please read and accept the campaign's terms first."
 
 
+class TakenOut(Forbidden):
+    code = "taken_out"
+    sentence = (
+        "The people who run this campaign have ended your part in it, so it has no more texts for you. "
+        "Your answers are kept, with thanks. If you think this is a mistake, ask whoever invited you."
+    )
+
+
 class DiskFull(PlatformError):
     code = "disk_full"
     sentence = "The server's disk is full, so nothing more was saved. Try again when there is room."

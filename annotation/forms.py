@@ -109,6 +109,10 @@ class InvitationForm(forms.Form):
     valid_days = forms.IntegerField(label="Valid for days", min_value=1, max_value=90, initial=14)
 
 
+class PseudonymForm(forms.Form):
+    pseudonym = forms.CharField(required=False, max_length=20)
+
+
 class HeldListForm(forms.Form):
     """Which part of the held records a page shows; empty leaves it open."""
 

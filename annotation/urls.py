@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.views import campaigns, dashboard, held_records, records, volunteering
+from annotation.views import campaigns, dashboard, held_records, people, records, volunteering
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 
@@ -15,7 +15,8 @@ urlpatterns = [
     path(CAMPAIGN + "consent/", volunteering.consent, name="campaign_consent"),
     path(CAMPAIGN + "rules/", campaigns.edit, name="campaign_edit"),
     path(CAMPAIGN + "state/", campaigns.change_state, name="campaign_state"),
-    path(CAMPAIGN + "people/", campaigns.people, name="campaign_people"),
+    path(CAMPAIGN + "people/", people.people, name="campaign_people"),
+    path(CAMPAIGN + "people/<uuid:volunteer_id>/", people.change_part, name="campaign_part"),
     path(CAMPAIGN + "records/", records.upload, name="campaign_upload"),
     path(CAMPAIGN + "records/held/", held_records.held, name="campaign_held"),
     path(CAMPAIGN + "records/held/release/", held_records.release_all, name="campaign_release"),

@@ -72,6 +72,7 @@ def body_of(method: str, name: str | None) -> dict:
         ("POST", "api_state"): {"state": "paused"},
         ("PATCH", "api_campaign"): {"name": "Renamed"},
         ("PATCH", "api_policy"): {"min_new_labels": 50},
+        ("PATCH", "api_volunteer"): {"taken_out": True},
         ("POST", "guideline_preview"): {"guideline": "*a*"},
         ("POST", "api_campaigns"): {
             "name": "N", "question": "Q?", "labels": [{"key": "yes"}, {"key": "no"}],
@@ -97,6 +98,7 @@ def form_of(name: str | None) -> dict:
         "campaign_edit": changed,
         "campaign_state": {"state": "paused"},
         "campaign_release": {"confirmed": "yes"},
+        "campaign_part": {"part": "out"},
         "campaign_people": {"role": "volunteer", "max_uses": "1", "valid_days": "1"},
         "training_policy": {
             "min_new_labels": "50", "min_interval_minutes": "60", "acquisition": "margin",

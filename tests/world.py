@@ -46,7 +46,7 @@ class World:
         self._work_a_little()
 
     def _give_roles(self, other):
-        make_volunteers(self.campaign, [self.users["volunteer"], self.users["fellow"]])
+        self.volunteers = make_volunteers(self.campaign, [self.users["volunteer"], self.users["fellow"]])
         make_volunteers(other, [self.users["other_volunteer"]])
         for role, campaign, name in [
             (Role.VOLUNTEER, self.campaign, "volunteer"),
@@ -102,6 +102,6 @@ class World:
         """What stands in the campaign's addresses."""
         return {
             "campaign_id": self.campaign.pk, "assignment_id": self.held, "import_id": self.batch.pk,
-            "record_id": self.held_record, "run_id": self.run.pk, "token": self.invitation,
-            "file_format": "csv",
+            "volunteer_id": self.volunteers[0].pk, "record_id": self.held_record, "run_id": self.run.pk,
+            "token": self.invitation, "file_format": "csv",
         }  # fmt: skip

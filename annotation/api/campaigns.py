@@ -247,6 +247,6 @@ class ConsentView(PlatformAPIView):
         responses={200: ConsentedSerializer, 404: shapes.ProblemSerializer},
     )
     def post(self, request, campaign_id):
-        campaign = get_object_or_404(Campaign.objects.to_label(request.user), pk=campaign_id)
+        campaign = get_object_or_404(Campaign.objects.for_user(request.user), pk=campaign_id)
         volunteer = joining.join_campaign(request.user, campaign, now=timezone.now())
         return Response({"pseudonym": volunteer.pseudonym})

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.api import campaigns, exports, held_records, labelling
+from annotation.api import campaigns, exports, held_records, labelling, people
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 ASSIGNMENT = "assignments/<uuid:assignment_id>/"
@@ -22,6 +22,10 @@ urlpatterns = [
     path(CAMPAIGN + "release/", held_records.ReleaseView.as_view(), name="api_release"),
     path(CAMPAIGN + "invitations/", campaigns.InvitationView.as_view(), name="api_invitations"),
     path(CAMPAIGN + "consent/", campaigns.ConsentView.as_view(), name="api_consent"),
+    path(CAMPAIGN + "volunteers/", people.VolunteerListView.as_view(), name="api_volunteers"),
+    path(
+        CAMPAIGN + "volunteers/<uuid:volunteer_id>/", people.VolunteerView.as_view(), name="api_volunteer"
+    ),
     path(CAMPAIGN + "claim/", labelling.ClaimView.as_view(), name="api_claim"),
     path(CAMPAIGN + "my-answers/", labelling.MyAnswersView.as_view(), name="api_my_answers"),
     path(CAMPAIGN + "progress/", labelling.ProgressView.as_view(), name="api_progress"),

@@ -19,12 +19,19 @@ class CampaignQuerySet(models.QuerySet):
         ).distinct()
 
     def to_label(self, user) -> "CampaignQuerySet":
-        """Campaigns in which this person may answer: a volunteer of it, or invited, or open to everyone."""
-        return self.filter(
-            Q(pk__in=self._with_role(user, Role.VOLUNTEER))
-            | self._open_to_everyone()
-            | Q(volunteers__user=user)
-        ).distinct()
+        """Campaigns in which this person may answer: a volunteer of it, or invited, or open to everyone.
+
+        Whoever was taken out of one may not, by whatever way they came.
+        """
+        return (
+            self.filter(
+                Q(pk__in=self._with_role(user, Role.VOLUNTEER))
+                | self._open_to_everyone()
+                | Q(volunteers__user=user)
+            )
+            .exclude(pk__in=user.volunteers.taken_out().values("campaign_id"))
+            .distinct()
+        )
 
     def administered_by(self, user) -> "CampaignQuerySet":
         return self.filter(pk__in=self._with_role(user, Role.CAMPAIGN_ADMIN))

@@ -109,6 +109,9 @@ class Assignment(models.Model):
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="assignment_lease"),
             models.Index(fields=["volunteer", "-closed_at"], name="assignment_of_volunteer"),
+            models.Index(
+                fields=["task"], condition=Q(skip_reason="names_a_person"), name="assignment_saw_a_name"
+            ),
         ]
 
 

@@ -16,6 +16,9 @@ class VolunteerQuerySet(models.QuerySet):
     def of(self, user, campaign) -> "VolunteerQuerySet":
         return self.filter(user=user, campaign=campaign)
 
+    def taken_out(self) -> "VolunteerQuerySet":
+        return self.filter(taken_out_at__isnull=False)
+
 
 class Volunteer(models.Model):
     """Exists only with consent: no row, no record text."""
@@ -37,6 +40,7 @@ class Volunteer(models.Model):
     pseudonym = models.CharField(max_length=20, default=new_pseudonym)
     origin = models.CharField(max_length=10, choices=Origin)
     consented_at = models.DateTimeField()
+    taken_out_at = models.DateTimeField(null=True, help_text="Gets no more texts since; the answers stay.")
     standing = models.CharField(max_length=10, choices=Standing, db_default=Standing.TRUSTED)
     standing_reason = models.CharField(max_length=300, blank=True, db_default="")
     asked_to_train_at = models.DateTimeField(null=True, help_text="Asked to read the guideline again.")

@@ -16,6 +16,7 @@ from annotation.errors import (
     NotFound,
     NotOpen,
     RecordHeld,
+    TakenOut,
 )
 from annotation.kinds import Given, kind_named
 from annotation.models import Campaign, User
@@ -42,9 +43,10 @@ FOR NO KEY UPDATE OF t
 
 # `others` are the answers that count; what each is worth comes along only where volunteers are weighed.
 READ = """
-SELECT a.state, a.claimed_at, own.key, own.value::text, own.certain, others.answers, others.n_ignored,
-       coalesce(s.audited, false){own_skill}
+SELECT a.state, v.taken_out_at IS NOT NULL, a.claimed_at, own.key, own.value::text, own.certain,
+       others.answers, others.n_ignored, coalesce(s.audited, false){own_skill}
 FROM annotation_assignment a
+JOIN annotation_volunteer v ON v.id = a.volunteer_id
 LEFT JOIN annotation_answer own ON own.assignment_id = a.id
 LEFT JOIN annotation_consensus s ON s.task_id = a.task_id
 {join_own_skill}
@@ -140,6 +142,7 @@ class Place:
     asks_certainty: bool
     volunteer_id: UUID
     standing: str
+    taken_out: bool
     state: str
     claimed_at: datetime
     own_key: UUID | None
@@ -170,6 +173,8 @@ def submit_answer(
     value = _parse(place, raw_answer, certain)
     if place.own_key is not None:
         return _repeat(place, value, certain, key)
+    if place.taken_out:
+        raise TakenOut()
     if not place.is_open:
         raise CampaignPaused()
     if place.state == "skipped":
@@ -215,6 +220,8 @@ def revise_answer(
         raise NotOpen("There is no answer yet to change.", code="not_answered")
     if place.own_key == key or _revision(assignment_id, key) is not None:
         return _repeat(place, value, certain, key)
+    if place.taken_out:
+        raise TakenOut()
     if not place.is_open:
         raise CampaignPaused()
     weighs = place.standing == "trusted"
@@ -243,7 +250,8 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     rules = Rules(campaign_id, kind, orjson.loads(labels), first, aggregation, version, crowd, rule)
     statement = READ_ANSWERS if crowd is None else READ_WEIGHED_ANSWERS
     row = statement.first_row({"assignment": assignment_id})
-    own_state, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited, *own_skill = row
+    (own_state, taken_out, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited,
+     *own_skill) = row  # fmt: skip
     own_parameters, own_n_fitted, opinion = own_skill or (None, 0, None)
     text = _text(task_id) if kind_named(kind).needs_text else ""
     return Place(
@@ -258,6 +266,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
         asks_certainty=asks_certainty,
         volunteer_id=volunteer_id,
         standing=standing,
+        taken_out=taken_out,
         state=own_state,
         claimed_at=claimed_at,
         own_key=own_key,

@@ -22,6 +22,7 @@ from annotation.errors import (
     NotFound,
     NotOpen,
     RecordHeld,
+    TakenOut,
     TaskFull,
 )
 from annotation.models import Assignment, Campaign, Record, User
@@ -46,8 +47,8 @@ class Seat:
 LOCK_VOLUNTEER = PreparedStatement(
     "lock_volunteer",
     """
-SELECT v.id, c.state, c.queue_epoch, c.lease_seconds, c.hides_gold, v.n_claims, v.cursor_epoch,
-       v.cursor_priority, v.cursor_task
+SELECT v.id, v.taken_out_at IS NOT NULL, c.state, c.queue_epoch, c.lease_seconds, c.hides_gold, v.n_claims,
+       v.cursor_epoch, v.cursor_priority, v.cursor_task
 FROM annotation_volunteer v JOIN annotation_campaign c ON c.id = v.campaign_id
 WHERE v.campaign_id = %(campaign)s AND v.user_id = %(user)s
 FOR NO KEY UPDATE OF v
@@ -65,8 +66,7 @@ RETURNING a.id, t.held
 """,
 )
 
-# A text that was held back after its hand-out is not shown again.
-GIVE_BACK_HELD_PLACE = """
+GIVE_BACK_PLACE = """
 WITH place AS MATERIALIZED (
     SELECT a.id FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
     WHERE a.id = %(assignment)s
@@ -227,10 +227,10 @@ def _claim(
 
 
 def claim_next(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
-    """The task after an answer. A campaign that was paused meanwhile has none; the answer stands."""
+    """The task after an answer. Who was taken out meanwhile, or paused, has none; the answer stands."""
     try:
         return claim_task(campaign_id, user, now=now)
-    except CampaignPaused:
+    except (CampaignPaused, TakenOut):
         return None
 
 
@@ -239,8 +239,10 @@ def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
     if row is None:
         may_join = Campaign.objects.to_label(user).filter(pk=campaign_id).exists()
         raise ConsentRequired() if may_join else NotFound()
-    (volunteer_id, state, queue_epoch, lease_seconds, hides_gold, n_claims, cursor_epoch, cursor_priority,
-     cursor_task) = row  # fmt: skip
+    (volunteer_id, taken_out, state, queue_epoch, lease_seconds, hides_gold, n_claims, cursor_epoch,
+     cursor_priority, cursor_task) = row  # fmt: skip
+    if taken_out:
+        raise TakenOut()
     if state != "open":
         raise CampaignPaused()
     valid = cursor_task is not None and cursor_epoch == queue_epoch
@@ -258,8 +260,8 @@ def _renew_held_place(seat: Seat, now: datetime) -> Handout | None:
     if row is None:
         return None
     assignment_id, held = row
-    if held:
-        _one(GIVE_BACK_HELD_PLACE, {"assignment": assignment_id, "now": now})
+    if held:  # a text that was held back after its hand-out is not shown again
+        give_back_place(assignment_id, now=now)
         return None
     return read_handouts([assignment_id])[0]
 
@@ -313,6 +315,11 @@ def _parameters(seat: Seat, now: datetime, cursor: tuple[float, UUID]) -> dict:
         "now": now,
         "expires_at": now + seat.lease,
     }
+
+
+def give_back_place(assignment_id: UUID, *, now: datetime) -> None:
+    """End the lease at once, unless it has been answered or given back already."""
+    _one(GIVE_BACK_PLACE, {"assignment": assignment_id, "now": now})
 
 
 def expire_leases(*, now: datetime, limit: int = 1000) -> int:

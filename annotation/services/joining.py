@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
-from annotation.errors import InvitationUnusable, NotFound
+from annotation.errors import InvitationUnusable, NotFound, TakenOut
 from annotation.models import Campaign, Invitation, Membership, TrailEntry, User, Volunteer
 
 
@@ -57,6 +57,8 @@ def join_campaign(
     user: User, campaign: Campaign, *, now: datetime, origin: str = Volunteer.Origin.ON_PAGE
 ) -> Volunteer:
     """Record consent and make the person a volunteer of the campaign; once."""
+    if Volunteer.objects.of(user, campaign).taken_out().exists():
+        raise TakenOut()
     if origin == Volunteer.Origin.ON_PAGE and not Campaign.objects.to_label(user).filter(pk=campaign.pk):
         raise NotFound()
     volunteer, _ = Volunteer.objects.get_or_create(

@@ -8,7 +8,7 @@ import orjson
 from django.db import connection
 from django.db.models import Q, Sum
 
-from annotation.errors import NotFound
+from annotation.errors import NotFound, TakenOut
 from annotation.models import User, Volunteer, VolunteerDay
 from annotation.services.places import Handout, read_handouts
 
@@ -36,6 +36,8 @@ class Progress:
 def latest_answers(campaign_id: UUID, user: User, limit: int) -> list[OwnAnswer]:
     """The volunteer's own answers with their texts: assignments prove that they have seen them."""
     volunteer = _volunteer(campaign_id, user)
+    if volunteer.taken_out_at:
+        raise TakenOut()
     with connection.cursor() as cursor:
         cursor.execute(LATEST_ANSWERS, [volunteer.pk, limit])
         own = {row[0]: row[1:] for row in cursor.fetchall()}

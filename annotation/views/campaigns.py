@@ -1,7 +1,6 @@
-"""A campaign admin's pages: create, change, open, pause, invite."""
+"""A campaign admin's pages: create, change, open, pause."""
 
 import json
-from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,16 +8,13 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from annotation.errors import PlatformError
-from annotation.forms import EMPTY_LABELS, CampaignForm, InvitationForm, LabelFormSet
+from annotation.forms import EMPTY_LABELS, CampaignForm, LabelFormSet
 from annotation.models import Campaign, Membership
 from annotation.services.campaigns import create_campaign, set_state, update_campaign
 from annotation.services.guideline import render_guideline
-from annotation.services.joining import invite
 from annotation.views.access import administered_campaign
 
 MAX_GUIDELINE_LENGTH = Campaign._meta.get_field("guideline").max_length
@@ -70,26 +66,6 @@ def change_state(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     else:
         set_state(campaign, request.POST["state"], by=request.user)
     return redirect("campaign_dashboard", campaign.pk)
-
-
-@login_required
-@require_http_methods(["GET", "POST"])
-def people(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = administered_campaign(request, campaign_id)
-    form, link = InvitationForm(request.POST or None), ""
-    if request.method == "POST" and form.is_valid():
-        chosen = form.cleaned_data
-        token = invite(
-            campaign,
-            chosen["role"],
-            by=request.user,
-            max_uses=chosen["max_uses"],
-            valid=timedelta(days=chosen["valid_days"]),
-            now=timezone.now(),
-        )
-        link = request.build_absolute_uri(reverse("invitation", args=[token]))
-    context = {"campaign": campaign, "form": form, "link": link}
-    return render(request, "annotation/campaign_people.html", context)
 
 
 @login_required

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
-from annotation.errors import PlatformError
+from annotation.errors import PlatformError, TakenOut
 from annotation.models import Assignment, Campaign, Membership, Volunteer
 from annotation.services.guideline import render_guideline
 from annotation.services.joining import join_campaign, redeem_invitation
@@ -30,6 +30,8 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def label(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    if _was_taken_out(request, campaign_id):
+        return redirect("campaign_list")
     campaign = campaign_to_label(request, campaign_id)
     if not Volunteer.objects.of(request.user, campaign).exists():
         return redirect("campaign_consent", campaign.pk)
@@ -41,6 +43,14 @@ def label(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "page": _script_data(request, campaign),
     }
     return render(request, "annotation/label.html", context)
+
+
+def _was_taken_out(request: HttpRequest, campaign_id: UUID) -> bool:
+    """If so, the next page says it in a sentence."""
+    if not Volunteer.objects.of(request.user, campaign_id).taken_out().exists():
+        return False
+    messages.info(request, TakenOut.sentence)
+    return True
 
 
 def _script_data(request: HttpRequest, campaign: Campaign) -> dict:
@@ -60,6 +70,8 @@ def _script_data(request: HttpRequest, campaign: Campaign) -> dict:
 @login_required
 @require_http_methods(["GET", "POST"])
 def consent(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    if _was_taken_out(request, campaign_id):
+        return redirect("campaign_list")
     campaign = campaign_to_label(request, campaign_id)
     if request.method == "POST":
         join_campaign(request.user, campaign, now=timezone.now())

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from annotation.models import Assignment, Consensus, Import, Record, RefusedRow, VolunteerDay
+from annotation.models import Assignment, Consensus, Import, Record, RefusedRow, Volunteer, VolunteerDay
 from tests.browser.browsing import DESK, PHONE
 from tests.factories import make_gold, make_sentences, make_tasks, make_volunteer
 from training.algorithms.metrics import evaluate
@@ -41,6 +41,7 @@ def campaign(campaign, alice, bob):
     add_answers(campaign, make_volunteer(campaign, bob))
     make_tasks(campaign, 1, held=True)
     report_a_name(campaign, make_volunteer(campaign))
+    Volunteer.objects.filter(pk=make_volunteer(campaign).pk).update(taken_out_at=timezone.now())
     batch = Import.objects.create(
         campaign=campaign, file_name="a-file-with-a-rather-long-name-that-does-not-break.csv", path="x",
         deidentified=True, state="done", n_refused=1, n_imported=9, n_tasks=9,
