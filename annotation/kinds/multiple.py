@@ -1,11 +1,11 @@
 """Multiple choice: any number of labels, none included."""
 
-from dataclasses import replace
-
 import numpy as np
+from scipy.special import logit
 
-from annotation.algorithms.crowd import Answers, fit_crowd
-from annotation.algorithms.online import answer_weights, task_posterior
+from annotation.algorithms.crowd import credible_interval
+from annotation.algorithms.multiple_choice import LabelSets, fit_multiple, multiple_posterior
+from annotation.algorithms.one_coin import STRENGTH
 from annotation.errors import InvalidAnswer
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
@@ -106,41 +106,40 @@ class Multiple:
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
         keys = [label["key"] for label in labels]
-        answers = Answers(
-            table.task, table.worker, table.code, table.n_tasks, table.n_workers, 2, table.certain
+        chosen = np.array([[key in value["labels"] for key in keys] for value in table.values], dtype=bool)
+        answers = LabelSets(
+            table.task,
+            table.worker,
+            chosen.reshape(-1, len(keys))[table.code],
+            table.n_tasks,
+            table.n_workers,
         )
-        fits = []
-        for key in keys:
-            has_it = np.array([key in value["labels"] for value in table.values], dtype=np.int32)
-            label = has_it[table.code] if len(table.code) else np.zeros(0, np.int32)
-            gold = np.full(table.n_tasks, -1, dtype=np.int32)
-            for task, value in table.gold.items():
-                gold[task] = int(key in value["labels"])
-            fits.append(fit_crowd(replace(answers, label=label), method=method, gold=gold))
-        accuracy = np.mean([fit.accuracy for fit in fits], axis=0)  # [W]
-        interval = np.mean([fit.accuracy_interval for fit in fits], axis=0)  # [W, 2]
+        gold = np.full((table.n_tasks, len(keys)), -1, dtype=np.int32)
+        for task, value in table.gold.items():
+            gold[task] = [int(key in value["labels"]) for key in keys]
+        fitted = fit_multiple(answers, gold=gold)
+        right = fitted.counts[:, :, [0, 1], [0, 1]].sum(axis=(1, 2))  # [W], in labels judged
+        judged = fitted.counts.sum(axis=(1, 2, 3))
+        crowd_accuracy = (right.sum() + 1.0) / (judged.sum() + 2.0)
+        n = judged + STRENGTH
+        accuracy = (right + STRENGTH * crowd_accuracy) / n
+        interval = credible_interval(accuracy, n)
         skills = [
-            SkillRow(
-                {"labels": [fit.workers[w] for fit in fits]},
-                float(accuracy[w]),
-                *map(float, interval[w]),
-                confusion=None,
-            )
-            for w in range(table.n_workers)
+            SkillRow(parameters, float(accuracy[w]), *map(float, interval[w]), confusion=None)
+            for w, parameters in enumerate(fitted.workers)
         ]
-        return Fit({"keys": keys, "labels": [fit.crowd for fit in fits]}, skills)
+        return Fit(fitted.crowd | {"keys": keys}, skills)
 
 
 def _weighed(chosen: np.ndarray, given: list[Given], crowd: dict) -> tuple[np.ndarray, list[float]]:
-    """Each label's probability [K], and what each answer weighed over all labels."""
-    certain = [-1 if answer.certain is None else int(answer.certain) for answer in given]
-    probability, weights = np.empty(chosen.shape[1]), np.zeros(len(given))
-    for k, shared in enumerate(crowd["labels"]):
-        skills = [answer.skill and answer.skill["labels"][k] for answer in given]
-        votes = chosen[:, k].astype(int).tolist()
-        probability[k] = task_posterior(votes, skills, shared, certain)[1]
-        weights += np.abs(answer_weights(votes, skills, shared, certain))
-    return probability, (weights / chosen.shape[1]).tolist()
+    """Each label's probability [K]; and by how many log odds each answer moved the labels, on the mean,
+    towards what was found."""
+    sets = [np.flatnonzero(row).tolist() for row in chosen]
+    skills = [answer.skill for answer in given]
+    probability = multiple_posterior(sets, skills, crowd)
+    prior, found = logit(np.array(crowd["prior"])), np.where(probability > 0.5, 1.0, -1.0)
+    alone = [multiple_posterior([one], [skill], crowd) for one, skill in zip(sets, skills, strict=True)]
+    return probability, [float(np.mean(found * (logit(p) - prior))) for p in alone]
 
 
 def _by_label(keys: list[str], probability: np.ndarray) -> dict[str, float]:

@@ -1,10 +1,13 @@
 """Each kind of task: the answers it takes, the exact error of others, and what several add up to."""
 
+import json
+
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 from annotation.errors import Invalid, InvalidAnswer
-from annotation.kinds import KINDS, Given, kind_named
+from annotation.kinds import KINDS, Given, Table, kind_named
 
 TEXT = "Aspirin 💊 caused a rash."
 LENGTH = len(TEXT)
@@ -233,3 +236,59 @@ def test_a_text_of_white_space_or_of_a_thousand_and_one_characters_is_none():
         with pytest.raises(InvalidAnswer) as refused:
             parse("text", {"text": text})
         assert refused.value.code == "invalid_text_answer"
+
+
+# --- weighed by skill
+
+
+def fitted(kind: str, answers: list[tuple[int, int, dict]], *, n_workers: int):
+    """A fit of (task, worker, answer) triples over the first text of each task."""
+    task, worker, values = zip(*answers, strict=True)
+    n_tasks = max(task) + 1
+    table = Table(
+        task=np.array(task, dtype=np.int32),
+        worker=np.array(worker, dtype=np.int32),
+        code=np.arange(len(values), dtype=np.int32),
+        certain=np.full(len(values), -1, dtype=np.int8),
+        values=list(values),
+        n_tasks=n_tasks,
+        n_workers=n_workers,
+        texts=[TEXT] * n_tasks,
+    )
+    return kind_named(kind).fit(table, LABELS[kind], method="engine")
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_two_who_usually_agree_outweigh_two_who_never_do(kind):
+    """Workers 0 to 2 say the same on every task, workers 3 and 4 something else each time."""
+    one, other = ANSWERS[kind]
+    rng = np.random.default_rng(5)
+    answers = []
+    for task in range(60):
+        said = one if rng.random() < 0.5 else other
+        contrary = other if said is one else one
+        answers += [(task, worker, said) for worker in range(3)]
+        answers += [(task, worker, contrary if rng.random() < 0.5 else said) for worker in (3, 4)]
+    fit = fitted(kind, answers, n_workers=5)
+    json.dumps([fit.crowd, [row.parameters for row in fit.skills]], allow_nan=False)
+    assert min(row.accuracy for row in fit.skills[:3]) > max(row.accuracy for row in fit.skills[3:])
+    assert all(row.low <= row.accuracy <= row.high for row in fit.skills)
+    given = [Given(one, fit.skills[w].parameters) for w in (0, 1)]
+    given += [Given(other, fit.skills[w].parameters) for w in (3, 4)]
+    decision = kind_named(kind).decide(given, LABELS[kind], method="engine", crowd=fit.crowd, text=TEXT)
+    assert decision.value == one
+    assert decision.method == "engine"
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_a_fit_of_no_answers_and_one_of_a_single_answer_are_defined(kind):
+    single = fitted(kind, [(0, 0, ANSWERS[kind][1])], n_workers=1)
+    assert len(single.skills) == 1
+    empty = Table(
+        *(np.zeros(0, np.int32) for _ in range(3)), np.zeros(0, np.int8), values=[], n_tasks=0, n_workers=0
+    )
+    assert kind_named(kind).fit(empty, LABELS[kind], method="engine").skills == []
+    decision = kind_named(kind).decide(
+        [Given(ANSWERS[kind][1])], LABELS[kind], method="engine", crowd=single.crowd, text=TEXT
+    )
+    assert decision.value == ANSWERS[kind][1]
