@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from annotation.algorithms.parameters import softmax
+from annotation.algorithms.scores import calibration_error as binned_gap
 
 SMALLEST = 1e-12
 COOLEST, HOTTEST = 0.25, 20.0
@@ -39,18 +40,10 @@ def tempered(posterior: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def calibration_error(posterior: np.ndarray, gold: np.ndarray, n_bins: int = 15) -> float | None:
-    """Expected calibration error of the winning label, in bins of equal mass; None without gold.
-
-    The mean over bins of |share right - mean confidence|, each bin weighted by its size.
-    """
+    """Expected calibration error of the winning label (see scores.calibration_error); None without gold."""
     known = np.flatnonzero(gold >= 0)
     if len(known) == 0:
         return None
     confidence = posterior[known].max(axis=1)
     right = posterior[known].argmax(axis=1) == gold[known]
-    order = np.argsort(confidence, kind="stable")
-    gaps = [
-        len(part) * abs(right[part].mean() - confidence[part].mean())
-        for part in np.array_split(order, min(n_bins, len(known)))
-    ]
-    return float(sum(gaps) / len(known))
+    return binned_gap(confidence, right, n_bins)

@@ -8,11 +8,13 @@ from annotation.algorithms.crowd import Answers, CrowdFit, fit_crowd
 from annotation.algorithms.majority import majority_vote
 from annotation.algorithms.model_annotator import measured_annotator, model_earns_its_place, with_model
 from annotation.algorithms.online import answer_weights, task_posterior
+from annotation.algorithms.posterior_calibration import calibrate, calibration_error, tempered
 from annotation.errors import InvalidAnswer
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
 
 MAJORITY = "majority"
+LEAST_GOLD = 20  # tasks with gold and answers from which certainty is calibrated on them
 MOST_CLASSES_DRAWN = 20  # a confusion matrix with more is not kept
 
 
@@ -114,20 +116,16 @@ class Choice:
         gold = np.full(table.n_tasks, -1, dtype=np.int32)
         for task, value in table.gold.items():
             gold[task] = index.get(value["label"], -1)
-        fitted = fit_crowd(
-            Answers(
-                table.task[kept],
-                table.worker[kept],
-                label[kept],
-                table.n_tasks,
-                table.n_workers,
-                len(keys),
-                table.certain[kept],
-            ),
-            method=method,
-            gold=gold,
-            ordinal=self.ordered,
+        answers = Answers(
+            table.task[kept],
+            table.worker[kept],
+            label[kept],
+            table.n_tasks,
+            table.n_workers,
+            len(keys),
+            table.certain[kept],
         )
+        fitted = fit_crowd(answers, method=method, gold=gold, ordinal=self.ordered)
         confusions = fitted.counts if len(keys) <= MOST_CLASSES_DRAWN else None
         skills = [
             SkillRow(
@@ -139,7 +137,21 @@ class Choice:
             )
             for w, parameters in enumerate(fitted.workers)
         ]
-        return Fit(fitted.crowd | {"keys": keys} | _hear_model(table, fitted, gold, keys), skills)
+        crowd = fitted.crowd | {"keys": keys} | _hear_model(table, fitted, gold, keys)
+        if (gold >= 0).sum() >= LEAST_GOLD:
+            unseen = fit_crowd(answers, method=method, ordinal=self.ordered).posterior
+            crowd |= _calibration(unseen, gold)
+        return Fit(crowd, skills)
+
+
+def _calibration(posterior: np.ndarray, gold: np.ndarray) -> dict:
+    """The temperature that gold asks for, in force from this fit on, and how far certainty was off before
+    and is with it; posterior [T, K] is of a fit that did not see the gold."""
+    temperature, n_gold = calibrate(posterior, gold), int((gold >= 0).sum())
+    n_bins = min(15, n_gold // LEAST_GOLD)  # fewer than twenty in a bin would measure chance
+    before, after = (calibration_error(tempered(posterior, t), gold, n_bins) for t in (1.0, temperature))
+    figures = {"n_gold": n_gold, "error_before": before, "error": after}
+    return {"temperature": round(temperature, 6), "calibration": figures}
 
 
 def _hear_model(table: Table, fitted: CrowdFit, gold: np.ndarray, keys: list[str]) -> dict:

@@ -272,3 +272,17 @@ def test_an_answer_under_suspicion_is_kept_weighs_nothing_and_leaves_its_place(a
     fit = refit(campaign, now=NOW)
     assert fit.n_answers == 160
     assert CrowdFit.objects.count() == 1
+
+
+def test_a_crowd_that_is_wrong_together_is_made_less_sure_by_gold(answered):
+    campaign, _, tasks = answered
+    unaware = refit(campaign, now=NOW).parameters
+    labels = dict(Consensus.objects.values_list("task", "label"))
+    for n, task in enumerate(tasks):  # every third consensus is wrong by gold
+        right = labels[task.pk]
+        make_gold(task, right if n % 3 else next(key for key in CLASSES if key != right))
+    aware = refit(campaign, now=NOW).parameters
+    assert unaware["temperature"] == 1.0 < aware["temperature"]
+    assert aware["calibration"]["n_gold"] == 40
+    assert aware["calibration"]["error"] < aware["calibration"]["error_before"]
+    assert differences(campaign) == 0
