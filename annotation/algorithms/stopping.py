@@ -120,10 +120,22 @@ def decide(
     >>> decide([0.6, 0.4], 7, Rule(), knows_skill=True, young=False)
     'review'
     """
-    is_sure = max(posterior) >= rule.certainty and knows_skill
-    if is_sure and n_answers >= (rule.first_while_young if young else rule.first):
+    if may_stop(max(posterior), n_answers, rule, knows_skill=knows_skill, young=young):
         return "stop"
     return "review" if n_answers >= rule.most else "ask"
+
+
+def may_stop(
+    certainty: float | np.ndarray,
+    n_answers: int | np.ndarray,
+    rule: Rule,
+    *,
+    knows_skill: bool | np.ndarray,
+    young: bool,
+) -> bool | np.ndarray:
+    """Whether a task is sure enough after so many answers; for one task, or for arrays of tasks alike."""
+    first = rule.first_while_young if young else rule.first
+    return (certainty >= rule.certainty) & (n_answers >= first) & knows_skill
 
 
 def calibrated_threshold(confidence: np.ndarray, right: np.ndarray, target: float) -> float | None:
