@@ -4,6 +4,7 @@ from django import forms
 from django.utils.http import urlencode
 from django.utils.text import slugify
 
+from annotation.algorithms.stopping import Rule
 from annotation.models import Campaign, Role
 
 
@@ -135,3 +136,56 @@ class UploadForm(forms.Form):
         label="These records are free of names and other identifying details",
         help_text="If you leave this open, the records are taken in but held: no volunteer sees them.",
     )
+
+
+class RuleForm(forms.Form):
+    """A stop rule to try; and a guess at the volunteers' accuracy for what can be known beforehand."""
+
+    certainty = forms.FloatField(label="Stop when so sure", min_value=0.5, max_value=0.9999)
+    first = forms.IntegerField(label="Answers to start with", min_value=1, max_value=20)
+    most = forms.IntegerField(label="Answers at most, then a reviewer", min_value=1, max_value=100)
+    guessed_accuracy = forms.FloatField(
+        label="A volunteer is right, you guess",
+        min_value=0.4,
+        max_value=0.99,
+        required=False,
+        help_text="Of ten answers nine right is 0.9. Only for the table below.",
+    )
+
+    def clean(self) -> dict:
+        cleaned = super().clean()
+        if cleaned.get("first") and cleaned.get("most") and cleaned["first"] > cleaned["most"]:
+            self.add_error("most", "At least as many as it starts with.")
+        cleaned["guessed_accuracy"] = cleaned.get("guessed_accuracy") or 0.8
+        return cleaned
+
+    @staticmethod
+    def of(campaign: Campaign) -> dict:
+        return {
+            "certainty": campaign.stop_certainty,
+            "first": campaign.needed if campaign.is_adaptive else 2,
+            "most": campaign.most_answers,
+            "guessed_accuracy": 0.8,
+        }
+
+    @staticmethod
+    def rule(values: dict, *, audit_share: float) -> Rule:
+        first, most = values["first"], values["most"]
+        return Rule(
+            certainty=values["certainty"],
+            first=first,
+            first_while_young=min(first + 1, most),
+            most=most,
+            audit_share=audit_share,
+        )
+
+    def campaign_fields(self, campaign: Campaign) -> dict:
+        """What the service takes to make this rule the campaign's."""
+        aggregation = campaign.aggregation if campaign.weighs_volunteers else Campaign.Aggregation.ENGINE
+        return {
+            "stopping": Campaign.Stopping.ADAPTIVE,
+            "aggregation": aggregation,
+            "stop_certainty": self.cleaned_data["certainty"],
+            "needed": self.cleaned_data["first"],
+            "most_answers": self.cleaned_data["most"],
+        }

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.views import campaigns, dashboard, held_records, people, records, volunteering
+from annotation.views import campaigns, dashboard, held_records, people, records, rule, volunteering
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path(CAMPAIGN + "ties/", dashboard.ties, name="campaign_ties"),
     path(CAMPAIGN + "label/", volunteering.label, name="campaign_label"),
     path(CAMPAIGN + "consent/", volunteering.consent, name="campaign_consent"),
+    path(CAMPAIGN + "stopping/", rule.rule, name="campaign_rule"),
     path(CAMPAIGN + "rules/", campaigns.edit, name="campaign_edit"),
     path(CAMPAIGN + "state/", campaigns.change_state, name="campaign_state"),
     path(CAMPAIGN + "people/", people.people, name="campaign_people"),

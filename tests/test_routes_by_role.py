@@ -190,7 +190,7 @@ def test_an_unknown_query_parameter_is_refused_by_every_route_of_the_api(world):
     for (method, route), row in rows().items():
         if not route.startswith("api/") or route == "api/v1/schema/":
             continue
-        role = next(role for role in ROLES if row[role].startswith("2"))
+        role = next(role for role in ROLES if row[role].startswith("2") or row[role] == "422")
         path = path_of(world, route, names[route]) + "?surprise=1"
         if (status := ask(sessions[role], method, path, names[route])) != 400:
             taken.append(f"{method} {route}: {status}")

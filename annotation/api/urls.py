@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.api import campaigns, exports, held_records, labelling, people
+from annotation.api import campaigns, exports, held_records, labelling, people, rule
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 ASSIGNMENT = "assignments/<uuid:assignment_id>/"
@@ -10,6 +10,7 @@ urlpatterns = [
     path(CAMPAIGN, campaigns.CampaignView.as_view(), name="api_campaign"),
     path(CAMPAIGN + "state/", campaigns.StateView.as_view(), name="api_state"),
     path(CAMPAIGN + "dashboard/", campaigns.DashboardView.as_view(), name="api_dashboard"),
+    path(CAMPAIGN + "stopping/", rule.RuleTrialView.as_view(), name="api_rule_trial"),
     path(CAMPAIGN + "queue/", campaigns.QueueView.as_view(), name="api_queue"),
     path(CAMPAIGN + "export/", exports.ExportView.as_view(), name="api_export"),
     path(CAMPAIGN + "imports/", campaigns.ImportListView.as_view(), name="api_imports"),

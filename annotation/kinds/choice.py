@@ -111,19 +111,17 @@ class Choice:
         keys = [label["key"] for label in labels]
         index = {key: k for k, key in enumerate(keys)}
         classes = np.array([index.get(value["label"], -1) for value in table.values], dtype=np.int32)
-        label = classes[table.code] if len(table.code) else np.zeros(0, np.int32)
-        kept = label >= 0
         gold = np.full(table.n_tasks, -1, dtype=np.int32)
         for task, value in table.gold.items():
-            gold[task] = index.get(value["label"], -1)
+            gold[task] = index[value["label"]]
         answers = Answers(
-            table.task[kept],
-            table.worker[kept],
-            label[kept],
+            table.task,
+            table.worker,
+            classes[table.code],
             table.n_tasks,
             table.n_workers,
             len(keys),
-            table.certain[kept],
+            table.certain,
         )
         fitted = fit_crowd(answers, method=method, gold=gold, ordinal=self.ordered)
         confusions = fitted.counts if len(keys) <= MOST_CLASSES_DRAWN else None

@@ -32,7 +32,7 @@ SELECT a.task_id, a.volunteer_id, an.value::text, an.certain
 FROM annotation_microtask t
 JOIN annotation_assignment a ON a.task_id = t.id
 JOIN annotation_answer an ON an.assignment_id = a.id
-WHERE t.campaign_id = %s AND an.weighs
+WHERE t.campaign_id = %(campaign)s AND an.weighs AND (%(tasks)s::uuid[] IS NULL OR t.id = ANY(%(tasks)s))
 """
 
 READ_TEXTS = """
@@ -67,7 +67,7 @@ def refit(
         if not is_ours:
             return None
         began = time.perf_counter()
-        table, volunteers = _read_table(campaign, on_progress)
+        table, _, volunteers = read_table(campaign, on_progress=on_progress)
         on_progress("fitting", len(table.task))
         kind = kind_named(campaign.kind)
         fitted = kind.fit(table, campaign.labels, method=campaign.aggregation)
@@ -119,52 +119,56 @@ def _one_at_a_time(campaign: Campaign) -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
-def _read_table(campaign: Campaign, on_progress: Callable[[str, int], None]) -> tuple[Table, list[UUID]]:
-    """The answers as arrays, and who the workers are."""
-    tasks: dict[UUID, int] = {}
+def read_table(
+    campaign: Campaign, *, tasks: list[UUID] | None = None, on_progress: Progress = silent
+) -> tuple[Table, list[UUID], list[UUID]]:
+    """The answers that count, of these tasks or of all, as arrays; which task and which volunteer each number
+    stands for."""
+    task_numbers: dict[UUID, int] = {}
     volunteers: dict[UUID, int] = {}
     codes: dict[str, int] = {}
-    columns: list[list[np.ndarray]] = [[], [], [], []]
-    for rows in _pages(campaign):
+    pages: list[np.ndarray] = [np.zeros((0, 4), np.int32)]
+    for rows in _pages(campaign, tasks):
         numbered = [
             (
-                tasks.setdefault(task, len(tasks)),
+                task_numbers.setdefault(task, len(task_numbers)),
                 volunteers.setdefault(volunteer, len(volunteers)),
                 codes.setdefault(value, len(codes)),
                 -1 if certain is None else int(certain),
             )
             for task, volunteer, value, certain in rows
         ]
-        page = np.array(numbered, dtype=np.int32).reshape(-1, 4)
-        for column, values in zip(columns, page.T, strict=True):
-            column.append(values)
+        pages.append(np.array(numbered, dtype=np.int32))
         on_progress("reading", len(rows))
-    task, worker, code, certain = (
-        np.concatenate(column) if column else np.zeros(0, np.int32) for column in columns
-    )
-    kind = kind_named(campaign.kind)
-    gold = Gold.objects.filter(task__campaign=campaign).values_list("task_id", "value")
+    kind, values = kind_named(campaign.kind), [orjson.loads(value) for value in codes]
+    # An answer that names a label which was taken out since stays, and counts no longer.
+    counts = np.array([kind.counts(value, campaign.labels) for value in values], dtype=bool)
+    answers = np.concatenate(pages)
+    answers = answers[counts[answers[:, 2]]] if len(values) else answers
+    gold = Gold.objects.filter(campaign=campaign).values_list("task_id", "value")
     opinions = Opinion.objects.filter(campaign=campaign).values_list("task_id", "probabilities")
     table = Table(
-        task=task,
-        worker=worker,
-        code=code,
-        certain=certain.astype(np.int8),
-        values=[orjson.loads(value) for value in codes],
-        n_tasks=len(tasks),
+        task=answers[:, 0],
+        worker=answers[:, 1],
+        code=answers[:, 2],
+        certain=answers[:, 3].astype(np.int8),
+        values=values,
+        n_tasks=len(task_numbers),
         n_workers=len(volunteers),
-        gold={tasks[task_id]: value for task_id, value in gold if task_id in tasks},
-        texts=_texts(kind, list(tasks)),
-        opinions={tasks[task_id]: said for task_id, said in opinions if task_id in tasks},
+        gold={
+            task_numbers[pk]: v for pk, v in gold if pk in task_numbers and kind.counts(v, campaign.labels)
+        },
+        texts=_texts(kind, list(task_numbers)),
+        opinions={task_numbers[pk]: said for pk, said in opinions if pk in task_numbers},
     )
-    return table, list(volunteers)
+    return table, list(task_numbers), list(volunteers)
 
 
-def _pages(campaign: Campaign) -> Iterator[list[tuple]]:
+def _pages(campaign: Campaign, tasks: list[UUID] | None) -> Iterator[list[tuple]]:
     """One statement's rows, fetched a page at a time by a cursor of the server's."""
     with transaction.atomic(), connection.connection.cursor(name="answers_of_campaign") as cursor:
         cursor.itersize = PAGE
-        cursor.execute(READ_ANSWERS, [campaign.pk])
+        cursor.execute(READ_ANSWERS, {"campaign": campaign.pk, "tasks": tasks})
         while rows := cursor.fetchmany(PAGE):
             yield rows
 

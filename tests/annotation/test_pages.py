@@ -250,3 +250,26 @@ def test_an_export_in_a_format_that_there_is_not_is_refused(client, alice, campa
 def test_an_unknown_campaign_is_not_found(client, alice):
     client.force_login(alice)
     assert client.get(reverse("campaign_dashboard", args=[uuid4()])).status_code == 404
+
+
+def test_trying_a_rule_shows_it_in_words_and_only_using_it_changes_the_campaign(client, alice, campaign):
+    client.force_login(alice)
+    url = reverse("campaign_rule", args=[campaign.pk])
+    page = client.get(url, {"certainty": "0.9", "first": "2", "most": "5"}).content.decode()
+    assert "There are no tasks with two answers or more yet." in page
+    campaign.refresh_from_db()
+    assert campaign.stopping == "fixed"
+    client.post(url, {"certainty": "0.9", "first": "2", "most": "5"})
+    campaign.refresh_from_db()
+    assert (campaign.stopping, campaign.aggregation) == ("adaptive", "engine")
+    assert (campaign.stop_certainty, campaign.needed, campaign.most_answers) == (0.9, 2, 5)
+    assert "stop at 0.9 sure, at most 5 answers, then a reviewer" in client.get(url).content.decode()
+
+
+def test_a_rule_that_starts_above_its_most_is_refused_in_words(client, alice, campaign):
+    client.force_login(alice)
+    url = reverse("campaign_rule", args=[campaign.pk])
+    page = client.post(url, {"certainty": "0.9", "first": "6", "most": "5"}).content.decode()
+    assert "At least as many as it starts with." in page
+    campaign.refresh_from_db()
+    assert campaign.stopping == "fixed"
