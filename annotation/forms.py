@@ -143,9 +143,9 @@ class RuleForm(forms.Form):
 
     certainty = forms.FloatField(label="Stop when so sure", min_value=0.5, max_value=0.9999)
     first = forms.IntegerField(label="Answers to start with", min_value=1, max_value=20)
-    most = forms.IntegerField(label="Answers at most, then a reviewer", min_value=1, max_value=100)
+    most = forms.IntegerField(label="Answers at most", min_value=1, max_value=100)
     guessed_accuracy = forms.FloatField(
-        label="A volunteer is right, you guess",
+        label="Volunteers right, guessed",
         min_value=0.4,
         max_value=0.99,
         required=False,

@@ -21,6 +21,7 @@ CAMPAIGN_PAGES = [
     "campaign_edit",
     "campaign_held",
     "campaign_people",
+    "campaign_rule",
     "campaign_ties",
     "campaign_upload",
     "campaign_consent",
