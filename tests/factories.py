@@ -6,6 +6,7 @@ from itertools import count
 from uuid import UUID
 
 from annotation.algorithms.checksum import text_checksum
+from annotation.kinds.pairs import BETWEEN
 from annotation.models import Campaign, Gold, MicroTask, Record, User, Volunteer
 
 PASSWORD = "correct horse battery staple"
@@ -14,6 +15,11 @@ LABELS = [
     {"key": "yes", "name": "Yes", "hint": "It says so"},
     {"key": "no", "name": "No", "hint": ""},
     {"key": "unclear", "name": "Unclear", "hint": ""},
+]
+SIDES = [
+    {"key": "first", "name": "The first", "hint": ""},
+    {"key": "second", "name": "The second", "hint": ""},
+    {"key": "tie", "name": "Both alike", "hint": ""},
 ]
 _number = count(1)
 
@@ -74,6 +80,18 @@ def make_sentences(campaign: Campaign, text: str, spans: Sequence[tuple[int, int
         for ordinal, span in enumerate(spans)
     ]
     return _store(campaign, [record], tasks)
+
+
+def make_pair(campaign: Campaign, first: str, second: str) -> MicroTask:
+    record = _record(campaign, first + BETWEEN + second, held=False)
+    task = _task(record, 0, (0, len(record.text)), priority=0.5, needed=None)
+    task.divider = len(first + BETWEEN)
+    return _store(campaign, [record], [task])[0]
+
+
+def make_text(campaign: Campaign, text: str) -> MicroTask:
+    """One record that is one task, whole."""
+    return make_sentences(campaign, text, [(0, len(text))])[0]
 
 
 def _record(campaign: Campaign, text: str, held: bool) -> Record:

@@ -5,6 +5,7 @@ from annotation.kinds.choice import Choice
 from annotation.kinds.labels import parse_labels
 
 SIDES = ("first", "second", "tie")
+BETWEEN = "\n\n"  # the two texts in their record
 
 
 class Pairs(Choice):

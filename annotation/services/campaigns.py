@@ -7,6 +7,7 @@ from django.db import transaction
 
 from annotation.errors import Conflict, Forbidden, Invalid
 from annotation.kinds import kind_named
+from annotation.kinds.pairs import Pairs
 from annotation.models import Campaign, Membership, Role, TrailEntry, User
 from annotation.services.need import follow_need
 
@@ -80,6 +81,8 @@ def _validate(campaign: Campaign) -> None:
         field, messages = next(iter(error.message_dict.items()))
         name = campaign._meta.get_field(field).verbose_name
         raise Invalid(f"{str(name).capitalize()}: {messages[0]}", code=f"invalid_{field}") from error
+    if campaign.kind == Pairs.name and campaign.unit != Campaign.Unit.DOCUMENT:
+        raise Invalid("The two texts of a pair are compared whole.", code="invalid_unit")
     if campaign.aggregation not in kind_named(campaign.kind).methods:
         raise Invalid("Answers of this kind can't be weighed in that way.", code="invalid_aggregation")
     if campaign.is_adaptive and not campaign.weighs_volunteers:

@@ -7,25 +7,28 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from annotation.kinds.pairs import BETWEEN
+
 CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 
 # `{places}` names rows with id, expires_at and task_id: assignments, or what a statement has just made.
 READ_PLACES = f"""
 SELECT a.id, a.expires_at, t.id, c.kind, c.question, c.labels::text, t.section,
-       substr(r.text, t.start + 1, t."end" - t.start),
+       substr(r.text, t.start + 1, coalesce(t.divider - {len(BETWEEN)}, t."end") - t.start),
+       substr(r.text, t.divider + 1, t."end" - t.divider),
        substr(r.text, greatest(1, t.start + 1 - {CONTEXT_LENGTH}), least(t.start, {CONTEXT_LENGTH})),
        substr(r.text, t."end" + 1, {CONTEXT_LENGTH})
 FROM {{places}} a
 JOIN annotation_microtask t ON t.id = a.task_id
 JOIN annotation_record r ON r.id = t.record_id
 JOIN annotation_campaign c ON c.id = t.campaign_id
-"""  # nosec B608 # a number of our own
+"""  # nosec B608 # numbers of our own
 READ_ASSIGNMENTS = READ_PLACES.format(places="annotation_assignment") + "WHERE a.id = ANY(%s)"
 
 
 @dataclass(frozen=True, slots=True)
 class Handout:
-    """A place in a task: everything that the volunteer's page shows."""
+    """A place in a task: everything that the volunteer's page shows. `second` is a pair's other text."""
 
     assignment_id: UUID
     expires_at: datetime
@@ -35,6 +38,7 @@ class Handout:
     labels: list[dict]
     section: str
     text: str
+    second: str | None
     before: str
     after: str
 
@@ -53,8 +57,8 @@ def read_handouts(assignment_ids: list[UUID]) -> list[Handout]:
 
 
 def handout_from_row(row: tuple) -> Handout:
-    *fields, labels, section, text, before, after = row
-    return Handout(*fields, orjson.loads(labels), section, text, _tail(before), _head(after))
+    *fields, labels, section, text, second, before, after = row
+    return Handout(*fields, orjson.loads(labels), section, text, second, _tail(before), _head(after))
 
 
 def _tail(before: str) -> str:

@@ -20,6 +20,7 @@ from annotation.services.intake.refusals import Refusal
 
 MAX_SECTION_LENGTH = 120
 COPY_BYTES = 1 << 20
+NULL = "\\N"  # in COPY's text format
 
 SPLITTERS: dict[str, Callable[[str], list[Span]]] = {
     Campaign.Unit.DOCUMENT: whole_document,
@@ -40,7 +41,7 @@ COPY annotation_record (id, campaign_id, external_id, text, metadata, held, batc
 # Without the priority, which the database draws at random.
 COPY_TASKS = """
 COPY annotation_microtask (id, campaign_id, record_id, ordinal, start, "end", section, checksum, needed,
-                           taken, held, priority_version) FROM STDIN
+                           taken, held, priority_version, divider) FROM STDIN
 """
 
 COUNT_TASKS = "UPDATE annotation_campaign SET n_tasks = n_tasks + %s WHERE id = %s"
@@ -112,12 +113,14 @@ def _compose(
             f"{record}\t{campaign}\t{_escaped(row.external_id)}\t{_escaped(text)}\t{_escaped(row.metadata)}"
             f"\t{held}\t{origin}\t{at}\n"
         )
-        for ordinal, span in enumerate(split(text)):
+        is_pair = row.divider is not None  # which is compared whole
+        for ordinal, span in enumerate([Span(0, len(text), "")] if is_pair else split(text)):
             start, end = span.start, span.end
             section = _escaped(span.section[:MAX_SECTION_LENGTH])
             tasks.write(
                 f"{uuid7().hex}\t{campaign}\t{record}\t{ordinal}\t{start}\t{end}\t{section}"
-                f"\t{text_checksum(text[start:end])}\t{needed}\t0\t{held}\t0\n"
+                f"\t{text_checksum(text[start:end])}\t{needed}\t0\t{held}\t0"
+                f"\t{row.divider if is_pair else NULL}\n"
             )
             n_tasks += 1
     return n_tasks

@@ -23,9 +23,18 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from annotation.errors import DiskFull, Invalid, PlatformError
+from annotation.kinds.pairs import Pairs
 from annotation.models import Campaign, Import, RefusedRow, TrailEntry, User
 from annotation.services.intake.batches import Outcome, write_batch
-from annotation.services.intake.readers import Item, Row, read_csv, read_folder, read_jsonl, read_zip
+from annotation.services.intake.readers import (
+    TWO_TEXTS,
+    Item,
+    Row,
+    read_csv,
+    read_folder,
+    read_jsonl,
+    read_zip,
+)
 from annotation.services.intake.refusals import MAX_LISTED
 from annotation.services.intake.tables import open_file
 
@@ -183,6 +192,12 @@ def _work(batch: Import, clock: Callable[[], datetime], on_progress: Callable[[f
 @contextmanager
 def _reading(batch: Import) -> Iterator[tuple[Iterator[Item], Callable[[], float]]]:
     path = Path(batch.path)
+    is_pairs = batch.campaign.kind == Pairs.name
+    if is_pairs and (path.is_dir() or _extension(batch.file_name) == ".zip"):
+        raise Invalid(
+            "A pair has two texts, so pairs come as CSV or JSONL with id, first and second.",
+            code="pairs_need_columns",
+        )
     if path.is_dir():
         yield read_folder(path), lambda: 0.0
         return
@@ -192,7 +207,9 @@ def _reading(batch: Import) -> Iterator[tuple[Iterator[Item], Callable[[], float
             raise Invalid("The file is empty.", code="empty_file")
         if size > MAX_FILE_BYTES:
             raise Invalid(f"The file is larger than {MAX_FILE_BYTES:,} bytes.", code="file_too_large")
-        yield READERS[_extension(batch.file_name)](file), lambda: min(1.0, file.tell() / size)
+        read = READERS[_extension(batch.file_name)]
+        items = read(file, TWO_TEXTS) if is_pairs else read(file)
+        yield items, lambda: min(1.0, file.tell() / size)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 import orjson
 
 from annotation.errors import Invalid
+from annotation.kinds.pairs import BETWEEN
 from annotation.services.intake.framing import JsonLines, read_frames
 from annotation.services.intake.refusals import (
     MAX_ID_LENGTH,
@@ -20,7 +21,7 @@ from annotation.services.intake.refusals import (
     MAX_TEXT_LENGTH,
     Refusal,
 )
-from annotation.services.intake.tables import SIGNATURES, open_table, refuse_binary
+from annotation.services.intake.tables import SIGNATURES, listed, open_table, refuse_binary
 
 MAX_TXT_BYTES = 4 * MAX_TEXT_LENGTH
 MAX_DIRECTORY_BYTES = 16_000_000  # of a zip: its list of names, which zipfile reads at once
@@ -34,19 +35,24 @@ class Row(NamedTuple):
     external_id: str
     text: str
     metadata: str  # JSON
+    divider: int | None  # where a pair's second text begins, in code points
 
 
 Item = Row | Refusal
+# The fields that hold a record's text: a pair has two, which become one record.
+ONE_TEXT = ("text",)
+TWO_TEXTS = ("first", "second")
 
 
-def read_csv(file: BinaryIO) -> Iterator[Item]:
-    """Columns id and text; the others become metadata."""
-    table = open_table(file, ("id", "text"))
-    at_id, at_text = table.columns.index("id"), table.columns.index("text")
-    others = [(n, name) for n, name in enumerate(table.columns) if name and n not in {at_id, at_text}]
+def read_csv(file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT) -> Iterator[Item]:
+    """Columns id and text, or those of a pair; the others become metadata."""
+    table = open_table(file, ("id", *fields))
+    at_id, *at_texts = (table.columns.index(name) for name in ("id", *fields))
+    others = [(n, name) for n, name in enumerate(table.columns) if name and n not in {at_id, *at_texts}]
     if len(others) > MAX_METADATA_COLUMNS:
         raise Invalid(
-            f"A file has at most {MAX_METADATA_COLUMNS} columns beside id and text; this has {len(others)}.",
+            f"A file has at most {MAX_METADATA_COLUMNS} columns beside {listed(('id', *fields))}; this has "
+            f"{len(others)}.",
             code="too_many_columns",
         )
     for item in table.rows():
@@ -55,11 +61,11 @@ def read_csv(file: BinaryIO) -> Iterator[Item]:
             continue
         line, cells = item
         metadata = {name: cells[n] for n, name in others}
-        yield _checked(line, cells[at_id], cells[at_text], metadata)
+        yield _checked(line, cells[at_id], [cells[n] for n in at_texts], metadata)
 
 
-def read_jsonl(file: BinaryIO) -> Iterator[Item]:
-    """An object a line with id and text; its other fields become metadata."""
+def read_jsonl(file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT) -> Iterator[Item]:
+    """An object a line with id and text, or those of a pair; its other fields become metadata."""
     start = file.read(4096)
     refuse_binary(start)
     if not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
@@ -70,35 +76,38 @@ def read_jsonl(file: BinaryIO) -> Iterator[Item]:
     file.seek(0)
     for line, data, fault in read_frames(file, JsonLines()):
         if data.strip() or fault:
-            yield Refusal(line, "", fault) if fault else _parse_object(line, data)
+            yield Refusal(line, "", fault) if fault else _parse_object(line, data, fields)
 
 
-def _parse_object(line: int, data: bytes) -> Item:
+def _parse_object(line: int, data: bytes, fields: tuple[str, ...]) -> Item:
     try:
-        fields = orjson.loads(data.decode())
+        found = orjson.loads(data.decode())
     except UnicodeDecodeError:
         return Refusal(line, "", "bad_encoding")
     except orjson.JSONDecodeError:
         return Refusal(line, "", "nul_character" if b"\0" in data else "bad_json")
-    if not isinstance(fields, dict):
+    if not isinstance(found, dict):
         return Refusal(line, "", "bad_json")
-    external_id, text = fields.pop("id", None), fields.pop("text", None)
+    external_id, texts = found.pop("id", None), [found.pop(name, None) for name in fields]
     if isinstance(external_id, int) and not isinstance(external_id, bool):
         external_id = str(external_id)
     if not isinstance(external_id, str):
         return Refusal(line, "", "no_id")
-    if not isinstance(text, str):
-        return Refusal(line, _name(external_id), "no_text")
-    return _checked(line, external_id, text, fields)
+    texts = [text if isinstance(text, str) else "" for text in texts]
+    return _checked(line, external_id, texts, found)
 
 
-def _checked(line: int, external_id: str, text: str, metadata: dict) -> Item:
+def _checked(line: int, external_id: str, texts: list[str], metadata: dict) -> Item:
     external_id = external_id.strip()
     packed = orjson.dumps(metadata) if metadata else b"{}"
+    text = BETWEEN.join(texts)
     reason = _reason_against(external_id, text, metadata, packed)
+    if not reason and any(not part or part.isspace() for part in texts):
+        reason = "half_a_pair"
     if reason:
         return Refusal(line, _name(external_id), reason)
-    return Row(line, external_id, text, packed.decode())
+    divider = len(texts[0]) + len(BETWEEN) if len(texts) > 1 else None
+    return Row(line, external_id, text, packed.decode(), divider)
 
 
 def _reason_against(external_id: str, text: str, metadata: dict, packed: bytes) -> str:
@@ -236,7 +245,7 @@ def _parse_txt(number: int, external_id: str, data: bytes) -> Item:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return Refusal(number, _name(external_id), "bad_encoding")
-    return _checked(number, external_id, text, {})
+    return _checked(number, external_id, [text], {})
 
 
 def _is_litter(path: PurePosixPath) -> bool:

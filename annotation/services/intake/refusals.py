@@ -14,6 +14,7 @@ MAX_LISTED = 10_000  # refusals kept one by one; past that they are only counted
 
 SENTENCES = {
     "no_text": "There is no text in this row.",
+    "half_a_pair": "One of the two texts of this pair is missing.",
     "no_id": "The id is missing, or is neither text nor a whole number.",
     "id_too_long": f"The id is longer than {MAX_ID_LENGTH} characters.",
     "duplicate_id": "An earlier row of this file has the same id.",

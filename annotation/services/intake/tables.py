@@ -93,10 +93,18 @@ def open_table(file: BinaryIO, needed: tuple[str, ...]) -> Table:
     delimiter, columns = max(candidates, key=lambda candidate: len(candidate[1]))
     # What stands there is not quoted: without a header line it is the first record.
     raise Invalid(
-        f"The first line must name the columns {' and '.join(needed)}. "
+        f"The first line must name the columns {listed(needed)}. "
         f"Found are {len(columns)}, separated by {DELIMITERS[delimiter]}, under other names.",
         code=f"no_{'_or_'.join(needed)}_column",
     )
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """
+    >>> listed(("id", "first", "second"))
+    'id, first and second'
+    """
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def refuse_binary(start: bytes) -> None:

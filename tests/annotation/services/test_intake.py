@@ -26,7 +26,7 @@ from annotation.services.intake import framing, imports
 from annotation.services.intake.framing import DelimitedRows, read_frames
 from annotation.tasks import import_file, intake_tick
 from hc_platform.celery import app
-from tests.factories import NOW, make_campaign
+from tests.factories import NOW, SIDES, make_campaign
 
 pytestmark = pytest.mark.django_db
 SECRET = "Jane Miller of Elm Street"
@@ -156,6 +156,74 @@ def test_zip_entries_that_cannot_be_unpacked_are_refused_alone(campaign):
     assert refused(take_in(campaign, "a.zip", bytes(packed))) == [(2, "bad", "unreadable")]
     assert refused(take_in(campaign, "b.zip", other_method)) == [(1, "a", "unreadable")]
     assert texts(campaign) == {"good": "A rash."}
+
+
+# --- pairs
+
+
+@pytest.fixture
+def comparison():
+    return make_campaign(kind="pairs", labels=SIDES)
+
+
+def pairs_of(campaign: Campaign) -> list[tuple[str, str, str]]:
+    """The texts of each task as they are handed out."""
+    return [
+        (
+            task.record.external_id,
+            task.record.text[task.start : task.divider - 2],
+            task.record.text[task.divider : task.end],
+        )
+        for task in MicroTask.objects.filter(campaign=campaign)
+        .select_related("record")
+        .order_by("record__external_id")
+    ]
+
+
+def test_pairs_come_as_two_columns_and_are_one_task_of_one_record(comparison):
+    rows = [
+        ["id", "first", "second", "first_id"],
+        ["p1", "A 😀 rash.\n\nIt went.", "发热三天。", "a"],
+        ["p2", "No. Yes.", " B", "b"],
+    ]
+    content = io.StringIO()
+    csv.writer(content).writerows(rows)
+    batch = take_in(comparison, "pairs.csv", content.getvalue())
+    assert (batch.n_imported, batch.n_tasks, batch.failure) == (2, 2, "")
+    assert pairs_of(comparison) == [("p1", "A 😀 rash.\n\nIt went.", "发热三天。"), ("p2", "No. Yes.", " B")]
+    assert Record.objects.get(external_id="p1").metadata == {"first_id": "a"}
+    task = MicroTask.objects.get(record__external_id="p1")
+    assert task.checksum == text_checksum(task.record.text)
+
+
+def test_pairs_come_as_jsonl_and_the_same_file_changes_nothing(comparison):
+    lines = [{"id": 1, "first": "A", "second": "B", "second_id": "b"}, {"id": 2, "first": "C", "second": "D"}]
+    content = "\n".join(json.dumps(line) for line in lines)
+    assert take_in(comparison, "pairs.jsonl", content).n_tasks == 2
+    assert pairs_of(comparison) == [("1", "A", "B"), ("2", "C", "D")]
+    assert Record.objects.get(external_id="1").metadata == {"second_id": "b"}
+    assert take_in(comparison, "pairs.jsonl", content).n_unchanged == 2
+
+
+def test_half_a_pair_is_refused_by_its_line(comparison):
+    batch = take_in(comparison, "p.csv", "id,first,second\na,One,Other\nb,One, \nc,,Other\n")
+    assert refused(batch) == [(3, "b", "half_a_pair"), (4, "c", "half_a_pair")]
+    batch = take_in(
+        comparison, "p.jsonl", '{"id": "d", "first": "One"}\n{"id": "e", "first": 1, "second": "x"}'
+    )
+    assert refused(batch) == [(1, "d", "half_a_pair"), (2, "e", "half_a_pair")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("p.csv", "id,text\na,A rash.\n", "no_id_or_first_or_second_column"),
+        ("p.zip", zipped({"a.txt": "A rash."}), "pairs_need_columns"),
+    ],
+)
+def test_pairs_in_another_form_are_not_taken(comparison, name, content, code):
+    batch = take_in(comparison, name, content)
+    assert (batch.failure_code, MicroTask.objects.count()) == (code, 0)
 
 
 # --- what does not go in
