@@ -24,6 +24,11 @@ class LabelSerializer(StrictSerializer):
     key = serializers.CharField(max_length=64)
     name = serializers.CharField(max_length=100, required=False, allow_blank=True)
     hint = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    role = serializers.ChoiceField(
+        choices=["span", "relation"],
+        required=False,
+        help_text="For relations: what is marked, or what joins two marks.",
+    )
 
 
 class TaskSerializer(serializers.Serializer):
@@ -33,6 +38,7 @@ class TaskSerializer(serializers.Serializer):
     labels = LabelSerializer(many=True)
     section = serializers.CharField()
     text = serializers.CharField()
+    second = serializers.CharField(allow_null=True, help_text="The other text of a pair, else null.")
     before = serializers.CharField()
     after = serializers.CharField()
 
@@ -47,15 +53,26 @@ class AnswerValueField(serializers.JSONField):
     """The campaign's kind checks it; see the kind's answer schema."""
 
 
+class CertainField(serializers.BooleanField):
+    """Left out, it says nothing: whoever answers at once does not claim to be sure."""
+
+    def __init__(self):
+        super().__init__(
+            required=False, help_text="Whether you are sure; only where the campaign asks (asks_certainty)."
+        )
+
+
 class AnswerSerializer(StrictSerializer):
     key = serializers.UUIDField(help_text="Made by the client, new for each answer; makes a repeat harmless.")
     answer = AnswerValueField(help_text='For a choice: {"label": "key"}.')
+    certain = CertainField()
     next = serializers.BooleanField(default=False, help_text="Send the next assignment with the reply.")
 
 
 class RevisionSerializer(StrictSerializer):
     key = serializers.UUIDField()
     answer = AnswerValueField()
+    certain = CertainField()
 
 
 class AcceptedSerializer(serializers.Serializer):
@@ -88,6 +105,7 @@ class MyAnswerSerializer(serializers.Serializer):
     assignment = serializers.UUIDField()
     answered_at = serializers.DateTimeField()
     answer = serializers.JSONField()
+    certain = serializers.BooleanField(allow_null=True)
     task = TaskSerializer()
 
 

@@ -24,6 +24,7 @@ def assignment_data(place: handout.Handout | None) -> dict | None:
         "labels": place.labels,
         "section": place.section,
         "text": place.text,
+        "second": place.second,
         "before": place.before,
         "after": place.after,
     }
@@ -64,7 +65,12 @@ class AnswerView(PlatformAPIView):
     def post(self, request, assignment_id):
         sent, now = checked(shapes.AnswerSerializer, request), timezone.now()
         submission = answers.submit_answer(
-            assignment_id, request.user, sent["answer"], key=sent["key"], now=now
+            assignment_id,
+            request.user,
+            sent["answer"],
+            key=sent["key"],
+            now=now,
+            certain=sent.get("certain"),
         )
         place = handout.claim_next(submission.campaign_id, request.user, now=now) if sent["next"] else None
         return json_response({"accepted": True, "next": assignment_data(place)})
@@ -107,7 +113,12 @@ class ReviseView(PlatformAPIView):
     def post(self, request, assignment_id):
         sent = checked(shapes.RevisionSerializer, request)
         answers.revise_answer(
-            assignment_id, request.user, sent["answer"], key=sent["key"], now=timezone.now()
+            assignment_id,
+            request.user,
+            sent["answer"],
+            key=sent["key"],
+            now=timezone.now(),
+            certain=sent.get("certain"),
         )
         return Response({"accepted": True})
 
@@ -130,6 +141,7 @@ class MyAnswersView(PlatformAPIView):
                 "assignment": answer.place.assignment_id,
                 "answered_at": answer.answered_at,
                 "answer": answer.value,
+                "certain": answer.certain,
                 "task": assignment_data(answer.place)["task"],
             }
             for answer in own

@@ -13,7 +13,7 @@ from annotation.models import User, Volunteer, VolunteerDay
 from annotation.services.places import Handout, read_handouts
 
 LATEST_ANSWERS = """
-SELECT an.assignment_id, an.answered_at, an.value::text FROM annotation_assignment a
+SELECT an.assignment_id, an.answered_at, an.value::text, an.certain FROM annotation_assignment a
 JOIN annotation_answer an ON an.assignment_id = a.id
 WHERE a.volunteer_id = %s AND a.state = 'answered' ORDER BY a.closed_at DESC LIMIT %s
 """
@@ -24,6 +24,7 @@ class OwnAnswer:
     place: Handout
     answered_at: datetime
     value: dict
+    certain: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ def latest_answers(campaign_id: UUID, user: User, limit: int) -> list[OwnAnswer]
         cursor.execute(LATEST_ANSWERS, [volunteer.pk, limit])
         own = {row[0]: row[1:] for row in cursor.fetchall()}
     places = {place.assignment_id: place for place in read_handouts(list(own))}
-    return [OwnAnswer(places[pk], at, orjson.loads(value)) for pk, (at, value) in own.items()]
+    return [
+        OwnAnswer(places[pk], at, orjson.loads(value), certain) for pk, (at, value, certain) in own.items()
+    ]
 
 
 def progress_of(campaign_id: UUID, user: User, *, now: datetime) -> Progress:

@@ -11,7 +11,15 @@ from knox.models import AuthToken
 
 from annotation.models import Answer, Assignment, Campaign, MicroTask, Record
 from annotation.services.handout import claim_task, expire_leases
-from tests.factories import LABELS, make_campaign, make_sentences, make_tasks, make_volunteers
+from tests.factories import (
+    LABELS,
+    SIDES,
+    make_campaign,
+    make_pair,
+    make_sentences,
+    make_tasks,
+    make_volunteers,
+)
 
 pytestmark = pytest.mark.django_db
 TEXT = "No fever. Rash 😀 after cefazolin. Better."
@@ -89,6 +97,7 @@ def test_a_claim_replies_with_the_assignment(campaign, browser):
             "labels": LABELS,
             "section": "",
             "text": "Rash 😀 after cefazolin.",
+            "second": None,
             "before": "No fever. ",
             "after": " Better.",
         },
@@ -153,6 +162,34 @@ def test_an_answer_can_be_mended_and_looked_back_at(campaign, browser, assignmen
     assert datetime.fromisoformat(own["answered_at"]) == Answer.objects.get().answered_at
     progress = browser.get(f"campaigns/{campaign.pk}/progress/").json()
     assert progress == {"n_answers_today": 1, "n_my_answers": 1, "share_done": 0.5}
+
+
+def test_a_pair_is_handed_out_as_two_texts(bob, browser):
+    campaign = make_campaign(kind="pairs", labels=SIDES)
+    make_volunteers(campaign, [bob])
+    make_pair(campaign, "A rash 😀.", "No rash.")
+    task = browser.claim(campaign).json()["task"]
+    assert (task["text"], task["second"], task["before"], task["after"]) == ("A rash 😀.", "No rash.", "", "")
+
+
+def test_whether_one_is_sure_is_kept_with_the_answer_and_with_its_mending(bob, browser):
+    campaign = make_campaign(asks_certainty=True)
+    make_volunteers(campaign, [bob])
+    make_tasks(campaign, 1)
+    assignment = browser.claim(campaign).json()
+    path, body = answer_to(assignment, certain=False)
+    assert browser.post(path, body).status_code == 200
+    assert Answer.objects.get().certain is False
+    [own] = browser.get(f"campaigns/{campaign.pk}/my-answers/").json()["results"]
+    assert own["certain"] is False
+    browser.post(f"assignments/{assignment['id']}/revise/", answer_to(assignment)[1])
+    assert Answer.objects.get().certain is None, "left out, it says nothing"
+
+
+def test_whether_one_is_sure_is_refused_where_nobody_asked(browser, assignment):
+    path, body = answer_to(assignment, certain=True)
+    assert_problem(browser.post(path, body), 422, "certainty_not_asked")
+    assert not Answer.objects.exists()
 
 
 # --- Who may ---
