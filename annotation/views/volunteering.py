@@ -6,12 +6,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.errors import PlatformError, TakenOut
+from annotation.kinds.text import MOST_CHARACTERS
 from annotation.models import Assignment, Campaign, Membership, Volunteer
 from annotation.services.guideline import render_guideline
 from annotation.services.joining import join_campaign, redeem_invitation
@@ -39,10 +41,11 @@ def label(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "campaign": campaign,
         "labels": campaign.labels,
         "guideline_html": render_guideline(campaign.guideline),
+        "most_characters": MOST_CHARACTERS,
         "skip_reasons": Assignment.SkipReason.choices,
         "page": _script_data(request, campaign),
     }
-    return render(request, "annotation/label.html", context)
+    return render(request, f"annotation/kinds/{campaign.kind}.html", context)
 
 
 def _was_taken_out(request: HttpRequest, campaign_id: UUID) -> bool:
@@ -59,6 +62,9 @@ def _script_data(request: HttpRequest, campaign: Campaign) -> dict:
         "campaign": str(campaign.pk),
         "api": "/api/v1/",
         "me": str(request.user.pk),
+        "surface": static(f"js/kinds/{campaign.kind}.js"),
+        "labels": campaign.labels,
+        "asksCertainty": campaign.asks_certainty,
         "urls": {
             "home": reverse("campaign_list"),
             "consent": reverse("campaign_consent", args=[campaign.pk]),

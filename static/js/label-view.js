@@ -3,25 +3,23 @@
 const at = (id) => document.getElementById(id);
 const NOTICE_MS = 7_000;
 
-export const labelButtons = () => [...document.querySelectorAll("#labels .answer")];
-export const shownLabelButtons = () => labelButtons().filter((button) => !button.hidden);
-export const labelName = (key) => labelButtons().find((button) => button.dataset.label === key)?.firstElementChild.textContent ?? key;
 export const openDialog = () => document.querySelector("dialog[open]");
 
-/** Puts a task on the page; `earlier` is the label it was given before, when an answer is being changed. */
-export function showTask(task, earlier = null) {
+export function showReading(question) {
   at("panel").hidden = true;
   at("reading").hidden = false;
   at("answers").hidden = false;
-  at("question").textContent = task.question;
+  at("question").textContent = question;
+}
+
+/** The text with what stands around it in its record. */
+export function showRecord(task) {
   const { title, before } = headed((task.before || "").replace(/^\s+/, ""), task.section || "");
   at("section").textContent = title;
   at("before").textContent = before;
   at("text").textContent = task.text;
   at("after").textContent = (task.after || "").replace(/\s+$/, "");
   at("record").classList.toggle("whole", !task.before && !task.after);
-  for (const button of labelButtons()) button.setAttribute("aria-pressed", String(button.dataset.label === earlier));
-  clearFilter();
   scrollToText();
 }
 
@@ -61,7 +59,9 @@ function actionElement({ words, href, run, primary }) {
 
 export function setWaiting(isWaiting) {
   at("dock").classList.toggle("waiting", isWaiting);
-  for (const button of labelButtons()) button.setAttribute("aria-disabled", String(isWaiting));
+  for (const control of at("answers").querySelectorAll("button, input, textarea")) {
+    control.setAttribute("aria-disabled", String(isWaiting));
+  }
 }
 
 const STATE_WORDS = { idle: "", saving: "saving…", saved: "✓ saved", waiting: "not saved, trying again" };
@@ -71,11 +71,12 @@ export function setSaveState(state) {
   at("save-state").textContent = STATE_WORDS[state];
 }
 
-export function flash(labelKey) {
-  const button = labelButtons().find((candidate) => candidate.dataset.label === labelKey);
-  button.classList.remove("flash");
-  void button.offsetWidth; // restarts the animation when the same label is chosen twice in a row
-  button.classList.add("flash");
+export const isUnsure = () => at("unsure")?.getAttribute("aria-pressed") === "true";
+export const setUnsure = (unsure) => at("unsure")?.setAttribute("aria-pressed", String(unsure));
+
+/** What Done says: that nothing is chosen is an answer too, and the button calls it by its name. */
+export function sayDone(words) {
+  at("done-words").textContent = words;
 }
 
 let noticeTimer = 0;
@@ -104,57 +105,35 @@ export function showProgress({ nToday, shareDone }) {
 }
 
 /** The list of one's own latest answers, given oldest first; `onChange(index)` is called for the one to be changed. */
-export function showMine(past, onChange) {
+export function showMine(past, wordsOf, onChange) {
   at("mine-summary").textContent = past.length
     ? "Your latest answers, the newest first. A change counts from now on; the history keeps the earlier answer too."
     : "You have not answered anything here yet.";
-  at("mine-list").replaceChildren(...past.map((item, index) => mineItem(item, () => onChange(index))).reverse());
+  at("mine-list").replaceChildren(...past.map((item, index) => mineItem(item, wordsOf, () => onChange(index))).reverse());
   at("mine-dialog").showModal();
 }
 
-function mineItem({ task, label, answeredAt }, onChange) {
-  const name = task.labels.find((one) => one.key === label)?.name ?? label;
+function mineItem({ task, answer, certain, answeredAt }, wordsOf, onChange) {
+  const words = wordsOf(answer, task);
   const when = new Date(answeredAt).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  const text = element("p", "clinical", task.text);
-  text.dir = "auto";
+  const texts = [task.text, task.second].filter(Boolean).map((text) => {
+    const shown = element("p", "clinical", text);
+    shown.dir = "auto";
+    return shown;
+  });
   const meta = element("div", "meta small quiet");
-  meta.append(element("span", "chip", name), element("time", "", when));
+  meta.append(element("span", "chip said", words), element("time", "", when));
+  if (certain === false) meta.append(element("span", "", "not sure"));
   const change = actionElement({ words: "Change", run: () => { at("mine-dialog").close(); onChange(); } });
-  change.setAttribute("aria-label", `Change the answer ${name} to: ${task.text.slice(0, 60)}`);
+  change.setAttribute("aria-label", `Change the answer ${words} to: ${task.text.slice(0, 60)}`);
   const item = element("li", "");
-  item.append(text, meta, change);
+  item.append(...texts, meta, change);
   return item;
 }
 
-function element(tag, className, words = "") {
+export function element(tag, className, words = "") {
   const made = document.createElement(tag);
   made.className = className;
   made.textContent = words;
   return made;
-}
-
-/** Shows only the labels that contain the words typed; number keys follow what is shown. */
-export function applyFilter() {
-  const words = at("filter").value.trim().toLocaleLowerCase();
-  for (const button of labelButtons()) button.hidden = !button.firstElementChild.textContent.toLocaleLowerCase().includes(words);
-  const shown = shownLabelButtons();
-  for (const button of labelButtons()) {
-    const place = shown.indexOf(button);
-    button.classList.toggle("first", Boolean(words) && place === 0);
-    let key = button.querySelector("kbd");
-    if (!key) {
-      key = document.createElement("kbd");
-      key.setAttribute("aria-hidden", "true");
-      button.append(key);
-    }
-    key.hidden = place < 0 || place > 9;
-    key.textContent = String((place + 1) % 10);
-  }
-  at("no-match").textContent = words ? `${shown.length} labels match` : "";
-}
-
-export function clearFilter() {
-  if (!at("filter") || !at("filter").value) return;
-  at("filter").value = "";
-  applyFilter();
 }

@@ -1,6 +1,16 @@
 // The labelling page: one press answers, the reply brings the next text, and nothing is lost on a bad network.
+//
+// What an answer is, and how it is given, is the business of the campaign's kind: a module of kinds/ each, whose
+// surface(host) returns
+//   show(task, given)    puts a task on the page; `given` is an earlier answer or a draft of it, or null
+//   words(answer, task)  an answer in a few words; without the task, words that need none of its text
+//   mending              how an answer that is on the page again is changed
+//   key, click, chord, typing   (event, digit) => true where it was meant for the kind; each may be left out
+//   read()               where answers are sent by Done: the answer as it stands, or null while it is none
+// It calls host.send(answer, isUnsure), and host.changed(draft) with what is worth keeping until it is sent.
 
 import { call, callUntilDecided, newKey } from "./api.js";
+import { Drafts } from "./drafts.js";
 import { Lease } from "./lease.js";
 import { Outbox } from "./outbox.js";
 import * as view from "./label-view.js";
@@ -13,14 +23,18 @@ const PAST_LENGTH = 50; // answers that can be looked through and changed from h
 const DOUBLE_CLICK_MS = 300;
 
 const outbox = new Outbox(page.me);
+const drafts = new Drafts(page.me);
 const lease = new Lease(extend, leaseLost);
 const progress = { nToday: 0, nMine: 0, shareDone: 0 };
 let nTurns = 0; // answers sent and answers accepted: tells whether one of them crossed a look at the progress
 let held = null; // the assignment that is ours to answer
 let revising = null; // {index}: an earlier answer that is on the page to be changed
-let past = null; // own answers, oldest first, once they have been asked for: [{assignment, task, label}]
+let past = null; // own answers, oldest first, once they have been asked for: [{assignment, task, answer, certain}]
 let isBusy = true;
 let shownAt = 0;
+
+const { surface } = await import(page.surface);
+const kind = surface({ page, send, changed: keepDraft });
 
 // ---- Texts come and go
 
@@ -62,15 +76,21 @@ function showHeld() {
   revising = null;
   isBusy = false;
   if (!held) return nothingLeft();
-  view.setWaiting(false);
-  view.showTask(held.task);
-  shownAt = performance.now();
+  show(held, drafts.of(held.id));
   warnIfLabelsChanged(held.task.labels);
 }
 
+function show({ task }, given, isUnsure = false) {
+  view.setWaiting(false);
+  view.showReading(task.question);
+  view.setUnsure(isUnsure);
+  kind.show(task, given);
+  shownAt = performance.now();
+}
+
 function warnIfLabelsChanged(labels) {
-  const shown = view.labelButtons().map((button) => button.dataset.label).join("\n");
-  if (labels.map((label) => label.key).join("\n") === shown) return;
+  const keysOf = (some) => some.map((label) => label.key).join("\n");
+  if (keysOf(labels) === keysOf(page.labels)) return;
   view.showNotice("The labels of this campaign have changed.", {
     tone: "warn", stays: true, action: { words: "Show the new ones", run: () => location.reload() },
   });
@@ -92,19 +112,38 @@ async function nothingLeft() {
 
 // ---- Answering
 
-async function choose(labelKey) {
-  if (isBusy || (!held && !revising)) return;
-  const item = revising ? past[revising.index] : { assignment: held.id, task: held.task };
-  const entry = { assignment: item.assignment, key: newKey(), label: labelKey, revises: Boolean(revising) };
+const mayAnswer = () => !isBusy && Boolean(held || revising);
+const onPage = () => (revising ? past[revising.index] : { assignment: held.id, task: held.task });
+
+/** Whoever answers at once says nothing of how sure they are; only "not sure" is ever said. */
+function send(answer, isUnsure = false) {
+  if (!mayAnswer()) return false;
+  submit(answer, page.asksCertainty && (isUnsure || view.isUnsure()) ? false : null);
+  return true;
+}
+
+function done() {
+  if (!mayAnswer() || !kind.read || performance.now() - shownAt < DOUBLE_CLICK_MS) return;
+  const answer = kind.read();
+  if (answer) send(answer);
+}
+
+function keepDraft(draft) {
+  if (mayAnswer()) drafts.put(onPage().assignment, draft);
+}
+
+async function submit(answer, certain) {
+  const item = onPage();
+  const entry = { assignment: item.assignment, key: newKey(), answer, certain, revises: Boolean(revising) };
   isBusy = true;
   nTurns += 1;
   if (!entry.revises) lease.drop();
-  view.flash(labelKey);
   view.setWaiting(true);
   outbox.put(entry);
+  drafts.remove(entry.assignment);
   const reply = await deliver(entry, !entry.revises);
   if (reply === null) return; // another page took over: signed out, consent
-  if (reply.accepted) remember(item, labelKey, entry.revises);
+  if (reply.accepted) remember(item, entry);
   if (entry.revises) return showHeld();
   if (!reply.accepted) return claimNext();
   receive(reply);
@@ -113,7 +152,8 @@ async function choose(labelKey) {
 /** Sends one kept answer until the server has decided it. Null: it stays kept, and the page has moved on. */
 async function deliver(entry, wantsNext) {
   view.setSaveState("saving");
-  const body = { key: entry.key, answer: { label: entry.label } };
+  const body = { key: entry.key, answer: entry.answer };
+  if (entry.certain !== null) body.certain = entry.certain;
   if (!entry.revises) body.next = wantsNext;
   try {
     const path = assignmentUrl(entry.assignment, entry.revises ? "revise" : "answer");
@@ -135,12 +175,12 @@ async function deliver(entry, wantsNext) {
   }
 }
 
-function remember(item, label, wasRevised) {
-  if (wasRevised) {
-    item.label = label;
+function remember(item, { answer, certain, revises }) {
+  if (revises) {
+    Object.assign(item, { answer, certain });
     return;
   }
-  past?.push({ ...item, label, answeredAt: new Date().toISOString() });
+  past?.push({ ...item, answer, certain, answeredAt: new Date().toISOString() });
   nTurns += 1;
   progress.nToday += 1;
   progress.nMine += 1;
@@ -156,6 +196,7 @@ async function skip(reason) {
   view.setWaiting(true);
   try {
     const reply = await decided(assignmentUrl(held.id, "skip"), { reason, next: true });
+    drafts.remove(held.id);
     view.setSaveState("idle");
     view.showNotice(reason === "names_a_person" ? "Thank you. The text is reported, and somebody will check it." : "Skipped.");
     receive(reply);
@@ -178,16 +219,16 @@ async function undo() {
 
 function revise(index) {
   revising = { index };
-  const { task, label } = past[index];
-  view.setWaiting(false);
-  view.showTask(task, label);
-  view.showNotice(`You answered “${view.labelName(label)}”. Choose again to change it.`, {
+  const { assignment, answer, certain } = past[index];
+  show(past[index], drafts.of(assignment) ?? answer, certain === false);
+  view.showNotice(`You answered “${kind.words(answer)}”. ${kind.mending}`, {
     stays: true, action: { words: "Leave it so", run: leaveRevising },
   });
 }
 
 function leaveRevising() {
   if (!revising || isBusy) return;
+  drafts.remove(onPage().assignment);
   view.hideNotice();
   showHeld();
 }
@@ -197,7 +238,7 @@ async function loadPast() {
   try {
     const { data } = await call("GET", `${campaignUrl}my-answers/?limit=${PAST_LENGTH}`);
     past = data.results.reverse().map((result) => ({
-      assignment: result.assignment, task: result.task, label: result.answer.label, answeredAt: result.answered_at,
+      assignment: result.assignment, task: result.task, answer: result.answer, certain: result.certain, answeredAt: result.answered_at,
     }));
   } catch (error) {
     view.showNotice(error.detail, { tone: "warn" });
@@ -209,7 +250,7 @@ async function loadPast() {
 async function openMine() {
   if (isBusy) return;
   await loadPast();
-  if (past) view.showMine(past, revise);
+  if (past) view.showMine(past, kind.words, revise);
 }
 
 // ---- What may go wrong
@@ -224,13 +265,13 @@ function sayNoConnection() {
 function sayKept(entry) {
   view.setSaveState("waiting");
   view.showNotice(
-    `No connection. Your answer “${view.labelName(entry.label)}” is kept on this device and is sent as soon as there is one.`,
+    `No connection. Your answer “${kind.words(entry.answer)}” is kept on this device and is sent as soon as there is one.`,
     { tone: "warn", stays: true },
   );
 }
 
 function sayRefused(entry, error) {
-  view.showNotice(`“${view.labelName(entry.label)}” was not counted: ${error.detail}`, { tone: "warn" });
+  view.showNotice(`“${kind.words(entry.answer)}” was not counted: ${error.detail}`, { tone: "warn" });
 }
 
 /** Labelling cannot go on here: say why, what was kept and what to do. */
@@ -286,6 +327,8 @@ const actions = {
   undo,
   mine: openMine,
   name: () => skip("names_a_person"),
+  unsure: () => view.setUnsure(!view.isUnsure()),
+  done,
   close: () => view.openDialog()?.close(),
 };
 
@@ -293,11 +336,11 @@ document.addEventListener("click", (event) => {
   if (event.target instanceof HTMLDialogElement) return event.target.close(); // the backdrop
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.label !== undefined) {
-    // A double tap must not answer the text that has just come and cannot have been read.
-    if (event.detail < 2 || performance.now() - shownAt > DOUBLE_CLICK_MS) choose(button.dataset.label);
-  } else if (button.dataset.skip) skip(button.dataset.skip);
-  else if (button.dataset.do) actions[button.dataset.do]();
+  if (button.dataset.skip) return skip(button.dataset.skip);
+  if (button.dataset.do) return actions[button.dataset.do]();
+  // A double tap must not answer the text that has just come and cannot have been read.
+  const isDoubleTap = event.detail > 1 && performance.now() - shownAt <= DOUBLE_CLICK_MS;
+  if (mayAnswer() && !isDoubleTap) kind.click?.(button, event);
 });
 
 const KEYS = { s: actions.skip, u: actions.undo, g: actions.guideline, h: actions.mine };
@@ -309,34 +352,34 @@ function digitOf(event) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.repeat) {
-    if (event.target.matches?.(".answer")) event.preventDefault(); // a held Enter is one answer
+  if (event.isComposing) return;
+  if (event.repeat && !event.key.startsWith("Arrow")) {
+    if (event.target.matches?.(".answer, .done")) event.preventDefault(); // a held Enter is one answer
     return;
   }
-  const digit = digitOf(event);
   const dialog = view.openDialog();
-  if (dialog) {
-    const choice = [...dialog.querySelectorAll("[data-skip]")][digit];
-    if (choice) { event.preventDefault(); skip(choice.dataset.skip); }
-    return;
-  }
-  if (event.target.matches?.("input, textarea, select")) return filterKey(event);
-  if (event.key === "Escape") return leaveRevising();
-  if (event.key === "/" && filter) { event.preventDefault(); return filter.focus(); }
-  const button = view.shownLabelButtons()[digit];
-  if (digit >= 0 && button) { event.preventDefault(); return choose(button.dataset.label); }
-  const action = KEYS[event.key.toLowerCase()];
-  if (action) { event.preventDefault(); action(); }
+  if (dialog ? keyInDialog(dialog, digitOf(event)) : keyOnPage(event, digitOf(event))) event.preventDefault();
 });
 
-const filter = document.getElementById("filter");
-filter?.addEventListener("input", view.applyFilter);
+function keyInDialog(dialog, digit) {
+  const choice = [...dialog.querySelectorAll("[data-skip]")][digit];
+  if (choice) skip(choice.dataset.skip);
+  return Boolean(choice);
+}
 
-function filterKey(event) {
-  if (event.key === "Escape") { view.clearFilter(); filter.blur(); }
-  const first = view.shownLabelButtons()[0];
-  if (event.key === "Enter" && filter.value.trim() && first) choose(first.dataset.label);
+const TYPING = 'input:not([type="checkbox"]), textarea, select';
+
+/** True where the key was ours. */
+function keyOnPage(event, digit) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return mayAnswer() && kind.chord?.(event);
+  if (event.target.matches?.(TYPING)) return mayAnswer() && kind.typing?.(event);
+  if (mayAnswer() && kind.key?.(event, digit)) return true;
+  if (event.key === "Escape") return leaveRevising();
+  if (event.key === "?" && page.asksCertainty) actions.unsure();
+  else if (event.key === "Enter" && kind.read && !event.target.closest?.("button, a, summary")) done();
+  else if (KEYS[event.key.toLowerCase()]) KEYS[event.key.toLowerCase()]();
+  else return false;
+  return true;
 }
 
 start();
