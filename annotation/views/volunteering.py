@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.errors import PlatformError, TakenOut
+from annotation.kinds.relations import of_role
 from annotation.kinds.text import MOST_CHARACTERS
 from annotation.models import Assignment, Campaign, Membership, Volunteer
 from annotation.services.guideline import render_guideline
@@ -40,6 +41,8 @@ def label(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     context = {
         "campaign": campaign,
         "labels": campaign.labels,
+        "mark_labels": of_role(campaign.labels, "span"),
+        "relation_labels": of_role(campaign.labels, "relation"),
         "guideline_html": render_guideline(campaign.guideline),
         "most_characters": MOST_CHARACTERS,
         "skip_reasons": Assignment.SkipReason.choices,

@@ -32,6 +32,7 @@ let revising = null; // {index}: an earlier answer that is on the page to be cha
 let past = null; // own answers, oldest first, once they have been asked for: [{assignment, task, answer, certain}]
 let isBusy = true;
 let shownAt = 0;
+let isBegun = false; // something of the answer to the text on the page has been given
 
 const { surface } = await import(page.surface);
 const kind = surface({ page, send, changed: keepDraft });
@@ -85,6 +86,7 @@ function show({ task }, given, isUnsure = false) {
   view.showReading(task.question);
   view.setUnsure(isUnsure);
   kind.show(task, given);
+  isBegun = Boolean(given);
   shownAt = performance.now();
 }
 
@@ -123,13 +125,15 @@ function send(answer, isUnsure = false) {
 }
 
 function done() {
-  if (!mayAnswer() || !kind.read || performance.now() - shownAt < DOUBLE_CLICK_MS) return;
+  if (!mayAnswer() || (!isBegun && performance.now() - shownAt < DOUBLE_CLICK_MS)) return;
   const answer = kind.read();
   if (answer) send(answer);
 }
 
 function keepDraft(draft) {
-  if (mayAnswer()) drafts.put(onPage().assignment, draft);
+  if (!mayAnswer()) return;
+  isBegun = true;
+  drafts.put(onPage().assignment, draft);
 }
 
 async function submit(answer, certain) {

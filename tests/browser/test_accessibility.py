@@ -9,9 +9,19 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from annotation.kinds import KINDS
 from annotation.models import Assignment, Consensus, Import, Record, RefusedRow, Volunteer, VolunteerDay
 from tests.browser.browsing import DESK, PHONE
-from tests.factories import make_gold, make_sentences, make_tasks, make_volunteer
+from tests.factories import (
+    SIDES,
+    make_campaign,
+    make_gold,
+    make_pair,
+    make_sentences,
+    make_tasks,
+    make_text,
+    make_volunteer,
+)
 from training.algorithms.metrics import evaluate
 from training.models import ModelVersion, Prediction, TrainingRun
 
@@ -161,4 +171,37 @@ def test_labelling_is_open_to_everyone_in_each_of_its_states(open_page, bob, cam
     expect(page.locator("#save-state")).to_have_text("✓ saved")
     page.keyboard.press("u")
     expect(page.locator("#notices")).to_contain_text("You answered “Yes”")
+    is_fine(page)
+
+
+SPAN_LABELS = [{"key": key, "name": key.title(), "hint": "", "role": "span"} for key in ("drug", "symptom")]
+KIND_LABELS = {
+    "pairs": SIDES,
+    "text": [],
+    "relations": [*SPAN_LABELS, {"key": "causes", "name": "causes", "hint": "", "role": "relation"}],
+}
+# What brings each page into a state with something given: marks, a relation about to be made, a choice.
+KIND_KEYS = {
+    "spans": ["ArrowRight", "1", "ArrowRight", "Shift+ArrowRight", "2", "ArrowRight"],
+    "relations": ["ArrowRight", "1", "ArrowRight", "2", "r"],
+    "multiple": ["1"],
+}
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_labelling_of_every_kind_is_open_to_everyone(open_page, bob, kind, device):
+    campaign = make_campaign(
+        kind=kind, labels=KIND_LABELS.get(kind, SPAN_LABELS), joining="anyone", asks_certainty=True
+    )
+    make_volunteer(campaign, bob)
+    if kind == "pairs":
+        make_pair(campaign, "A rash came.", "It went again.")
+    else:
+        make_text(campaign, "A rash came and went again after the drug was stopped.")
+    page = open_page(bob, device)
+    page.goto(reverse("campaign_label", args=[campaign.pk]))
+    expect(page.locator("#text")).not_to_be_empty()
+    for key in KIND_KEYS.get(kind, []):
+        page.keyboard.press(key)
     is_fine(page)
