@@ -84,6 +84,21 @@ class NotYetRead(Conflict):
     sentence = "Read this record among the held ones first; whoever releases a record has looked at it."
 
 
+class AlreadyDecided(Conflict):
+    code = "already_decided"
+    sentence = "Another reviewer decided this one meanwhile. Look at it again before you change it."
+
+
+class GoldStands(Conflict):
+    code = "gold_stands"
+    sentence = "The right answer of this task came with a file, so there is nothing to decide."
+
+
+class NothingToDecide(Conflict):
+    code = "no_answers"
+    sentence = "Nobody has answered this task yet, so there is nothing to decide."
+
+
 class ConsentRequired(Forbidden):
     code = "consent_required"
     sentence = "Please read and accept the campaign's terms first."

@@ -26,6 +26,8 @@ from annotation.models import (
     Answer,
     Assignment,
     Campaign,
+    Consensus,
+    Gold,
     Membership,
     MicroTask,
     Record,
@@ -35,6 +37,8 @@ from annotation.models import (
 from annotation.services.answers import revise_answer, submit_answer
 from annotation.services.handout import claim_task, expire_leases, extend_lease, skip_task, take_place
 from annotation.services.joining import invite, join_campaign, redeem_invitation
+from annotation.services.review import decide_task
+from annotation.services.standing import set_standing, weigh_answers_again
 from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up, n_answers_counted
 
@@ -82,7 +86,8 @@ def campaign_with(n_volunteers: int, n_tasks: int, **fields):
 
 
 def submit(place, user, label="yes", *, now=NOW, key=None):
-    return submit_answer(place.assignment_id, user, {"label": label}, key=key or uuid4(), now=now)
+    assignment_id = getattr(place, "assignment_id", place)
+    return submit_answer(assignment_id, user, {"label": label}, key=key or uuid4(), now=now)
 
 
 def work_to_the_end(campaign, user) -> int:
@@ -406,6 +411,72 @@ def test_the_new_order_is_complete_whatever_was_claimed_meanwhile():
     assert dict(MicroTask.objects.values_list("pk", "priority")) == dict(scores)
     assert Campaign.objects.get().queue_epoch == 1
     assert Answer.objects.count() == 120
+    assert_everything_adds_up(campaign)
+
+
+# --- Standing, decisions of reviewers ---
+
+
+def test_answers_given_while_their_volunteer_is_flagged_do_not_stay_in_the_count():
+    campaign, users, _ = campaign_with(6, 0, needed=2)
+    suspect = users[0]
+    for _ in range(6):
+        make_tasks(campaign, 8)
+        volunteer = Volunteer.objects.get(user=suspect)
+        Volunteer.objects.filter(pk=volunteer.pk).update(standing="trusted", standing_by=None)
+
+        def flag(volunteer=volunteer):
+            set_standing(volunteer, "flagged", "Lock-step.", by=None, now=NOW)
+            return weigh_answers_again(volunteer)
+
+        works = [lambda user=user: work_to_the_end(campaign, user) for user in users]
+        at_once([*works, flag, flag])
+        assert not Answer.objects.filter(assignment__volunteer=volunteer, weighs=True).exists()
+        for user in users[1:]:
+            work_to_the_end(campaign, user)
+        assert_everything_adds_up(campaign)
+    assert set(Consensus.objects.values_list("n_answers", flat=True)) == {2}
+
+
+def test_two_people_who_change_their_mind_at_once_leave_the_answers_as_the_last_of_them_said():
+    campaign, users, _ = campaign_with(2, 12, needed=1)
+    work_to_the_end(campaign, users[0])
+    volunteer = Volunteer.objects.get(user=users[0])
+
+    def decide(standing: str) -> None:
+        for minute in range(4):
+            now = NOW + timedelta(minutes=minute, seconds=len(standing))
+            set_standing(volunteer, standing, "", by=users[1], now=now)
+            weigh_answers_again(volunteer)
+
+    for _ in range(4):
+        at_once([partial(decide, "excluded"), partial(decide, "trusted"), partial(decide, "excluded")])
+        volunteer.refresh_from_db()
+        assert not volunteer.is_to_be_weighed
+        assert set(Answer.objects.values_list("weighs", flat=True)) == {volunteer.standing == "trusted"}
+        assert_everything_adds_up(campaign)
+
+
+def test_of_reviewers_who_decide_one_task_at_once_one_does_while_answers_come_in():
+    campaign, users, tasks = campaign_with(6, 10, needed=3)
+    for task in tasks:
+        places = [take_place(task.pk, user.volunteers.get().pk, now=NOW) for user in users[:3]]
+        submit(places[0], users[0])
+        labels = ("yes", "no", "unclear")
+        works = [
+            lambda task=task, user=user, label=label: decide_task(
+                campaign, task.pk, {"label": label}, by=user, now=NOW
+            )
+            for user, label in zip(users[3:], labels, strict=True)
+        ]
+        works += [partial(submit, place, user) for place, user in zip(places[1:], users[1:3], strict=True)]
+        results = at_once(works)
+        assert sorted(type(result).__name__ for result in results[:3]) == [
+            "AlreadyDecided", "AlreadyDecided", "Decided",
+        ]  # fmt: skip
+        task.refresh_from_db()
+        assert not task.is_open
+    assert Gold.objects.count() == 10
     assert_everything_adds_up(campaign)
 
 

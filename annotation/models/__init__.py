@@ -2,7 +2,7 @@
 
 from annotation.models.audit import TrailEntry
 from annotation.models.campaign import Campaign
-from annotation.models.consensus import Consensus, Gold
+from annotation.models.consensus import Consensus, Gold, GuidelineDoubt
 from annotation.models.crowd import CrowdFit, Skill
 from annotation.models.identifiers import uuid7
 from annotation.models.opinion import Opinion
@@ -19,6 +19,7 @@ __all__ = [
     "Consensus",
     "CrowdFit",
     "Gold",
+    "GuidelineDoubt",
     "Import",
     "Invitation",
     "Membership",

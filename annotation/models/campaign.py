@@ -37,7 +37,7 @@ class CampaignQuerySet(models.QuerySet):
         return self.filter(pk__in=self._with_role(user, Role.CAMPAIGN_ADMIN))
 
     def reviewed_by(self, user) -> "CampaignQuerySet":
-        """Campaigns whose records this person may look at to judge them: its reviewers and its admins."""
+        """Campaigns whose held records and doubtful tasks this person judges: its reviewers and admins."""
         return self.filter(pk__in=self._with_role(user, Role.REVIEWER, Role.CAMPAIGN_ADMIN))
 
     @staticmethod
@@ -162,6 +162,10 @@ class Campaign(models.Model):
     def share_answered(self, n_answers: int) -> float:
         """How far n_answers bring it: from 0 to 1, and 0 while there is nothing to answer."""
         return min(1.0, n_answers / self.n_answers_wanted) if self.n_answers_wanted else 0.0
+
+    def task_name(self, record: str, ordinal: int) -> str:
+        """What a task is called in files: its record's id, and its number where records are cut up."""
+        return record if self.unit == self.Unit.DOCUMENT else f"{record}#{ordinal}"
 
     @property
     def label_names(self) -> dict[str, str]:

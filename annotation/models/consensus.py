@@ -5,6 +5,23 @@ from django.db.models import Q
 from django.db.models.functions import Random
 
 
+class ConsensusQuerySet(models.QuerySet):
+    def settled(self) -> "ConsensusQuerySet":
+        return self.filter(settled_at__isnull=False)
+
+    def undecided(self) -> "ConsensusQuerySet":
+        """Nobody knows the right answer yet, and the text may be shown."""
+        return self.filter(task__gold__isnull=True, task__held=False)
+
+    def awaiting_review(self) -> "ConsensusQuerySet":
+        """A reviewer is asked to decide them."""
+        return self.undecided().exclude(review=Consensus.Review.NONE)
+
+    def tied(self) -> "ConsensusQuerySet":
+        """Settled without a consensus answer, and no reviewer has decided."""
+        return self.settled().filter(value__isnull=True, task__gold__decided_at__isnull=True)
+
+
 class Consensus(models.Model):
     """One row a task that has an answer, written with every answer in its transaction.
 
@@ -43,6 +60,8 @@ class Consensus(models.Model):
     )
     review = models.CharField(max_length=10, choices=Review, blank=True, db_default="")
 
+    objects = ConsensusQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.CheckConstraint(name="share_of_votes", condition=Q(share__gt=0, share__lte=1)),
@@ -56,6 +75,17 @@ class Consensus(models.Model):
             ),
             models.Index(
                 fields=["campaign", "-entropy"], name="consensus_to_review", condition=~Q(review="")
+            ),
+            models.Index(
+                fields=["campaign", "-settled_at"],
+                name="consensus_tied",
+                condition=Q(settled_at__isnull=False, value__isnull=True),
+            ),
+            models.Index(fields=["campaign"], name="consensus_audited", condition=Q(audited=True)),
+            models.Index(
+                fields=["campaign", "certainty"],
+                name="consensus_least_certain",
+                condition=Q(settled_at__isnull=False, certainty__lt=1),
             ),
         ]
 
@@ -75,9 +105,36 @@ class Gold(models.Model):
     value = models.JSONField(help_text="In the kind's form of an answer.")
     origin = models.CharField(max_length=10, choices=Origin, db_default=Origin.FILE)
     decided_by = models.ForeignKey("annotation.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, help_text="When a reviewer did; empty for a file's.")
     # A random place among the campaign's gold: hidden gold is handed out from another one each time.
     draw = models.FloatField(db_default=Random())
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         indexes = [models.Index(fields=["campaign", "draw"], name="gold_of_campaign")]
+
+
+class GuidelineDoubtQuerySet(models.QuerySet):
+    def unresolved(self) -> "GuidelineDoubtQuerySet":
+        return self.filter(resolved_at__isnull=True)
+
+
+class GuidelineDoubt(models.Model):
+    """A case that the guideline does not decide, found by a reviewer or (`by` empty) by the platform."""
+
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="doubts")
+    task = models.ForeignKey("annotation.MicroTask", on_delete=models.CASCADE, related_name="doubts")
+    by = models.ForeignKey("annotation.User", on_delete=models.CASCADE, null=True, related_name="+")
+    note = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, help_text="When an admin said that it is decided now.")
+
+    objects = GuidelineDoubtQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task", "by"], name="guideline_doubt_once", nulls_distinct=False
+            )
+        ]

@@ -3,6 +3,7 @@
 import secrets
 
 from django.db import models
+from django.db.models import Q
 
 from annotation.models.identifiers import uuid7
 
@@ -43,7 +44,18 @@ class Volunteer(models.Model):
     taken_out_at = models.DateTimeField(null=True, help_text="Gets no more texts since; the answers stay.")
     standing = models.CharField(max_length=10, choices=Standing, db_default=Standing.TRUSTED)
     standing_reason = models.CharField(max_length=300, blank=True, db_default="")
+    standing_by = models.ForeignKey(
+        "annotation.User",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="Who decided it; the platform flags nobody whom a person has decided on.",
+    )
+    standing_at = models.DateTimeField(null=True)
+    # The standing changed, so the answers given so far are to be counted, or not, by the new one.
+    is_to_be_weighed = models.BooleanField(db_default=False, editable=False)
     asked_to_train_at = models.DateTimeField(null=True, help_text="Asked to read the guideline again.")
+    trained_at = models.DateTimeField(null=True, help_text="When they had, the last time.")
     n_claims = models.PositiveIntegerField(db_default=0)
     # The last place taken in the queue's order, valid while the campaign's queue_epoch is the same:
     # the next claim starts behind it instead of passing over everything this volunteer has had.
@@ -58,9 +70,25 @@ class Volunteer(models.Model):
             models.UniqueConstraint(fields=["campaign", "user"], name="volunteer_once_in_a_campaign"),
             models.UniqueConstraint(fields=["campaign", "pseudonym"], name="pseudonym_once_in_a_campaign"),
         ]
+        indexes = [
+            models.Index(
+                fields=["campaign"], condition=Q(is_to_be_weighed=True), name="volunteer_to_be_weighed"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.pseudonym
+
+    @property
+    def is_trusted(self) -> bool:
+        return self.standing == self.Standing.TRUSTED
+
+    @property
+    def is_to_train(self) -> bool:
+        """Asked to read the guideline again, and has not yet."""
+        return self.asked_to_train_at is not None and (
+            self.trained_at is None or self.trained_at < self.asked_to_train_at
+        )
 
 
 class VolunteerDay(models.Model):

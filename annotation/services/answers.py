@@ -31,7 +31,7 @@ LOCK_TASK = PreparedStatement(
     """
 SELECT t.id, t.campaign_id, t.needed, t.taken, t.cap, t.held, t."end" - t.start, c.state, c.kind,
        c.labels::text, c.aggregation, c.crowd_version, c.stopping, c.stop_certainty, c.needed,
-       c.most_answers, c.audit_share, c.asks_certainty, v.id, v.standing
+       c.most_answers, c.audit_share, c.asks_certainty, v.id
 FROM annotation_assignment a
 JOIN annotation_volunteer v ON v.id = a.volunteer_id
 JOIN annotation_microtask t ON t.id = a.task_id
@@ -42,13 +42,17 @@ FOR NO KEY UPDATE OF t
 )
 
 # `others` are the answers that count; what each is worth comes along only where volunteers are weighed.
+# The standing is read under the lock: whoever takes a volunteer's answers out of the count goes from lock to
+# lock after it changed, so that none is counted by the old standing behind their back.
 READ = """
-SELECT a.state, v.taken_out_at IS NOT NULL, a.claimed_at, own.key, own.value::text, own.certain,
-       others.answers, others.n_ignored, coalesce(s.audited, false){own_skill}
+SELECT a.state, v.standing, v.taken_out_at IS NOT NULL, a.claimed_at, own.key, own.value::text, own.certain,
+       others.answers, others.n_ignored, coalesce(s.audited, false), coalesce(s.review = 'unclear', false),
+       g.decided_at{own_skill}
 FROM annotation_assignment a
 JOIN annotation_volunteer v ON v.id = a.volunteer_id
 LEFT JOIN annotation_answer own ON own.assignment_id = a.id
 LEFT JOIN annotation_consensus s ON s.task_id = a.task_id
+LEFT JOIN annotation_gold g ON g.task_id = a.task_id
 {join_own_skill}
 CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(json_build_array(b.id, an.value, an.certain,
@@ -241,8 +245,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     if row is None:
         raise NotFound()
     (task_id, campaign_id, needed, taken, cap, held, length, state, kind, labels, aggregation, version,
-     stopping, stop_certainty, first, most, audit_share, asks_certainty, volunteer_id,
-     standing) = row  # fmt: skip
+     stopping, stop_certainty, first, most, audit_share, asks_certainty, volunteer_id) = row  # fmt: skip
     crowd = None
     if aggregation != Campaign.Aggregation.MAJORITY and version:
         crowd = crowd_parameters(campaign_id, version, aggregation)
@@ -250,15 +253,24 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     rules = Rules(campaign_id, kind, orjson.loads(labels), first, aggregation, version, crowd, rule)
     statement = READ_ANSWERS if crowd is None else READ_WEIGHED_ANSWERS
     row = statement.first_row({"assignment": assignment_id})
-    (own_state, taken_out, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited,
-     *own_skill) = row  # fmt: skip
+    (own_state, standing, taken_out, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited,
+     is_unclear, decided_at, *own_skill) = row  # fmt: skip
     own_parameters, own_n_fitted, opinion = own_skill or (None, 0, None)
     text = _text(task_id) if kind_named(kind).needs_text else ""
     return Place(
         assignment_id=assignment_id,
         rules=rules,
         task=TaskState(
-            task_id, needed, taken, cap, n_ignored, audited, text, opinion and orjson.loads(opinion)
+            task_id,
+            needed,
+            taken,
+            cap,
+            n_ignored,
+            audited,
+            is_unclear,
+            decided_at,
+            text,
+            opinion and orjson.loads(opinion),
         ),
         length=length,
         held=held,

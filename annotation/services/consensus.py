@@ -34,7 +34,8 @@ SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "task_
 """  # nosec B608 # names of our own
 
 READ_TASKS = """
-SELECT t.id, t.needed, t.taken, t.cap, coalesce(s.audited, false),
+SELECT t.id, t.needed, t.taken, t.cap, coalesce(s.audited, false), coalesce(s.review = 'unclear', false),
+       g.decided_at,
        CASE WHEN %(with_text)s THEN substr(r.text, t.start + 1, t."end" - t.start) ELSE '' END,
        a.id, an.value::text, an.certain, an.weighs, an.answered_at, k.parameters::text,
        coalesce(k.n_answers, 0), o.probabilities::text
@@ -45,6 +46,7 @@ JOIN annotation_answer an ON an.assignment_id = a.id
 LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id AND %(with_skill)s
 LEFT JOIN annotation_consensus s ON s.task_id = t.id
 LEFT JOIN annotation_opinion o ON o.task_id = t.id AND %(with_skill)s
+LEFT JOIN annotation_gold g ON g.task_id = t.id
 WHERE t.campaign_id = %(campaign)s AND t.id > %(first)s AND t.id <= %(last)s ORDER BY t.id
 """
 
@@ -143,7 +145,7 @@ def _judged(rules: Rules, first: UUID, last: UUID) -> dict[UUID, Judgement]:
 
 
 def _judged_task(rules: Rules, rows: list[tuple]) -> Judgement:
-    task_id, needed, taken, cap, audited, text, *_ = rows[0]
+    task_id, needed, taken, cap, audited, is_unclear, decided_at, text, *_ = rows[0]
     answers = [
         CountedAnswer(
             assignment_id,
@@ -156,7 +158,7 @@ def _judged_task(rules: Rules, rows: list[tuple]) -> Judgement:
     ]
     n_ignored = len(rows) - len(answers)
     opinion = rows[0][-1] and orjson.loads(rows[0][-1])
-    task = TaskState(task_id, needed, taken, cap, n_ignored, audited, text, opinion)
+    task = TaskState(task_id, needed, taken, cap, n_ignored, audited, is_unclear, decided_at, text, opinion)
     return judge(rules, task, answers)
 
 
@@ -175,6 +177,7 @@ def mend_task(rules: Rules, task_id: UUID, *, write: bool = True) -> bool:
 def _write(judgement: Judgement | None, task_id: UUID) -> None:
     if judgement is None or judgement.row is None:
         Consensus.objects.filter(pk=task_id).delete()
+    if judgement is None:
         return
     with connection.cursor() as cursor:
         cursor.execute(UPSERT_CONSENSUS, upsert_parameters(judgement.row))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import orjson
@@ -10,6 +10,7 @@ from django.db import connection
 
 from annotation.kinds import kind_named
 from annotation.models import Campaign
+from annotation.services.doubts import Case
 
 FORMATS = ("csv", "jsonl")
 PAGE = 2000
@@ -17,7 +18,9 @@ PAGE = 2000
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 READ_PAGE = """
-SELECT r.external_id, t.ordinal, s.value::text, s.share, s.votes::text, s.n_answers, g.value::text
+SELECT r.external_id, t.ordinal, (CASE WHEN %(decisions)s AND g.decided_at IS NOT NULL THEN g.value
+                                        ELSE s.value END)::text,
+       s.share, s.votes::text, s.n_answers, g.value::text
 FROM annotation_record r
 JOIN annotation_microtask t ON t.record_id = r.id
 JOIN annotation_consensus s ON s.task_id = t.id
@@ -41,8 +44,9 @@ class ExportedConsensus(NamedTuple):
     gold: str | None
 
 
-def read_consensus(campaign: Campaign) -> Iterator[ExportedConsensus]:
-    """By record id, then by the task's place in the record.
+def read_consensus(campaign: Campaign, *, with_decisions: bool = True) -> Iterator[ExportedConsensus]:
+    """By record id, then by the task's place in the record. Where a reviewer has decided, that is the label;
+    `with_decisions=False` gives what the answers alone add up to.
 
     A tie is stored without a value; where an answer is one label it goes here to the tied label that the
     whole campaign's answers hold most often, and between equals to the first in the campaign's order.
@@ -51,12 +55,15 @@ def read_consensus(campaign: Campaign) -> Iterator[ExportedConsensus]:
     preference = _labels_by_frequency(campaign)
     name, ordinal = "", -1
     while True:
-        parameters = {"campaign": campaign.pk, "name": name, "ordinal": ordinal, "limit": PAGE}
+        parameters = {
+            "campaign": campaign.pk, "name": name, "ordinal": ordinal, "limit": PAGE,
+            "decisions": with_decisions,
+        }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(READ_PAGE, parameters)
             rows = cursor.fetchall()
         for name, ordinal, value, share, votes, n_answers, gold in rows:
-            task = name if campaign.unit == Campaign.Unit.DOCUMENT else f"{name}#{ordinal}"
+            task = campaign.task_name(name, ordinal)
             label = kind.cell(orjson.loads(value)) if value else ""
             if kind.one_label and not value:
                 label = _break_tie(orjson.loads(votes), preference)
@@ -87,6 +94,20 @@ def export_lines(campaign: Campaign, file_format: str) -> Iterator[str]:
     for row in read_consensus(campaign):
         task, label, gold = map(_harmless, (row.task, row.label, row.gold or ""))
         yield _csv_line((task, label, row.share, row.n_answers, gold))
+
+
+def case_lines(cases: Iterable[Case], file_format: str) -> Iterator[str]:
+    """One line a case that the guideline does not decide, with all that was noted on it."""
+    if file_format == "csv":
+        yield _csv_line(("task", "text", "reviewers", "notes"))
+    for case in cases:
+        notes = [mark.note for mark in case.marks if mark.note]
+        if file_format == "jsonl":
+            line = {"task": case.name, "text": case.text, "reviewers": case.n_reviewers, "notes": notes}
+            yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode()
+        else:
+            name, text, words = map(_harmless, (case.name, case.text, "\n".join(notes)))
+            yield _csv_line((name, text, case.n_reviewers, words))
 
 
 def _harmless(cell: str) -> str:

@@ -40,7 +40,10 @@ class CountedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task under its lock. `n_ignored` answers have a place and don't count."""
+    """A task under its lock. `n_ignored` answers have a place and don't count.
+
+    `is_unclear`: skilled volunteers were found to disagree. `decided_at`: when a reviewer decided it.
+    """
 
     task_id: UUID
     needed: int
@@ -48,6 +51,8 @@ class TaskState:
     cap: int
     n_ignored: int
     audited: bool
+    is_unclear: bool = False
+    decided_at: datetime | None = None
     text: str = ""
     opinion: dict | None = None  # a model's
 
@@ -96,7 +101,7 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgem
     kind = kind_named(rules.kind)
     counted = [answer for answer in answers if kind.counts(answer.given.value, rules.labels)]
     n_ignored = task.n_ignored + len(answers) - len(counted)
-    if n_ignored:
+    if n_ignored and task.decided_at is None:
         # An answer that doesn't count leaves its place to somebody else's.
         needed = min(task.cap, max(task.needed, rules.needed + n_ignored))
         task = replace(task, n_ignored=n_ignored, needed=needed)
@@ -116,6 +121,11 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgem
         needed = task.needed
     else:
         is_settled, review, audited, needed = _stop_or_ask(rules, task, answers, decision.certainty)
+    settled_at = answers[-1].answered_at if is_settled else None
+    if task.is_unclear:
+        review = review or Consensus.Review.UNCLEAR
+    if task.decided_at is not None:  # a reviewer has the last word: nobody else is asked
+        settled_at, review, audited, needed = task.decided_at, "", task.audited, task.taken
     weights = decision.weights and {
         str(answer.assignment_id): round(weight, 4)
         for answer, weight in zip(answers, decision.weights, strict=True)
@@ -134,7 +144,7 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgem
         "entropy": decision.entropy,
         "weights": weights,
         "n_answers": len(answers),
-        "settled_at": answers[-1].answered_at if is_settled else None,
+        "settled_at": settled_at,
         "audited": audited,
         "review": review,
     }

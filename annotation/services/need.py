@@ -13,9 +13,12 @@ SELECT id FROM annotation_microtask WHERE campaign_id = %s AND id > %s ORDER BY 
 FOR NO KEY UPDATE
 """
 
-# A place that is held or answered stays: the need of a task does not fall below what is taken.
+# A place that is held or answered stays: the need of a task does not fall below what is taken. What a
+# reviewer has decided needs nobody else.
 FOLLOW = """
-UPDATE annotation_microtask SET needed = least(cap, greatest(taken, %s)) WHERE id = ANY(%s) AND needed <> %s
+UPDATE annotation_microtask t SET needed = least(cap, greatest(taken, %s))
+WHERE id = ANY(%s) AND needed <> %s AND NOT EXISTS (
+    SELECT 1 FROM annotation_gold g WHERE g.task_id = t.id AND g.decided_at IS NOT NULL)
 """
 
 SETTLE = """
@@ -28,6 +31,7 @@ FROM annotation_microtask t CROSS JOIN LATERAL (
 ) given
 WHERE t.id = s.task_id AND t.id = ANY(%s)
   AND (s.n_answers >= t.needed - given.n_ignored) <> (s.settled_at IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM annotation_gold g WHERE g.task_id = t.id AND g.decided_at IS NOT NULL)
 """
 
 

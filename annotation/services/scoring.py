@@ -28,7 +28,7 @@ def score_consensus(campaign: Campaign, path: Path) -> tuple[dict, Tally]:
     """
     kind, tally = kind_named(campaign.kind), Tally()
     gold = _read_gold(campaign, path, tally)
-    found = {row.task: row for row in read_consensus(campaign) if row.task in gold}
+    found = {row.task: row for row in read_consensus(campaign, with_decisions=False) if row.task in gold}
     if not found:
         raise Invalid("No task of this file has a consensus yet.", code="nothing_to_score")
     names = sorted(found)
