@@ -1,0 +1,56 @@
+"""Answers in words, whatever their kind, for the people who read them beside the text."""
+
+import math
+import re
+
+LONGEST_QUOTE = 60
+SPAN_KEY = re.compile(r"(\d+)-(\d+) (.+)", re.DOTALL)  # how a posterior over spans names one
+
+
+def answer_words(value: dict, names: dict[str, str], text: str) -> list[str]:
+    """An answer as lines that a person reads: label names, quotes of what was marked, the text itself.
+
+    >>> marked = {"spans": [{"start": 0, "end": 7, "label": "drug"}]}
+    >>> answer_words(marked, {"drug": "Drug"}, "Aspirin helped.")
+    ['Drug: “Aspirin”']
+    """
+    if "label" in value:
+        return [names.get(value["label"], value["label"])]
+    if "labels" in value:
+        return [names.get(key, key) for key in value["labels"]] or ["none of the labels"]
+    if "text" in value:
+        return [value["text"]]
+    spans = value["spans"]
+    quotes = [_quote(text, span["start"], span["end"]) for span in spans]
+    lines = [
+        f"{names.get(span['label'], span['label'])}: {quote}"
+        for span, quote in zip(spans, quotes, strict=True)
+    ]
+    for relation in value.get("relations", ()):
+        name = names.get(relation["label"], relation["label"])
+        lines.append(f"{quotes[relation['from']]} → {name} → {quotes[relation['to']]}")
+    return lines or ["nothing marked"]
+
+
+def candidate_words(key: str, names: dict[str, str], text: str) -> str:
+    """What a posterior gives a probability to: a label, or a span of the text with its label."""
+    span = None if key in names else SPAN_KEY.fullmatch(key)
+    if span is None:
+        return names.get(key, key)
+    return f"{names.get(span[3], span[3])}: {_quote(text, int(span[1]), int(span[2]))}"
+
+
+def doubt_words(entropy: float, n_candidates: int) -> str:
+    """How much doubt an entropy in bits means, as a share of the most that so many candidates can have."""
+    most = max(1.0, math.log2(max(1, n_candidates)))
+    share = entropy / most
+    if share < 0.15:
+        return "hardly any doubt"
+    if share < 0.5:
+        return "some doubt"
+    return "much doubt" if share < 0.85 else "as open as a guess"
+
+
+def _quote(text: str, start: int, end: int) -> str:
+    quoted = text[start:end]
+    return f"“{quoted[:LONGEST_QUOTE]}…”" if len(quoted) > LONGEST_QUOTE else f"“{quoted}”"
