@@ -5,8 +5,8 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from annotation.models import Campaign
-from annotation.services import crowd, intake, simulation
+from annotation.models import Campaign, Volunteer
+from annotation.services import crowd, doubts, flagging, intake, simulation, standing
 from annotation.services.handout import expire_leases
 
 FIT_TICK_SECONDS = 30
@@ -31,9 +31,17 @@ def intake_tick() -> None:
 
 @shared_task
 def consensus_tick() -> None:
-    """Beat's look at all campaigns: whose crowd is to be fitted anew, whose rules have changed?"""
+    """Beat's look: whose crowd is to be fitted anew, whose rules have changed, whose answers count or not?"""
     for campaign_id, is_fit_due in crowd.campaigns_to_judge():
         judge_campaign.apply_async([str(campaign_id), is_fit_due], expires=FIT_TICK_SECONDS)
+    for volunteer in standing.volunteers_to_weigh():
+        weigh_volunteer.apply_async([str(volunteer.pk)], expires=FIT_TICK_SECONDS)
+
+
+@shared_task
+def weigh_volunteer(volunteer_id: str) -> None:
+    """Their earlier answers count, or don't, by their standing; two messages at once do no harm."""
+    standing.weigh_answers_again(Volunteer.objects.get(pk=volunteer_id))
 
 
 @shared_task
@@ -41,7 +49,10 @@ def judge_campaign(campaign_id: str, is_fit_due: bool) -> None:
     """A second message finds the first at work and leaves it to it."""
     campaign = Campaign.objects.get(pk=campaign_id)
     if is_fit_due:
-        crowd.refit(campaign, now=timezone.now())
+        now = timezone.now()
+        if crowd.refit(campaign, now=now) is not None:
+            flagging.flag_volunteers(campaign, now=now)
+            doubts.mark_unclear_cases(campaign, now=now)
     else:
         crowd.judge_again(campaign)
 

@@ -1,0 +1,79 @@
+"""How the engine does in a campaign: which method, which fit, how well its certainty holds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import connection
+
+from annotation.algorithms.scores import calibration_error
+from annotation.kinds import kind_named
+from annotation.models import Campaign, CrowdFit, Gold
+
+GOLD_TASKS = 5000  # the latest gold tasks that calibration is measured on
+FEWEST_GOLD = 20  # below, a calibration is chance
+
+# The extra answer of an audit is in when no place of the task is open or held. The stop held if the task is
+# settled still, and no reviewer said otherwise.
+READ_AUDITS = """
+SELECT count(*), count(*) FILTER (WHERE s.settled_at IS NOT NULL
+                                    AND (g.decided_at IS NULL OR g.value = s.value))
+FROM annotation_consensus s
+JOIN annotation_microtask t ON t.id = s.task_id
+LEFT JOIN annotation_gold g ON g.task_id = s.task_id
+WHERE s.campaign_id = %s AND s.audited AND (s.settled_at IS NULL OR NOT t.is_open AND NOT EXISTS (
+    SELECT 1 FROM annotation_assignment a WHERE a.task_id = s.task_id AND a.state = 'open'))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """On n gold tasks from a file: how sure the consensus was on the mean, and how often it was right."""
+
+    n: int
+    certainty: float
+    share_right: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    method_sentence: str
+    one_label: bool  # answers are one label each
+    fit: CrowdFit | None
+    calibration: Calibration | None
+    n_audited: int
+    n_held: int
+
+
+def engine_of(campaign: Campaign) -> Engine:
+    fit = None
+    if campaign.weighs_volunteers and campaign.crowd_version:
+        fit = campaign.crowd_fits.filter(number=campaign.crowd_version).first()
+    n_audited, n_held = _audits(campaign) if campaign.is_adaptive else (0, 0)
+    kind = kind_named(campaign.kind)
+    sentence = kind.methods.get(campaign.aggregation, "")
+    return Engine(sentence, kind.one_label, fit, _calibration(campaign), n_audited, n_held)
+
+
+def _audits(campaign: Campaign) -> tuple[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(READ_AUDITS, [campaign.pk])
+        return cursor.fetchone()
+
+
+def _calibration(campaign: Campaign) -> Calibration | None:
+    known = Gold.objects.filter(
+        campaign=campaign,
+        origin=Gold.Origin.FILE,
+        task__consensus__settled_at__isnull=False,
+        task__consensus__certainty__isnull=False,
+    ).order_by("-task__consensus__settled_at")
+    columns = ("value", "task__consensus__value", "task__consensus__certainty")
+    rows = list(known.values_list(*columns)[:GOLD_TASKS])
+    if len(rows) < FEWEST_GOLD:
+        return None
+    right = [gold == consensus for gold, consensus, _ in rows]
+    certainty = [sure for _, _, sure in rows]
+    return Calibration(
+        len(rows), float(np.mean(certainty)), float(np.mean(right)), calibration_error(certainty, right)
+    )

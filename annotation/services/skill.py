@@ -1,0 +1,210 @@
+"""How good a volunteer is at a campaign's question: for them and for the campaign's admins alone."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import numpy as np
+import orjson
+from django.db import connection
+
+from annotation.algorithms.skill import Drift, drift
+from annotation.errors import NotFound
+from annotation.kinds import Kind, kind_named
+from annotation.models import Campaign, User, Volunteer
+
+MOST_VOLUNTEERS = 200  # on one page: those in doubt first, then those with the most answers
+LATEST = 1000  # answers of a volunteer that their report is computed from
+OWN_STEP = 10  # a volunteer's own figures move by whole tens of answers: no single task shows in them
+RIGHT = 0.999  # of a score: all of the answer is right
+
+READ_SKILLS = """
+SELECT v.id, v.pseudonym, v.origin, v.standing, v.standing_reason,
+       coalesce(v.asked_to_train_at > coalesce(v.trained_at, '-infinity'), false),
+       days.n, days.last, k.accuracy, k.low, k.high, k.n_answers
+FROM annotation_volunteer v
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(n_answers), 0) AS n, max(day) AS last FROM annotation_volunteerday d
+    WHERE d.volunteer_id = v.id
+) days
+LEFT JOIN annotation_skill k ON k.volunteer_id = v.id
+WHERE v.campaign_id = %s
+ORDER BY v.standing = 'trusted', days.n DESC, v.pseudonym LIMIT %s
+"""
+
+# The gold record is of the answer first given: what is known to be right may be told to volunteers later.
+READ_ANSWERS = """
+SELECT an.value::text, coalesce(first.value, an.value)::text, an.seconds, an.weighs, s.value::text,
+       s.votes::text, coalesce(s.n_answers, 0), g.value::text
+FROM (
+    SELECT id, task_id, closed_at FROM annotation_assignment a
+    WHERE a.volunteer_id = %s AND a.state = 'answered' ORDER BY a.closed_at DESC LIMIT %s
+) latest
+JOIN annotation_answer an ON an.assignment_id = latest.id
+LEFT JOIN annotation_consensus s ON s.task_id = latest.task_id
+LEFT JOIN annotation_gold g ON g.task_id = latest.task_id
+LEFT JOIN LATERAL (
+    SELECT r.value FROM annotation_answerrevision r WHERE r.answer_id = an.assignment_id
+    ORDER BY r.replaced_at, r.id LIMIT 1
+) first ON true
+ORDER BY latest.closed_at
+"""
+
+TYPICAL_SECONDS = """
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY an.seconds) FROM (
+    SELECT task_id FROM annotation_consensus WHERE campaign_id = %s AND settled_at IS NOT NULL
+    ORDER BY settled_at DESC LIMIT 1000
+) latest
+JOIN annotation_assignment a ON a.task_id = latest.task_id
+JOIN annotation_answer an ON an.assignment_id = a.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SkillLine:
+    """A volunteer in the admin's list. Accuracy and its interval are None before the first fit."""
+
+    volunteer_id: UUID
+    pseudonym: str
+    origin: str
+    standing: str
+    standing_reason: str
+    is_to_train: bool
+    n_answers: int
+    last_day: date | None
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    n_fitted: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRecord:
+    n: int
+    n_right: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionRow:
+    """How often what the engine holds for `name` was called each label: expected counts, and shares."""
+
+    name: str
+    n: float
+    cells: list[tuple[str, float, float, int]]  # (the label given, count, share of the row, shade 0 to 5)
+
+
+@dataclass(frozen=True, slots=True)
+class SkillReport:
+    """One volunteer's skill. What is not known yet is None."""
+
+    volunteer: Volunteer
+    n_answers: int  # that the report is computed from
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    n_fitted: int
+    fit_number: int
+    confusion: list[ConfusionRow]
+    gold: GoldRecord
+    drift: Drift | None
+    seconds: float | None
+    typical_seconds: float | None
+    peers: float | None  # the mean share of others who gave the same answer
+    n_with_peers: int
+    evidence: dict
+
+
+def skill_lines(campaign: Campaign) -> list[SkillLine]:
+    """The campaign's volunteers under their pseudonyms: those in doubt first, then by their answers."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_SKILLS, [campaign.pk, MOST_VOLUNTEERS])
+        return [SkillLine(*row) for row in cursor.fetchall()]
+
+
+def volunteer_of(campaign: Campaign, volunteer_id: UUID) -> Volunteer:
+    volunteer = campaign.volunteers.filter(pk=volunteer_id).first()
+    if volunteer is None:
+        raise NotFound()
+    return volunteer
+
+
+def skill_report(campaign: Campaign, volunteer: Volunteer) -> SkillReport:
+    """For an admin: all there is to know."""
+    return _report(campaign, volunteer, _answers(volunteer))
+
+
+def own_report(campaign: Campaign, user: User) -> SkillReport:
+    """For the volunteer: the same figures of whole tens of answers, so that no single task shows in them."""
+    volunteer = Volunteer.objects.of(user, campaign).first()
+    if volunteer is None:
+        raise NotFound()
+    rows = _answers(volunteer)
+    return _report(campaign, volunteer, rows[: len(rows) - len(rows) % OWN_STEP])
+
+
+def _answers(volunteer: Volunteer) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(READ_ANSWERS, [volunteer.pk, LATEST])
+        rows = cursor.fetchall()
+    return [
+        (_json(value), _json(first), seconds, weighs, _json(consensus), _json(votes), n, _json(gold))
+        for value, first, seconds, weighs, consensus, votes, n, gold in rows
+    ]
+
+
+def _json(raw: str | None) -> dict | None:
+    return None if raw is None else orjson.loads(raw)
+
+
+def _report(campaign: Campaign, volunteer: Volunteer, rows: list[tuple]) -> SkillReport:
+    kind = kind_named(campaign.kind)
+    skill = getattr(volunteer, "skill", None)
+    right, gold_scores, peers = [], [], []
+    for value, first, _, weighs, consensus, votes, n, gold in rows:
+        if gold is not None:
+            gold_scores.append(kind.score(first, gold))
+            right.append(gold_scores[-1])
+        elif consensus is not None and n > weighs:
+            right.append(kind.score(value, consensus))
+        if kind.one_label and n > weighs:
+            peers.append((votes.get(value["label"], 0) - weighs) / (n - weighs))
+    return SkillReport(
+        volunteer=volunteer,
+        n_answers=len(rows),
+        accuracy=skill and skill.accuracy,
+        low=skill and skill.low,
+        high=skill and skill.high,
+        n_fitted=skill.n_answers if skill else 0,
+        fit_number=skill.version if skill else 0,
+        confusion=_confusion(campaign, kind, skill.confusion) if skill else [],
+        gold=GoldRecord(len(gold_scores), sum(score > RIGHT for score in gold_scores)),
+        drift=drift(np.array(right)) if right else None,
+        seconds=float(np.median([seconds for _, _, seconds, *_ in rows])) if rows else None,
+        typical_seconds=_typical_seconds(campaign),
+        peers=float(np.mean(peers)) if peers else None,
+        n_with_peers=len(peers),
+        evidence=skill.evidence if skill else {},
+    )
+
+
+def _typical_seconds(campaign: Campaign) -> float | None:
+    with connection.cursor() as cursor:
+        cursor.execute(TYPICAL_SECONDS, [campaign.pk])
+        return cursor.fetchone()[0]
+
+
+def _confusion(campaign: Campaign, kind: Kind, counts: list[list[float]] | None) -> list[ConfusionRow]:
+    """Empty where the fit kept none, or where the labels have changed since."""
+    names = list(campaign.label_names.values())
+    if not kind.one_label or counts is None or len(counts) != len(names):
+        return []
+    rows = []
+    for name, given in zip(names, counts, strict=True):
+        n = sum(given)
+        shares = [count / n if n else 0.0 for count in given]
+        cells = [
+            (label, count, share, min(5, int(share * 5 + 0.999)))
+            for label, count, share in zip(names, given, shares, strict=True)
+        ]
+        rows.append(ConfusionRow(name, n, cells))
+    return rows

@@ -1,0 +1,151 @@
+"""How much volunteers agree, over the latest settled tasks."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from annotation.algorithms.agreement import krippendorff_alpha_nominal
+from annotation.models import Answer, Assignment, Consensus
+from annotation.services.agreement import agreement_of
+from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
+
+pytestmark = pytest.mark.django_db
+KEYS = ["yes", "no", "unclear"]
+
+
+def answered(campaign, values, *, weeks=1):
+    """Answers [T][W] of as many volunteers, each task settled in one of the weeks."""
+    volunteers = make_volunteers(campaign, make_users(len(values[0])))
+    tasks = make_tasks(campaign, len(values))
+    places, answers, rows = [], [], []
+    for t, (task, given) in enumerate(zip(tasks, values, strict=True)):
+        settled_at = NOW - timedelta(weeks=t % weeks)
+        for volunteer, value in zip(volunteers, given, strict=True):
+            place = Assignment(
+                task=task, volunteer=volunteer, state="answered", claimed_at=NOW, expires_at=NOW,
+                closed_at=NOW,
+            )  # fmt: skip
+            places.append(place)
+            answers.append(
+                Answer(assignment_id=place.pk, key=place.pk, value=value, answered_at=NOW, seconds=5)
+            )
+        rows.append(
+            Consensus(
+                task=task, campaign=campaign, method="majority", share=0.7, votes={}, n_answers=len(given),
+                settled_at=settled_at,
+            )
+        )  # fmt: skip
+    Assignment.objects.bulk_create(places)
+    Answer.objects.bulk_create(answers)
+    Consensus.objects.bulk_create(rows)
+    return volunteers
+
+
+def labels_of_three(n_tasks=60, seed=4):
+    """[T, 3]: two who mostly agree and one who often differs."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 3, n_tasks)
+    noise = [0.05, 0.1, 0.5]
+    return np.stack([np.where(rng.random(n_tasks) < p, rng.integers(0, 3, n_tasks), truth) for p in noise], 1)
+
+
+def as_values(labels):
+    return [[{"label": KEYS[k]} for k in row] for row in labels]
+
+
+def test_alpha_and_its_like_come_with_intervals_from_the_answers_themselves():
+    campaign, labels = make_campaign(), labels_of_three()
+    answered(campaign, as_values(labels))
+    found = agreement_of(campaign)
+    counts = np.stack([np.bincount(row, minlength=3) for row in labels])
+    assert found.measures["alpha"].value == pytest.approx(krippendorff_alpha_nominal(counts))
+    assert set(found.measures) == {"agreement", "alpha", "fleiss_kappa", "gwet_ac", "cohen_kappa"}
+    for measure in found.measures.values():
+        assert measure.low < measure.value < measure.high
+        assert (measure.n_tasks, measure.n_pairs) == (60, 180)
+    assert (found.n_tasks, found.n_answers) == (60, 180)
+
+
+def test_each_label_each_week_and_each_pair_is_told_apart():
+    campaign, labels = make_campaign(), labels_of_three()
+    volunteers = answered(campaign, as_values(labels), weeks=2)
+    found = agreement_of(campaign)
+    assert [row.name for row in found.labels] == ["Yes", "No", "Unclear"]
+    assert [(week.week, week.n_tasks) for week in found.weeks] == [
+        (date(2026, 4, 27), 30), (date(2026, 5, 4), 30),
+    ]  # fmt: skip
+    by_name = {row.pseudonym: row.cells for row in found.pairs}
+    good, fair, poor = ([v.pseudonym for v in volunteers].index(v.pseudonym) for v in volunteers)
+    order = [row.pseudonym for row in found.pairs]
+    kappa = {
+        (a, b): by_name[volunteers[a].pseudonym][order.index(volunteers[b].pseudonym)][0]
+        for a, b in ((good, fair), (good, poor), (fair, good))
+    }
+    assert kappa[good, fair] > kappa[good, poor]
+    assert kappa[good, fair] == kappa[fair, good]
+    assert by_name[volunteers[0].pseudonym][order.index(volunteers[0].pseudonym)] == (None, 0)
+
+
+def test_the_same_answers_give_the_same_intervals():
+    campaign = make_campaign()
+    answered(campaign, as_values(labels_of_three()))
+    assert agreement_of(campaign) == agreement_of(campaign)
+
+
+def test_only_the_latest_tasks_are_looked_at(monkeypatch):
+    campaign = make_campaign()
+    answered(campaign, as_values(labels_of_three()), weeks=3)
+    monkeypatch.setattr("annotation.services.agreement.TASKS", 20)
+    assert {week.week for week in agreement_of(campaign).weeks} == {date(2026, 5, 4)}
+
+
+def test_on_a_scale_a_near_miss_is_nearer_than_a_far_one():
+    near = [
+        [{"label": KEYS[k]}, {"label": KEYS[min(k + (t % 4 == 0), 2)]}] for t in range(30) for k in (0, 1, 2)
+    ]
+    by_kind = {}
+    for kind in ("choice", "ordinal"):
+        campaign = make_campaign(kind=kind)
+        answered(campaign, near)
+        by_kind[kind] = agreement_of(campaign).measures["alpha"].value
+    assert by_kind["ordinal"] > by_kind["choice"]
+
+
+def test_sets_spans_and_texts_have_measures_of_their_own():
+    some = [[{"labels": ["yes"]}, {"labels": ["yes", "no"]}], [{"labels": []}, {"labels": []}]] * 5
+    sets = make_campaign(kind="multiple")
+    answered(sets, some)
+    assert agreement_of(sets).measures["agreement"].value == 0.5
+    spans = make_campaign(kind="spans")
+    first, second = {"start": 0, "end": 6, "label": "yes"}, {"start": 0, "end": 3, "label": "no"}
+    answered(spans, [[{"spans": [first]}, {"spans": [first]}], [{"spans": [second]}, {"spans": []}]] * 5)
+    found = agreement_of(spans)
+    assert (found.labels[0].name, round(found.labels[0].alpha.value, 1)) == ("Yes", 1.0)
+    assert found.measures["alpha"].value < 1
+    texts = make_campaign(kind="text", labels=[])
+    answered(texts, [[{"text": "a rash"}, {"text": "a rash"}], [{"text": "a cough"}, {"text": "x"}]])
+    assert agreement_of(texts).measures["similarity"].value == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("kind", ["choice", "multiple", "spans", "text"])
+def test_without_answers_nothing_is_claimed(kind):
+    found = agreement_of(make_campaign(kind=kind))
+    assert (found.n_tasks, found.n_answers, found.labels, found.weeks, found.pairs) == (0, 0, [], [], [])
+    assert not any(found.measures.values())
+
+
+def test_answers_that_do_not_count_and_labels_that_are_gone_are_left_out():
+    campaign = make_campaign()
+    volunteers = answered(campaign, as_values(labels_of_three()))
+    Answer.objects.filter(assignment__volunteer=volunteers[2]).update(weighs=False)
+    campaign.labels = campaign.labels[:2]
+    found = agreement_of(campaign)
+    assert found.n_answers == Answer.objects.filter(weighs=True).exclude(value={"label": "unclear"}).count()
+
+
+def test_agreement_takes_two_queries_however_many_answers(django_assert_num_queries):
+    campaign = make_campaign()
+    answered(campaign, as_values(labels_of_three()))
+    with django_assert_num_queries(2):
+        agreement_of(campaign)

@@ -1,0 +1,151 @@
+"""What is known of a volunteer, to admins and to themselves."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from annotation.errors import NotFound
+from annotation.models import Skill, Volunteer
+from annotation.services.answers import revise_answer, submit_answer
+from annotation.services.handout import take_place
+from annotation.services.refresher import ask_to_train, finish_training, solved_examples
+from annotation.services.skill import own_report, skill_lines, skill_report, volunteer_of
+from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def campaign():
+    return make_campaign(needed=3)
+
+
+@pytest.fixture
+def volunteers(campaign):
+    return make_volunteers(campaign, make_users(3))
+
+
+def answer(task, volunteer, label, minute=0):
+    place = take_place(task.pk, volunteer.pk, now=NOW + timedelta(minutes=minute))
+    now = NOW + timedelta(minutes=minute, seconds=6)
+    submit_answer(place, volunteer.user, {"label": label}, key=uuid4(), now=now)
+    return place
+
+
+def test_the_gold_record_is_of_the_answers_first_given(campaign, volunteers):
+    right, wrong, mended = make_tasks(campaign, 3)
+    for task in (right, wrong, mended):
+        make_gold(task, "yes")
+    answer(right, volunteers[0], "yes")
+    answer(wrong, volunteers[0], "no")
+    place = answer(mended, volunteers[0], "no")
+    revise_answer(place, volunteers[0].user, {"label": "yes"}, key=uuid4(), now=NOW + timedelta(hours=1))
+    report = skill_report(campaign, volunteers[0])
+    assert (report.gold.n, report.gold.n_right, report.n_answers) == (3, 1, 3)
+
+
+def test_agreement_with_peers_leaves_out_the_volunteers_own_answer(campaign, volunteers):
+    alone, together = make_tasks(campaign, 2)
+    answer(alone, volunteers[0], "yes")
+    for volunteer, label in zip(volunteers, ("yes", "yes", "no"), strict=True):
+        answer(together, volunteer, label, minute=1)
+    reports = [skill_report(campaign, volunteer) for volunteer in volunteers]
+    assert [(report.peers, report.n_with_peers) for report in reports] == [(0.5, 1), (0.5, 1), (0.0, 1)]
+    assert (reports[0].seconds, reports[0].typical_seconds) == (6.0, 6.0)
+
+
+def test_a_fits_accuracy_and_confusion_are_shown_by_label(campaign, volunteers):
+    counts = [[8.0, 2.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 0.0]]
+    Skill.objects.create(
+        volunteer=volunteers[0], version=3, parameters={}, accuracy=0.87, low=0.7, high=0.95, n_answers=15,
+        confusion=counts, evidence={"speed": {"sentence": "As fast as others.", "striking": False}},
+    )  # fmt: skip
+    report = skill_report(campaign, volunteers[0])
+    assert (report.accuracy, report.low, report.high, report.fit_number) == (0.87, 0.7, 0.95, 3)
+    assert report.confusion[0].cells == [("Yes", 8.0, 0.8, 4), ("No", 2.0, 0.2, 1), ("Unclear", 0.0, 0.0, 0)]
+    assert [row.n for row in report.confusion] == [10.0, 5.0, 0.0]
+    campaign.labels = campaign.labels[:2]
+    assert skill_report(campaign, volunteers[0]).confusion == []
+
+
+def test_before_the_first_fit_and_the_first_answer_nothing_is_claimed(campaign, volunteers):
+    report = skill_report(campaign, volunteers[0])
+    assert (report.accuracy, report.drift, report.seconds, report.peers, report.confusion) == (
+        None, None, None, None, [],
+    )  # fmt: skip
+    assert report.gold.n == 0
+
+
+def test_a_volunteers_own_figures_move_by_whole_tens_so_that_no_single_task_shows(campaign, volunteers):
+    tasks = make_tasks(campaign, 12)
+    own = []
+    for minute, task in enumerate(tasks):
+        make_gold(task, "yes")
+        answer(task, volunteers[0], "yes" if minute < 9 else "no", minute=minute)
+        report = own_report(campaign, volunteers[0].user)
+        own.append((report.n_answers, report.gold.n, report.gold.n_right))
+    assert own == [(0, 0, 0)] * 9 + [(10, 10, 9)] * 3
+    assert skill_report(campaign, volunteers[0]).gold.n == 12
+
+
+def test_somebody_who_is_no_volunteer_of_the_campaign_has_no_report(campaign, volunteers, bob):
+    with pytest.raises(NotFound):
+        own_report(campaign, bob)
+    [stranger] = make_volunteers(make_campaign(), make_users(1))
+    with pytest.raises(NotFound):
+        volunteer_of(campaign, stranger.pk)
+
+
+def test_in_the_admins_list_those_in_doubt_come_first_then_who_answered_most(campaign, volunteers):
+    tasks = make_tasks(campaign, 2)
+    answer(tasks[0], volunteers[1], "yes")
+    answer(tasks[1], volunteers[1], "yes")
+    answer(tasks[0], volunteers[2], "yes")
+    Volunteer.objects.filter(pk=volunteers[0].pk).update(standing="flagged", standing_reason="Always yes.")
+    ask_to_train(volunteers[2], by=None, now=NOW)
+    lines = skill_lines(campaign)
+    assert [(line.volunteer_id, line.n_answers, line.is_to_train) for line in lines] == [
+        (volunteers[0].pk, 0, False), (volunteers[1].pk, 2, False), (volunteers[2].pk, 1, True),
+    ]  # fmt: skip
+    assert (lines[0].standing, lines[0].standing_reason) == ("flagged", "Always yes.")
+    assert lines[0].accuracy is None
+
+
+def test_the_list_and_a_report_take_fixed_numbers_of_queries(
+    campaign, volunteers, django_assert_num_queries
+):
+    for minute, task in enumerate(make_tasks(campaign, 5)):
+        answer(task, volunteers[0], "yes", minute=minute)
+    with django_assert_num_queries(1):
+        skill_lines(campaign)
+    volunteer = volunteer_of(campaign, volunteers[0].pk)
+    with django_assert_num_queries(3):
+        skill_report(campaign, volunteer)
+
+
+# --- Training ---
+
+
+def test_the_examples_are_gold_that_the_volunteer_has_answered_the_missed_ones_first(campaign, volunteers):
+    right, wrong, unseen = make_tasks(campaign, 3)
+    for task in (right, wrong, unseen):
+        make_gold(task, "yes")
+    answer(wrong, volunteers[0], "no")
+    answer(right, volunteers[0], "yes", minute=1)
+    answer(unseen, volunteers[1], "yes")
+    examples = solved_examples(campaign, volunteers[0])
+    assert [(e.task_id, e.given, e.right, e.is_right) for e in examples] == [
+        (wrong.pk, ["No"], ["Yes"], False), (right.pk, ["Yes"], ["Yes"], True),
+    ]  # fmt: skip
+
+
+def test_a_volunteer_is_asked_once_and_goes_on_when_they_have_read(campaign, volunteers):
+    assert ask_to_train(volunteers[0], by=None, now=NOW)
+    assert not ask_to_train(volunteers[0], by=None, now=NOW)
+    volunteers[0].refresh_from_db()
+    assert volunteers[0].is_to_train
+    finish_training(volunteers[0], now=NOW + timedelta(minutes=3))
+    volunteers[0].refresh_from_db()
+    assert not volunteers[0].is_to_train
+    assert ask_to_train(volunteers[0], by=None, now=NOW + timedelta(days=1))
