@@ -129,6 +129,27 @@ class HeldListForm(forms.Form):
         return urlencode({name: value for name, value in self.cleaned_data.items() if value})
 
 
+class SkipForm(forms.Form):
+    """How many doubtful tasks a reviewer has left for later."""
+
+    skip = forms.IntegerField(min_value=0, max_value=1000, required=False)
+
+    def number(self) -> int:
+        """0 for nothing, and for nonsense."""
+        return (self.is_valid() and self.cleaned_data["skip"]) or 0
+
+
+class DoubtForm(forms.Form):
+    note = forms.CharField(max_length=500, required=False)
+
+
+class StandingForm(forms.Form):
+    """A person's decision: to flag is the platform's."""
+
+    standing = forms.ChoiceField(choices=[(name, "") for name in ("trusted", "excluded")])
+    reason = forms.CharField(max_length=300, required=False)
+
+
 class UploadForm(forms.Form):
     file = forms.FileField(allow_empty_file=True, label="File")
     deidentified = forms.BooleanField(

@@ -1,8 +1,20 @@
 from django.urls import path
 
-from annotation.views import campaigns, dashboard, held_records, people, records, rule, volunteering
+from annotation.views import (
+    campaigns,
+    dashboard,
+    held_records,
+    people,
+    records,
+    review,
+    rule,
+    skill,
+    volunteering,
+)
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+VOLUNTEER = CAMPAIGN + "volunteers/<uuid:volunteer_id>/"
+TASK = CAMPAIGN + "tasks/<uuid:task_id>/"
 
 urlpatterns = [
     path("", volunteering.campaign_list, name="campaign_list"),
@@ -24,5 +36,20 @@ urlpatterns = [
     path(
         CAMPAIGN + "records/held/<uuid:record_id>/release/", held_records.release, name="campaign_release_one"
     ),
+    path(CAMPAIGN + "review/", review.desk, name="campaign_review"),
+    path(CAMPAIGN + "tasks/", review.find, name="campaign_find"),
+    path(TASK, review.task, name="campaign_task"),
+    path(TASK + "decide/", review.decide, name="campaign_decide"),
+    path(TASK + "doubt/", review.doubt, name="campaign_doubt"),
+    path(TASK + "resolve/", review.resolve, name="campaign_resolve"),
+    path(CAMPAIGN + "unclear/", review.unclear, name="campaign_unclear"),
+    path(CAMPAIGN + "unclear.<str:file_format>", review.unclear_file, name="campaign_unclear_file"),
+    path(CAMPAIGN + "volunteers/", skill.volunteers, name="campaign_volunteers"),
+    path(VOLUNTEER, skill.volunteer, name="campaign_volunteer"),
+    path(VOLUNTEER + "standing/", skill.change_standing, name="campaign_standing"),
+    path(VOLUNTEER + "ask-back/", skill.ask_back, name="campaign_ask_back"),
+    path(CAMPAIGN + "how-i-am-doing/", skill.own, name="campaign_own_skill"),
+    path(CAMPAIGN + "refreshed/", skill.refreshed, name="campaign_refreshed"),
+    path(CAMPAIGN + "agreement/", skill.agreement, name="campaign_agreement"),
     path(CAMPAIGN + "consensus.<str:file_format>", records.export, name="campaign_export"),
 ]

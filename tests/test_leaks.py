@@ -39,6 +39,7 @@ IN_REFUSED_ROWS = [f"0555-01{n:02}-9911" for n in range(10)]
 PLANTED = [*IN_TEXT, *IN_METADATA, *IN_REFUSED_ROWS]
 # These show record text to somebody who may read it.
 SHOW_TEXT = {
+    "campaign_review", "campaign_task", "campaign_unclear", "campaign_unclear_file", "api_why", "api_unclear",
     "api_held", "api_queue", "api_my_answers", "campaign_dashboard", "campaign_held", "campaign_ties",
 }  # fmt: skip
 

@@ -73,6 +73,9 @@ def body_of(method: str, name: str | None) -> dict:
         ("PATCH", "api_campaign"): {"name": "Renamed"},
         ("PATCH", "api_policy"): {"min_new_labels": 50},
         ("PATCH", "api_volunteer"): {"taken_out": True},
+        ("POST", "api_standing"): {"standing": "excluded"},
+        ("POST", "api_decide"): {"answer": {"label": "no"}},
+        ("POST", "api_doubt"): {"note": "What of a warning?"},
         ("POST", "guideline_preview"): {"guideline": "*a*"},
         ("POST", "api_campaigns"): {
             "name": "N", "question": "Q?", "labels": [{"key": "yes"}, {"key": "no"}],
@@ -99,6 +102,9 @@ def form_of(name: str | None) -> dict:
         "campaign_state": {"state": "paused"},
         "campaign_release": {"confirmed": "yes"},
         "campaign_part": {"part": "out"},
+        "campaign_standing": {"standing": "excluded"},
+        "campaign_decide": {"value": '{"label": "no"}'},
+        "campaign_doubt": {"note": "What of a warning?"},
         "campaign_people": {"role": "volunteer", "max_uses": "1", "valid_days": "1"},
         "training_policy": {
             "min_new_labels": "50", "min_interval_minutes": "60", "acquisition": "margin",

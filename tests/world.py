@@ -68,6 +68,7 @@ class World:
         submit_answer(answered.assignment_id, volunteer, {"label": "yes"}, key=uuid4(), now=now)
         held = claim_task(self.campaign.pk, volunteer, now=now)
         self.answered, self.held = answered.assignment_id, held.assignment_id
+        self.answered_task = answered.task_id
         tasks = MicroTask.objects.filter(campaign=self.campaign, consensus=None)[:11]
         Consensus.objects.bulk_create(
             Consensus(task=task, campaign=self.campaign, method="majority", label="yes", share=1,
@@ -102,6 +103,7 @@ class World:
         """What stands in the campaign's addresses."""
         return {
             "campaign_id": self.campaign.pk, "assignment_id": self.held, "import_id": self.batch.pk,
-            "volunteer_id": self.volunteers[0].pk, "record_id": self.held_record, "run_id": self.run.pk,
+            "volunteer_id": self.volunteers[0].pk, "record_id": self.held_record,
+            "task_id": self.answered_task, "run_id": self.run.pk,
             "token": self.invitation, "file_format": "csv",
         }  # fmt: skip

@@ -1,8 +1,10 @@
 from django.urls import path
 
-from annotation.api import campaigns, exports, held_records, labelling, people, rule
+from annotation.api import campaigns, exports, held_records, labelling, people, review, rule, skill
 
 CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+VOLUNTEER = CAMPAIGN + "volunteers/<uuid:volunteer_id>/"
+TASK = CAMPAIGN + "tasks/<uuid:task_id>/"
 ASSIGNMENT = "assignments/<uuid:assignment_id>/"
 
 urlpatterns = [
@@ -24,12 +26,20 @@ urlpatterns = [
     path(CAMPAIGN + "invitations/", campaigns.InvitationView.as_view(), name="api_invitations"),
     path(CAMPAIGN + "consent/", campaigns.ConsentView.as_view(), name="api_consent"),
     path(CAMPAIGN + "volunteers/", people.VolunteerListView.as_view(), name="api_volunteers"),
-    path(
-        CAMPAIGN + "volunteers/<uuid:volunteer_id>/", people.VolunteerView.as_view(), name="api_volunteer"
-    ),
+    path(VOLUNTEER, people.VolunteerView.as_view(), name="api_volunteer"),
     path(CAMPAIGN + "claim/", labelling.ClaimView.as_view(), name="api_claim"),
     path(CAMPAIGN + "my-answers/", labelling.MyAnswersView.as_view(), name="api_my_answers"),
     path(CAMPAIGN + "progress/", labelling.ProgressView.as_view(), name="api_progress"),
+    path(CAMPAIGN + "my-skill/", skill.OwnSkillView.as_view(), name="api_my_skill"),
+    path(CAMPAIGN + "agreement/", skill.AgreementView.as_view(), name="api_agreement"),
+    path(VOLUNTEER + "skill/", skill.SkillView.as_view(), name="api_skill"),
+    path(VOLUNTEER + "standing/", skill.StandingView.as_view(), name="api_standing"),
+    path(CAMPAIGN + "review/", review.ToReviewView.as_view(), name="api_review"),
+    path(CAMPAIGN + "unclear/", review.CaseListView.as_view(), name="api_unclear"),
+    path(TASK + "why/", review.WhyView.as_view(), name="api_why"),
+    path(TASK + "decide/", review.DecideView.as_view(), name="api_decide"),
+    path(TASK + "doubt/", review.DoubtView.as_view(), name="api_doubt"),
+    path(TASK + "resolve/", review.ResolveView.as_view(), name="api_resolve"),
     path("imports/<uuid:import_id>/", campaigns.ImportView.as_view(), name="api_import"),
     path(ASSIGNMENT + "answer/", labelling.AnswerView.as_view(), name="api_answer"),
     path(ASSIGNMENT + "skip/", labelling.SkipView.as_view(), name="api_skip"),

@@ -1,5 +1,6 @@
 """What a campaign's admin wants to know. Every figure here is bounded work, also at a million tasks."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -11,10 +12,12 @@ from django.db.models import Count, F, Max, Q, Sum
 
 from annotation.algorithms.agreement import krippendorff_alpha_nominal
 from annotation.algorithms.intervals import wilson_interval
+from annotation.kinds import kind_named
 from annotation.models import (
     Campaign,
     Consensus,
     Gold,
+    GuidelineDoubt,
     Import,
     Record,
     TrailEntry,
@@ -83,6 +86,9 @@ class Dashboard:
     n_held_records: int
     n_reported: int
     n_tied: int
+    n_to_review: int
+    n_unclear: int
+    n_flagged: int
     n_failed_imports: int
     n_volunteers: int
     share_settled: float
@@ -96,7 +102,8 @@ class Dashboard:
 
 
 def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
-    settled = Consensus.objects.filter(campaign=campaign, settled_at__isnull=False)
+    consensus = Consensus.objects.filter(campaign=campaign)
+    settled = consensus.settled()
     per_label = {
         label: (n, n_answers)
         for label, n, n_answers in settled.values_list("label").annotate(
@@ -119,7 +126,10 @@ def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
         n_answers_week=n_week,
         n_held_records=held.count(),
         n_reported=held.reported().count(),
-        n_tied=per_label.get("", (0, 0))[0],
+        n_tied=consensus.tied().count(),
+        n_to_review=consensus.awaiting_review().count(),
+        n_unclear=_count_unclear(campaign),
+        n_flagged=campaign.volunteers.filter(standing=Volunteer.Standing.FLAGGED).count(),
         n_failed_imports=campaign.imports.filter(state=Import.State.FAILED).count(),
         n_volunteers=campaign.volunteers.count(),
         share_settled=n_settled / campaign.n_tasks if campaign.n_tasks else 0.0,
@@ -128,7 +138,7 @@ def dashboard_of(campaign: Campaign, *, now: datetime) -> Dashboard:
         gold=_gold_accuracy(campaign),
         alpha=_alpha(campaign),
         answers_per_day=per_day,
-        label_shares=_label_shares(campaign, per_label, n_settled),
+        label_shares=_label_shares(campaign, {label: n for label, (n, _) in per_label.items()}),
         volunteers=_busiest_volunteers(campaign),
     )
 
@@ -149,14 +159,26 @@ def _done_on(n_missing: int, n_week: int, *, now: datetime) -> date | None:
     return (now + timedelta(days=days)).date() if days < 3650 else None
 
 
+def _count_unclear(campaign: Campaign) -> int:
+    doubts = GuidelineDoubt.objects.unresolved().filter(campaign=campaign, task__held=False)
+    return doubts.values("task").distinct().count()
+
+
 def _gold_accuracy(campaign: Campaign) -> GoldAccuracy | None:
-    known = Gold.objects.filter(task__campaign=campaign, task__consensus__settled_at__isnull=False)
-    counts = known.aggregate(n=Count("pk"), n_right=Count("pk", filter=Q(label=F("task__consensus__label"))))
+    """By the gold of files alone: what a reviewer decided was doubtful to begin with."""
+    known = Gold.objects.filter(
+        campaign=campaign, origin=Gold.Origin.FILE, task__consensus__settled_at__isnull=False
+    )
+    is_right = Q(value=F("task__consensus__value"))
+    counts = known.aggregate(n=Count("pk"), n_right=Count("pk", filter=is_right))
     n, n_right = counts["n"], counts["n_right"]
     return GoldAccuracy(n, n_right, n_right / n, *wilson_interval(n_right, n)) if n else None
 
 
 def _alpha(campaign: Campaign) -> float | None:
+    """Of answers that are one label; other kinds have measures of their own, on the page of agreement."""
+    if not kind_named(campaign.kind).one_label:
+        return None
     settled = Consensus.objects.filter(campaign=campaign, settled_at__isnull=False, n_answers__gt=1)
     votes = settled.order_by("-settled_at").values_list("votes", flat=True)[:ALPHA_TASKS]
     keys = list(campaign.label_names)
@@ -164,14 +186,16 @@ def _alpha(campaign: Campaign) -> float | None:
     return krippendorff_alpha_nominal(counts)
 
 
-def _label_shares(
-    campaign: Campaign, per_label: dict[str, tuple[int, int]], n_settled: int
-) -> list[LabelShare]:
-    """In the campaign's order; what is left to 1 are ties."""
-    counts = {key: per_label.get(key, (0, 0))[0] for key in campaign.label_names}
+def _label_shares(campaign: Campaign, n_settled: dict[str, int]) -> list[LabelShare]:
+    """In the campaign's order; what is left to 1 are ties. What a reviewer decided counts as they said."""
+    total, counts = sum(n_settled.values()), Counter(n_settled)
+    decided = Gold.objects.filter(campaign=campaign, decided_at__isnull=False)
+    moved = decided.values_list("task__consensus__label", "label").annotate(n=Count("*"))
+    for before, after, n in moved:
+        counts.update({before: -n, after: n} if before != after else {})
     return [
-        LabelShare(key, campaign.label_names[key], n, n / n_settled if n_settled else 0.0)
-        for key, n in counts.items()
+        LabelShare(key, name, counts[key], counts[key] / total if total else 0.0)
+        for key, name in campaign.label_names.items()
     ]
 
 

@@ -9,7 +9,8 @@ from django.db.models import F
 from django.db.models.functions import Least, Substr
 
 from annotation.models import Campaign, Consensus, TrailEntry, User
-from annotation.services.export import export_lines
+from annotation.services.doubts import read_cases
+from annotation.services.export import case_lines, export_lines
 
 TIES_SHOWN = 50
 TEXT_LENGTH = 600
@@ -27,9 +28,8 @@ class TiedTask:
 @transaction.atomic
 def read_tied_tasks(campaign: Campaign, *, by: User) -> list[TiedTask]:
     """Settled tasks on which the vote is even, the latest first. Held records stay out of sight."""
-    tied = Consensus.objects.filter(
-        campaign=campaign, settled_at__isnull=False, label="", task__held=False
-    ).order_by("-settled_at", "task")
+    tied = Consensus.objects.filter(campaign=campaign, task__held=False).tied()
+    tied = tied.order_by("-settled_at", "task")
     length = Least(F("task__end") - F("task__start"), TEXT_LENGTH)
     text = Substr("task__record__text", F("task__start") + 1, length)
     columns = ("task", "task__record__external_id", "task__section", text, "votes")
@@ -38,6 +38,11 @@ def read_tied_tasks(campaign: Campaign, *, by: User) -> list[TiedTask]:
         detail = {"tasks": [str(tie.task_id) for tie in ties]}
         TrailEntry.objects.create(user=by, campaign=campaign, verb="read_tied_tasks", detail=detail)
     return ties
+
+
+def export_cases(campaign: Campaign, file_format: str, *, by: User) -> Iterator[str]:
+    """The cases that the guideline does not decide, as a file's lines. The reading is noted at once."""
+    return case_lines(read_cases(campaign, by=by, limit=None), file_format)
 
 
 def export_consensus(campaign: Campaign, file_format: str, *, by: User) -> Iterator[str]:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from annotation.models import Campaign
 from annotation.services.dashboard import Dashboard, QueuedTask, dashboard_of, queue_head
+from annotation.services.engine import engine_of
 from annotation.services.readings import read_tied_tasks
 from annotation.views.access import administered_campaign
 
@@ -27,6 +28,7 @@ def dashboard(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "figures": figures,
         "alpha_words": _alpha_words(figures.alpha),
         "needs": _needs(campaign, figures),
+        "engine": engine_of(campaign),
         "per_day": _per_day_chart(figures),
         "queue": _queue_unless_shown(request, campaign),
     }
@@ -92,10 +94,28 @@ def _needs(campaign: Campaign, figures: Dashboard) -> list[dict]:
             held + "?list=others",
         ),
         (
+            figures.n_to_review,
+            f"{_count(figures.n_to_review, 'task')} waiting for a reviewer",
+            "Decide",
+            reverse("campaign_review", args=[campaign.pk]),
+        ),
+        (
             figures.n_tied,
             f"{_count(figures.n_tied, 'settled task')} with a tied vote",
             "Read them",
             ties_page,
+        ),
+        (
+            figures.n_flagged,
+            f"{_count(figures.n_flagged, 'volunteer')} flagged: their answers wait for you",
+            "Decide",
+            reverse("campaign_volunteers", args=[campaign.pk]),
+        ),
+        (
+            figures.n_unclear,
+            f"The guideline seems unclear on {_count(figures.n_unclear, 'case')}",
+            "Read them",
+            reverse("campaign_unclear", args=[campaign.pk]),
         ),
         (
             figures.n_failed_imports,

@@ -19,6 +19,7 @@ from annotation.models import Assignment, Campaign, Membership, Volunteer
 from annotation.services.guideline import render_guideline
 from annotation.services.joining import join_campaign, redeem_invitation
 from annotation.services.overview import campaign_cards
+from annotation.services.refresher import solved_examples
 from annotation.views.access import campaign_to_label
 
 
@@ -36,8 +37,11 @@ def label(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     if _was_taken_out(request, campaign_id):
         return redirect("campaign_list")
     campaign = campaign_to_label(request, campaign_id)
-    if not Volunteer.objects.of(request.user, campaign).exists():
+    volunteer = Volunteer.objects.of(request.user, campaign).first()
+    if volunteer is None:
         return redirect("campaign_consent", campaign.pk)
+    if volunteer.is_to_train:
+        return _refresher(request, campaign, volunteer)
     context = {
         "campaign": campaign,
         "labels": campaign.labels,
@@ -57,6 +61,16 @@ def _was_taken_out(request: HttpRequest, campaign_id: UUID) -> bool:
         return False
     messages.info(request, TakenOut.sentence)
     return True
+
+
+def _refresher(request: HttpRequest, campaign: Campaign, volunteer: Volunteer) -> HttpResponse:
+    """The guideline and some solved examples, in the place of the next text."""
+    context = {
+        "campaign": campaign,
+        "guideline_html": render_guideline(campaign.guideline),
+        "examples": solved_examples(campaign, volunteer),
+    }
+    return render(request, "annotation/refresher.html", context)
 
 
 def _script_data(request: HttpRequest, campaign: Campaign) -> dict:

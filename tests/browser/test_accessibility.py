@@ -4,14 +4,13 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from annotation.kinds import KINDS
 from annotation.models import Assignment, Consensus, Import, Record, RefusedRow, Volunteer, VolunteerDay
-from tests.browser.browsing import DESK, PHONE
+from tests.browser.browsing import WIDTHS, is_fine
 from tests.factories import (
     SIDES,
     make_campaign,
@@ -37,9 +36,6 @@ CAMPAIGN_PAGES = [
     "campaign_consent",
     "training_policy",
 ]
-EVERY_RULE = {"resultTypes": ["violations"]}
-CONTRAST_ALONE = EVERY_RULE | {"runOnly": ["color-contrast"]}
-WIDTHS = [pytest.param(DESK, id="1366"), pytest.param(PHONE, id="390")]
 
 
 @pytest.fixture
@@ -114,16 +110,6 @@ def add_model(campaign, number: int) -> None:
     Prediction.objects.create(
         task=task, model_version=version, version_number=number, probabilities=[0.5, 0.3, 0.2]
     )
-
-
-def is_fine(page: Page) -> None:
-    """In both colours: no rule of axe-core broken, and no way to scroll sideways."""
-    name = page.title()
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{name} is too wide"
-    for colours, options in (("light", EVERY_RULE), ("dark", CONTRAST_ALONE)):
-        page.emulate_media(color_scheme=colours)
-        found = Axe().run(page, options=options)
-        assert found.violations_count == 0, f"{name}, {colours}: {found.generate_report()}"
 
 
 @pytest.mark.parametrize("device", WIDTHS)

@@ -125,5 +125,5 @@ def test_the_dashboards_reads_do_not_grow_with_the_volunteers(campaign, users, d
     make_tasks(campaign, 3)
     for user in users:
         answer(campaign, user, "yes")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(16):
         dashboard_of(campaign, now=NOW)

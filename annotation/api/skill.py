@@ -1,0 +1,169 @@
+"""How volunteers do: each of them for the campaign's admins, their own figures for a volunteer; agreement."""
+
+from dataclasses import asdict
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from annotation import serializers as shapes
+from annotation.api.campaigns import AdminView
+from annotation.api.labelling import checked
+from annotation.api.views import PlatformAPIView
+from annotation.models import Campaign, Volunteer
+from annotation.services import skill, standing
+from annotation.services.agreement import agreement_of
+
+NOT_FOUND = {404: shapes.ProblemSerializer}
+
+
+class GoldRecordSerializer(serializers.Serializer):
+    n = serializers.IntegerField()
+    n_right = serializers.IntegerField()
+
+
+class ConfusionRowSerializer(serializers.Serializer):
+    name = serializers.CharField(help_text="The label as the engine holds it to be.")
+    given = serializers.DictField(child=serializers.FloatField(), help_text="{label: expected count}")
+
+
+class OwnSkillSerializer(serializers.Serializer):
+    pseudonym = serializers.CharField()
+    standing = serializers.ChoiceField(choices=Volunteer.Standing.choices)
+    n_answers = serializers.IntegerField(help_text="That the figures are of.")
+    accuracy = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True, help_text="Of the 90 % credible interval.")
+    high = serializers.FloatField(allow_null=True)
+    gold = GoldRecordSerializer()
+    seconds = serializers.FloatField(allow_null=True)
+    typical_seconds = serializers.FloatField(allow_null=True)
+    peers = serializers.FloatField(allow_null=True, help_text="The mean share of others who agreed.")
+    confusion = ConfusionRowSerializer(many=True)
+
+
+class SkillSerializer(OwnSkillSerializer):
+    standing_reason = serializers.CharField()
+    is_to_train = serializers.BooleanField()
+    fit_number = serializers.IntegerField()
+    drift = serializers.CharField(help_text="In a sentence; empty with too few answers.")
+    evidence = serializers.JSONField()
+
+
+class StandingSerializer(shapes.StrictSerializer):
+    standing = serializers.ChoiceField(choices=["trusted", "excluded"])
+    reason = serializers.CharField(max_length=300, allow_blank=True, default="")
+
+
+class ChangedSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Volunteer
+        fields = ["id", "pseudonym", "standing", "standing_reason"]
+
+
+class MeasureSerializer(serializers.Serializer):
+    value = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    n_tasks = serializers.IntegerField()
+    n_pairs = serializers.IntegerField()
+
+
+class LabelAgreementSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    alpha = MeasureSerializer(allow_null=True)
+
+
+class WeekAgreementSerializer(serializers.Serializer):
+    week = serializers.DateField()
+    n_tasks = serializers.IntegerField()
+    alpha = serializers.FloatField(allow_null=True)
+
+
+class AgreementSerializer(serializers.Serializer):
+    n_tasks = serializers.IntegerField()
+    n_answers = serializers.IntegerField()
+    measures = serializers.DictField(child=MeasureSerializer(allow_null=True))
+    labels = LabelAgreementSerializer(many=True)
+    weeks = WeekAgreementSerializer(many=True)
+
+
+def own_figures(report: skill.SkillReport) -> dict:
+    rows = [
+        {"name": row.name, "given": {name: count for name, count, *_ in row.cells}}
+        for row in report.confusion
+    ]
+    return {
+        "pseudonym": report.volunteer.pseudonym,
+        "standing": report.volunteer.standing,
+        "n_answers": report.n_answers,
+        "accuracy": report.accuracy,
+        "low": report.low,
+        "high": report.high,
+        "gold": asdict(report.gold),
+        "seconds": report.seconds,
+        "typical_seconds": report.typical_seconds,
+        "peers": report.peers,
+        "confusion": rows,
+    }
+
+
+class OwnSkillView(PlatformAPIView):
+    @extend_schema(
+        summary="How you are doing; the figures move with every tenth answer",
+        responses={200: OwnSkillSerializer, **NOT_FOUND},
+    )
+    def get(self, request, campaign_id):
+        campaign = get_object_or_404(Campaign.objects.to_label(request.user), pk=campaign_id)
+        return Response(OwnSkillSerializer(own_figures(skill.own_report(campaign, request.user))).data)
+
+
+class SkillView(AdminView):
+    @extend_schema(
+        summary="A volunteer's skill, with the evidence", responses={200: SkillSerializer, **NOT_FOUND}
+    )
+    def get(self, request, campaign_id, volunteer_id):
+        campaign = self.campaign(campaign_id)
+        report = skill.skill_report(campaign, skill.volunteer_of(campaign, volunteer_id))
+        more = {
+            "standing_reason": report.volunteer.standing_reason,
+            "is_to_train": report.volunteer.is_to_train,
+            "fit_number": report.fit_number,
+            "drift": report.drift.sentence if report.drift else "",
+            "evidence": report.evidence,
+        }
+        return Response(SkillSerializer(own_figures(report) | more).data)
+
+
+class StandingView(AdminView):
+    @extend_schema(
+        summary="Decide whether a volunteer's answers count; their tasks follow within a minute",
+        request=StandingSerializer,
+        responses={200: ChangedSerializer, **NOT_FOUND},
+    )
+    def post(self, request, campaign_id, volunteer_id):
+        campaign, sent = self.campaign(campaign_id), checked(StandingSerializer, request)
+        volunteer = skill.volunteer_of(campaign, volunteer_id)
+        changed = standing.set_standing(
+            volunteer, sent["standing"], sent["reason"], by=request.user, now=timezone.now()
+        )
+        return Response(ChangedSerializer(changed).data)
+
+
+class AgreementView(AdminView):
+    @extend_schema(
+        summary="How much volunteers agree, over the latest settled tasks",
+        responses={200: AgreementSerializer, **NOT_FOUND},
+    )
+    def get(self, request, campaign_id):
+        found = agreement_of(self.campaign(campaign_id))
+        measures = {name: measure and measure._asdict() for name, measure in found.measures.items()}
+        shown = {
+            "n_tasks": found.n_tasks,
+            "n_answers": found.n_answers,
+            "measures": measures,
+            "labels": found.labels,
+            "weeks": found.weeks,
+        }
+        return Response(AgreementSerializer(shown).data)

@@ -1,0 +1,190 @@
+"""The reviewer's desk, why a consensus is what it is, and the cases that the guideline does not decide."""
+
+from uuid import UUID
+
+import orjson
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
+from django.views.decorators.http import require_GET, require_POST
+
+from annotation.errors import InvalidAnswer, NotFound, PlatformError
+from annotation.forms import DoubtForm, SkipForm
+from annotation.kinds import kind_named
+from annotation.models import Campaign
+from annotation.services.doubts import doubt_guideline, read_cases, resolve_doubts
+from annotation.services.export import FORMATS
+from annotation.services.guideline import render_guideline
+from annotation.services.readings import export_cases
+from annotation.services.review import decide_task, tasks_to_review
+from annotation.services.why import Explanation, explain_task, find_task
+from annotation.services.wording import answer_words
+from annotation.views.access import administered_campaign, reviewed_campaign
+
+SHORT = 40  # characters of a choice on its button
+
+
+@login_required
+@require_GET
+def desk(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    """One doubtful task at a time; `skip` passes over those that are left for later."""
+    campaign = reviewed_campaign(request, campaign_id)
+    waiting = tasks_to_review(campaign)
+    skip = SkipForm(request.GET).number()
+    context = _frame(request, campaign) | {"n_waiting": len(waiting), "skip": skip, "back": "desk"}
+    if skip < len(waiting):
+        why = explain_task(campaign, waiting[skip], by=request.user, with_names=False)
+        context |= _of_task(campaign, why)
+    return render(request, "annotation/review.html", context)
+
+
+@login_required
+@require_GET
+def task(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse:
+    """Why this task's consensus is what it is. Pseudonyms are for the campaign's admins alone."""
+    campaign = reviewed_campaign(request, campaign_id)
+    context = _frame(request, campaign)
+    try:
+        why = explain_task(campaign, task_id, by=request.user, with_names=context["may_manage"])
+    except NotFound as error:
+        raise Http404 from error
+    return render(
+        request, "annotation/why.html", context | _of_task(campaign, why) | {"back": "task", "skip": 0}
+    )
+
+
+@login_required
+@require_GET
+def find(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = reviewed_campaign(request, campaign_id)
+    try:
+        return redirect("campaign_task", campaign.pk, find_task(campaign, request.GET.get("name", "")))
+    except NotFound as error:
+        messages.error(request, error.sentence)
+    return redirect("campaign_review", campaign.pk)
+
+
+@login_required
+@require_POST
+def decide(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse:
+    campaign = reviewed_campaign(request, campaign_id)
+    try:
+        decided = decide_task(
+            campaign,
+            task_id,
+            _sent_value(request),
+            by=request.user,
+            now=timezone.now(),
+            changes=bool(request.POST.get("changes")),
+        )
+    except PlatformError as error:
+        messages.error(request, error.sentence)
+    else:
+        words = "; ".join(answer_words(decided.value, campaign.label_names, ""))
+        said = f"“{words}”" if kind_named(campaign.kind).one_label else "Your decision"
+        messages.success(request, f"{said} stands. Nobody else is asked about this one.")
+    return _back(request, campaign, task_id)
+
+
+@login_required
+@require_POST
+def doubt(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse:
+    campaign = reviewed_campaign(request, campaign_id)
+    form = DoubtForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "A note has at most 500 characters. Nothing was marked.")
+        return _back(request, campaign, task_id)
+    try:
+        doubt_guideline(campaign, task_id, form.cleaned_data["note"], by=request.user, now=timezone.now())
+    except NotFound as error:
+        raise Http404 from error
+    messages.success(request, "Marked. The campaign's admins find it among the cases to write down.")
+    return _back(request, campaign, task_id)
+
+
+@login_required
+@require_GET
+def unclear(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = administered_campaign(request, campaign_id)
+    cases = read_cases(campaign, by=request.user)
+    return render(request, "annotation/unclear.html", {"campaign": campaign, "cases": cases})
+
+
+@login_required
+@require_POST
+def resolve(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse:
+    campaign = administered_campaign(request, campaign_id)
+    if resolve_doubts(campaign, task_id, by=request.user, now=timezone.now()):
+        messages.success(request, "Taken off the list: the guideline decides it now.")
+    return redirect("campaign_unclear", campaign.pk)
+
+
+@login_required
+@require_GET
+def unclear_file(request: HttpRequest, campaign_id: UUID, file_format: str) -> StreamingHttpResponse:
+    campaign = administered_campaign(request, campaign_id)
+    if file_format not in FORMATS:
+        raise Http404
+    lines = export_cases(campaign, file_format, by=request.user)
+    response = StreamingHttpResponse(lines, content_type="application/octet-stream")
+    name = f"{slugify(campaign.name) or 'campaign'}-unclear.{file_format}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _frame(request: HttpRequest, campaign: Campaign) -> dict:
+    return {
+        "campaign": campaign,
+        "guideline_html": render_guideline(campaign.guideline),
+        "may_manage": Campaign.objects.administered_by(request.user).filter(pk=campaign.pk).exists(),
+    }
+
+
+def _of_task(campaign: Campaign, why: Explanation) -> dict:
+    verdict = why.verdict
+    return {
+        "why": why,
+        "options": _options(campaign, why) if verdict else [],
+        "method_sentence": verdict and kind_named(campaign.kind).methods.get(verdict.method, ""),
+        "most": max((candidate.probability for candidate in verdict.candidates), default=1) if verdict else 1,
+    }
+
+
+def _options(campaign: Campaign, why: Explanation) -> list[dict]:
+    """What can be decided with one key: the labels, or else the consensus and each different answer."""
+    if kind_named(campaign.kind).one_label:
+        found = [({"label": label["key"]}, label["name"]) for label in campaign.labels]
+    else:
+        found = [(why.verdict.value, "All together")] if why.verdict.value is not None else []
+        found += [(answer.value, answer.who) for answer in why.answers if answer.counts]
+    options: list[dict] = []
+    for value, words in found:
+        same = next((option for option in options if option["value"] == value), None)
+        if same:
+            same["words"] += f", {words}"
+        else:
+            options.append({"value": value, "words": words})
+    return [
+        option | {"json": orjson.dumps(option["value"]).decode(), "words": option["words"][:SHORT]}
+        for option in options
+    ]
+
+
+def _sent_value(request: HttpRequest) -> object:
+    try:
+        return orjson.loads(request.POST.get("value", ""))
+    except orjson.JSONDecodeError as error:
+        raise InvalidAnswer("There was no decision in what was sent.") from error
+
+
+def _back(request: HttpRequest, campaign: Campaign, task_id: UUID) -> HttpResponse:
+    """To the task that is decided next, or to the task's own page if it was decided there."""
+    if request.POST.get("back") == "task":
+        return redirect("campaign_task", campaign.pk, task_id)
+    desk_page = reverse("campaign_review", args=[campaign.pk])
+    skip = SkipForm(request.POST).number()
+    return redirect(f"{desk_page}?skip={skip}" if skip else desk_page)

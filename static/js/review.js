@@ -1,0 +1,32 @@
+// The reviewer's keys: a number decides, L leaves it for later, G opens the guideline, D marks it unclear.
+
+/** By place on the keyboard, because "1" needs Shift on a French one. */
+function digitOf(event) {
+  const match = /^(?:Digit|Numpad)(\d)$/.exec(event.code) || /^(\d)$/.exec(event.key);
+  return match ? (Number(match[1]) + 9) % 10 : -1;
+}
+
+function toggle(details) {
+  if (!details) return;
+  details.open = !details.open;
+  if (details.open) (details.querySelector("input:not([type=hidden])") ?? details.querySelector("summary")).focus();
+}
+
+let isSent = false; // a second press while the page changes must not decide the next task
+document.addEventListener("submit", (event) => {
+  if (isSent) return event.preventDefault();
+  isSent = event.target.matches(".decide");
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+  if (event.target.matches?.("input, textarea, select")) return;
+  const button = document.querySelectorAll(".decide .answer")[digitOf(event)];
+  const key = event.key.toLowerCase();
+  if (button) button.click();
+  else if (key === "l") document.getElementById("later")?.click();
+  else if (key === "g") toggle(document.getElementById("guideline"));
+  else if (key === "d") toggle(document.getElementById("doubt"));
+  else return;
+  event.preventDefault();
+});

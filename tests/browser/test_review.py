@@ -1,0 +1,136 @@
+"""The reviewer's desk by its keys, and the pages of review, skill and agreement at both widths."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from annotation.models import Campaign, Consensus, Gold, GuidelineDoubt, Membership, Role, Skill, Volunteer
+from annotation.services.answers import submit_answer
+from annotation.services.crowd import refit
+from annotation.services.doubts import doubt_guideline
+from annotation.services.handout import take_place
+from annotation.services.review import decide_task, tasks_to_review
+from annotation.services.standing import set_standing
+from tests.browser.browsing import DESK, WIDTHS, is_fine
+from tests.factories import make_gold, make_sentences, make_users, make_volunteer, make_volunteers
+from tests.simulated import skilled_crowd
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+CLASSES = ["yes", "no", "unclear"]
+ADMIN_PAGES = ["campaign_review", "campaign_unclear", "campaign_volunteers", "campaign_agreement"]
+SENTENCES = [
+    "HPI: The patient took amoxicillin for five days.",
+    "A rash came on the trunk and both arms, and went again after the drug was stopped.",
+    "No fever, no swelling of the face.",
+    "Her sister once had hives after the same drug.",
+]
+
+
+@pytest.fixture
+def campaign(campaign, alice, bob, charlie):
+    """Weighed by the engine: alice runs it, charlie reviews it, bob and five others have answered."""
+    campaign.aggregation, campaign.needed, campaign.rule = "engine", 4, "Only what happened to this patient."
+    campaign.save()
+    Membership.objects.create(user=charlie, campaign=campaign, role=Role.REVIEWER)
+    volunteers = [make_volunteer(campaign, bob), *make_volunteers(campaign, make_users(3))]
+    tasks = []
+    for _ in range(8):
+        text = " ".join(SENTENCES)
+        starts = np.cumsum([0, *(len(sentence) + 1 for sentence in SENTENCES)])
+        spans = [(int(start), int(start) + len(s)) for start, s in zip(starts, SENTENCES, strict=False)]
+        tasks += make_sentences(campaign, text, spans)
+    campaign.tasks.update(section="HPI")
+    task, worker, label = skilled_crowd([0.95, 0.9, 0.75, 0.35], n_tasks=len(tasks), n_classes=3, seed=3)
+    began = timezone.now() - timedelta(days=20)
+    for n, (t, w, k) in enumerate(zip(task, worker, label, strict=True)):
+        now = began + timedelta(hours=3 * n)
+        place = take_place(tasks[t].pk, volunteers[w].pk, now=now)
+        answered_at = now + timedelta(seconds=5 + int(w))
+        submit_answer(place, volunteers[w].user, {"label": CLASSES[k]}, key=uuid4(), now=answered_at)
+    for place in range(6):
+        make_gold(tasks[place], CLASSES[place % 3])
+    refit(campaign, now=timezone.now())
+    campaign.refresh_from_db()
+    Consensus.objects.filter(pk__in=[tasks[8].pk, tasks[9].pk]).update(review="undecided")
+    Skill.objects.filter(pk=volunteers[3].pk).update(evidence={
+        "habit": {"sentence": "The answers do not depend on the task.", "striking": True},
+        "speed": {"sentence": "Half of the answers took less than 8 s: as usual.", "striking": False},
+    })  # fmt: skip
+    set_standing(volunteers[3], "flagged", "The answers do not depend on the task.", by=None, now=began)
+    doubt_guideline(campaign, tasks[8].pk, "Does a sister's rash count?", by=charlie, now=timezone.now())
+    decide_task(campaign, tasks[10].pk, {"label": "no"}, by=charlie, now=timezone.now())
+    return campaign
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_review_skill_and_agreement_are_open_to_everyone(open_page, alice, bob, charlie, campaign, device):
+    page = open_page(alice, device)
+    paths = [reverse(name, args=[campaign.pk]) for name in (*ADMIN_PAGES, "campaign_dashboard")]
+    flagged = Volunteer.objects.get(standing="flagged")
+    doubted, decided = GuidelineDoubt.objects.get().task_id, Gold.objects.get(origin="reviewer").pk
+    paths.append(reverse("campaign_volunteer", args=[campaign.pk, flagged.pk]))
+    paths += [reverse("campaign_task", args=[campaign.pk, task]) for task in (doubted, decided)]
+    for path in paths:
+        page.goto(path, wait_until="load")
+        is_fine(page)
+    page = open_page(bob, device)
+    page.goto(reverse("campaign_own_skill", args=[campaign.pk]))
+    is_fine(page)
+    Volunteer.objects.filter(user=bob).update(asked_to_train_at=timezone.now())
+    page.goto(reverse("campaign_label", args=[campaign.pk]))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("before you go on")
+    is_fine(page)
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_the_answers_to_decide_between_are_within_reach_of_a_thumb(open_page, charlie, campaign, device):
+    page = open_page(charlie, device)
+    page.goto(reverse("campaign_review", args=[campaign.pk]))
+    for button in page.locator(".decide .answer").all():
+        box = button.bounding_box()
+        assert box["y"] > 0 and box["y"] + box["height"] <= page.viewport_size["height"]
+        assert box["height"] >= 44
+    page.locator("#doubt summary").click()
+    expect(page.get_by_label("What it leaves open")).to_be_visible()
+    is_fine(page)
+
+
+def test_one_key_decides_and_the_next_task_comes(open_page, charlie, campaign):
+    page = open_page(charlie, DESK)
+    page.goto(reverse("campaign_review", args=[campaign.pk]))
+    waiting = tasks_to_review(campaign)
+    expect(page.locator("#main")).to_contain_text(f"1 of {len(waiting)}")
+    page.keyboard.press("2")
+    expect(page.locator(".message.success")).to_contain_text("“No” stands")
+    expect(page.locator("#main")).to_contain_text(f"1 of {len(waiting) - 1}")
+    assert Gold.objects.get(pk=waiting[0]).label == "no"
+
+
+def test_a_task_is_left_for_later_marked_and_found_again_by_keys(open_page, charlie, campaign):
+    page = open_page(charlie, DESK)
+    page.goto(reverse("campaign_review", args=[campaign.pk]))
+    page.keyboard.press("l")
+    page.wait_for_url("**/review/?skip=1")
+    page.keyboard.press("d")
+    expect(page.get_by_label("What it leaves open")).to_be_focused()
+    page.keyboard.type("2 sisters?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".message.success")).to_contain_text("Marked")
+    assert page.url.endswith("skip=1"), "digits typed into a note decide nothing"
+    assert GuidelineDoubt.objects.filter(note="2 sisters?").count() == 1
+    page.keyboard.press("g")
+    expect(page.locator("#guideline")).to_have_attribute("open", "")
+
+
+def test_a_volunteer_who_reads_the_refresher_goes_on(open_page, bob, campaign):
+    Volunteer.objects.filter(user=bob).update(asked_to_train_at=timezone.now())
+    Campaign.objects.filter(pk=campaign.pk).update(guideline="## Rashes\n\nOnly *rashes*.")
+    page = open_page(bob, DESK)
+    page.goto(reverse("campaign_label", args=[campaign.pk]))
+    page.get_by_role("button", name="I have read it, go on").click()
+    expect(page.locator("#dock")).to_be_visible()
