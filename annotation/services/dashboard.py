@@ -60,6 +60,7 @@ class LabelShare:
 
 @dataclass(frozen=True, slots=True)
 class VolunteerRow:
+    volunteer_id: UUID
     pseudonym: str
     origin: str
     n_answers: int
@@ -223,7 +224,9 @@ def _busiest_volunteers(campaign: Campaign) -> list[VolunteerRow]:
     with connection.cursor() as cursor:
         cursor.execute(LATEST_OF_VOLUNTEERS, [[str(v.pk) for v in volunteers], VOLUNTEER_ANSWERS])
         latest = {pk: (_number(share), _number(seconds)) for pk, share, seconds in cursor.fetchall()}
-    return [VolunteerRow(v.pseudonym, v.origin, v.n_answers, v.last_day, *latest[v.pk]) for v in volunteers]
+    return [
+        VolunteerRow(v.pk, v.pseudonym, v.origin, v.n_answers, v.last_day, *latest[v.pk]) for v in volunteers
+    ]
 
 
 def _number(value) -> float | None:

@@ -10,7 +10,8 @@ from annotation.kinds import kind_named
 from annotation.models import Campaign, CrowdFit, Gold
 
 GOLD_TASKS = 5000  # the latest gold tasks that calibration is measured on
-FEWEST_GOLD = 20  # below, a calibration is chance
+FEWEST_GOLD = 20  # in all, and in each bin: with fewer, a calibration error is chance
+MOST_BINS = 15
 
 # The extra answer of an audit is in when no place of the task is open or held. The stop held if the task is
 # settled still, and no reviewer said otherwise.
@@ -74,6 +75,5 @@ def _calibration(campaign: Campaign) -> Calibration | None:
         return None
     right = [gold == consensus for gold, consensus, _ in rows]
     certainty = [sure for _, _, sure in rows]
-    return Calibration(
-        len(rows), float(np.mean(certainty)), float(np.mean(right)), calibration_error(certainty, right)
-    )
+    error = calibration_error(certainty, right, n_bins=min(MOST_BINS, len(rows) // FEWEST_GOLD))
+    return Calibration(len(rows), float(np.mean(certainty)), float(np.mean(right)), error)

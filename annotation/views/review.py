@@ -149,8 +149,8 @@ def _of_task(campaign: Campaign, why: Explanation) -> dict:
     return {
         "why": why,
         "options": _options(campaign, why) if verdict else [],
+        "method_name": verdict and dict(Campaign.Aggregation.choices).get(verdict.method, verdict.method),
         "method_sentence": verdict and kind_named(campaign.kind).methods.get(verdict.method, ""),
-        "most": max((candidate.probability for candidate in verdict.candidates), default=1) if verdict else 1,
     }
 
 

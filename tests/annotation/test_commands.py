@@ -16,7 +16,9 @@ from django.test import RequestFactory
 from knox.auth import TokenAuthentication
 
 from annotation.models import Campaign, Consensus, Membership, MicroTask, Record, Role, Volunteer
-from tests.factories import make_campaign, make_tasks
+from annotation.services.answers import submit_answer
+from annotation.services.handout import take_place
+from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
 
 pytestmark = pytest.mark.django_db
 COMMANDS = [
@@ -29,6 +31,7 @@ COMMANDS = [
     "recompute_consensus",
     "aggregate",
     "score_consensus",
+    "agreement",
 ]
 
 
@@ -266,3 +269,20 @@ def test_an_adaptive_replay_says_how_many_answers_it_used(voted, tmp_path):
     out = say("replay_answers", campaign, path, "--adaptive", "--seed", "3")
     assert " answers used for 40 tasks: " in out
     assert "choose one" in complaint("replay_answers", campaign, path, "--adaptive", "--all")
+
+
+def test_agreement_prints_each_measure_with_its_interval_and_each_pair():
+    campaign = make_campaign(needed=2)
+    volunteers = make_volunteers(campaign, make_users(2))
+    for n, task in enumerate(make_tasks(campaign, 12)):
+        for volunteer in volunteers:
+            place = take_place(task.pk, volunteer.pk, now=NOW)
+            label = "no" if n % 2 else "yes"
+            submit_answer(place, volunteer.user, {"label": label}, key=uuid4(), now=NOW)
+    figures = json.loads(say("agreement", str(campaign.pk)))
+    assert (figures["n_tasks"], figures["n_answers"]) == (12, 24)
+    alpha = figures["measures"]["alpha"]
+    assert alpha == {"value": 1.0, "low": 1.0, "high": 1.0, "n_tasks": 12, "n_pairs": 12}
+    first, second = (volunteer.pseudonym for volunteer in volunteers)
+    assert figures["pairs"][first] == {second: {"kappa": 1.0, "n_tasks": 12}}
+    assert set(figures["labels"]) == {"Yes", "No", "Unclear"}

@@ -222,4 +222,4 @@ def test_the_engines_card_names_the_fit_its_calibration_and_the_audits(client, a
     assert "of 20 audited tasks 19 held" in html
     Consensus.objects.update(settled_at=NOW)
     html = html_of(client, page("campaign_dashboard", campaign))
-    assert "of 20 gold tasks (error 0.0" in html
+    assert "of 20 gold tasks (error 0.00)" in html

@@ -89,7 +89,10 @@ def queue_panel(campaign: Campaign, queue: list | None) -> dict:
         return {"campaign": campaign, "is_kept": True}
     predictions = Prediction.objects.filter(task__in=[task.task_id for task in queue])
     by_task = {prediction.task_id: prediction for prediction in predictions.select_related("model_version")}
-    rows = [{"text": task.text, "words": _words(by_task.get(task.task_id), campaign)} for task in queue]
+    rows = [
+        {"task_id": task.task_id, "text": task.text, "words": _words(by_task.get(task.task_id), campaign)}
+        for task in queue
+    ]
     return {"campaign": campaign, "rows": rows, "policy": policy_of(campaign)}
 
 
