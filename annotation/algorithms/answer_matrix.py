@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,6 +62,13 @@ class Answers:
         """float [T, K]; a task without answers has every label alike."""
         n = self.n_per_task[:, None]
         return np.where(n > 0, self.votes / np.maximum(n, 1), 1.0 / self.n_classes)
+
+    def only(self, kept: np.ndarray) -> Answers:
+        """The answers where kept (bool [N]); all tasks and workers keep their numbers."""
+        certain = None if self.certain is None else self.certain[kept]
+        return replace(
+            self, task=self.task[kept], worker=self.worker[kept], label=self.label[kept], certain=certain
+        )
 
     def sum_at_label(self, values: np.ndarray) -> np.ndarray:
         """float [N] -> [T, K]: each answer's value, added up where the answer points."""

@@ -9,10 +9,10 @@ from scipy.stats import beta
 
 from annotation.algorithms.answer_matrix import Answers
 from annotation.algorithms.dawid_skene import fit_dawid_skene
+from annotation.algorithms.engine import fit_engine
 from annotation.algorithms.expectation_maximisation import class_share, fix_gold
-from annotation.algorithms.hierarchical import fit_engine
 from annotation.algorithms.one_coin import STRENGTH, fit_one_coin, shrunk_accuracy
-from annotation.algorithms.parameters import MAX_DENSE_CLASSES, Parameters, posterior_of
+from annotation.algorithms.parameters import MAX_DENSE_CLASSES, Coins, Parameters, posterior_of
 
 __all__ = ["METHODS", "Answers", "CrowdFit", "fit_crowd"]
 
@@ -42,12 +42,18 @@ METHODS = ("majority", "one_coin", "dawid_skene", "engine")
 
 
 def fit_crowd(
-    answers: Answers, *, method: str = "engine", gold: np.ndarray | None = None, ordinal: bool = False
+    answers: Answers,
+    *,
+    method: str = "engine",
+    gold: np.ndarray | None = None,
+    ordinal: bool = False,
+    rng: np.random.Generator | None = None,
 ) -> CrowdFit:
     """Fit one of METHODS; "engine" is the engine's own choice of model.
 
     gold: int [T], -1 where unknown; it fixes those tasks and anchors their workers. ordinal: the labels are
-    a scale in this order, on which near misses are likelier than far ones (used by the engine).
+    a scale in this order, on which near misses are likelier than far ones (used by the engine). rng: draws
+    the answers by which the engine compares models; left out, the same ones each time.
 
     The posterior is computed from the parameters as they are stored (rounded), so that any row of it can be
     computed again, by `online.task_posterior`, from the task's answers alone.
@@ -62,26 +68,28 @@ def fit_crowd(
         raise ValueError("gold must have one label for each task, -1 where it is unknown")
     crowd = {"method": method, "n_classes": answers.n_classes, "temperature": 1.0}
     if method == "majority":
-        return _described(answers, answers.vote_shares, gold, crowd, [{} for _ in range(answers.n_workers)])
-    parameters, chosen = _fit(answers, method, gold, ordinal)
+        workers: list[dict] = [{} for _ in range(answers.n_workers)]
+        return _described(answers, answers.vote_shares, gold, crowd, workers)
+    rng = np.random.default_rng(0) if rng is None else rng
+    parameters, chosen = _fit(answers, method, gold, ordinal, rng)
     parameters = parameters.rounded()
     crowd |= _crowd_json(parameters) | {"chosen": chosen}
     return _described(answers, posterior_of(answers, parameters), gold, crowd, _workers_json(parameters))
 
 
-def _fit(answers: Answers, method: str, gold, ordinal: bool) -> tuple[Parameters, dict]:
+def _fit(answers: Answers, method: str, gold, ordinal: bool, rng) -> tuple[Parameters, dict]:
     if method == "one_coin":
         return fit_one_coin(answers, gold), {}
     if method == "engine":
-        return fit_engine(answers, gold, ordinal)
+        return fit_engine(answers, gold, ordinal=ordinal, rng=rng)
     if answers.n_classes > MAX_DENSE_CLASSES:
         raise ValueError(f"Dawid-Skene has a matrix a worker: at most {MAX_DENSE_CLASSES} classes")
     return fit_dawid_skene(answers, gold), {}
 
 
-def _described(answers, unanchored, gold, crowd, workers) -> CrowdFit:
-    posterior = fix_gold(unanchored, gold)
-    accuracy, crowd_accuracy = shrunk_accuracy(answers, posterior)
+def _described(answers: Answers, unanchored: np.ndarray, gold, crowd: dict, workers: list[dict]) -> CrowdFit:
+    posterior = fix_gold(unanchored, gold, answers.n_classes)
+    accuracy, crowd_accuracy = shrunk_accuracy(answers.n_right(posterior), answers.n_per_worker)
     dense = answers.n_classes <= MAX_DENSE_CLASSES
     crowd |= {"typical_accuracy": crowd_accuracy, "class_share": class_share(answers, posterior).tolist()}
     return CrowdFit(
@@ -102,21 +110,31 @@ def credible_interval(mean: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 
 def _crowd_json(parameters: Parameters) -> dict:
-    """The prior, and an unknown worker's parameters: those of the crowd as a whole."""
-    crowd = {"prior": parameters.prior.tolist(), "unknown_worker": {}}
-    if parameters.rows is not None:
-        crowd["unknown_worker"]["rows"] = parameters.crowd_rows.tolist()
-    else:
-        crowd["guess"] = parameters.guess.tolist()
-        crowd["unknown_worker"]["accuracy"] = float(parameters.crowd_accuracy)
+    """Each model's part that all workers share, and an unknown worker's parameters: the typical ones."""
+    models, unknown = [], {}
+    for weight, model in zip(parameters.weights, parameters.models, strict=True):
+        shared = {"weight": weight, "prior": model.prior.tolist()}
+        if isinstance(model, Coins):
+            shared["guess"] = model.guess.tolist()
+            unknown["accuracy"] = float(model.crowd_accuracy)
+        else:
+            unknown.setdefault("rows", []).append(model.crowd_rows.tolist())
+            if model.hard_rows is not None:
+                shared |= {"hard_share": float(model.hard_share), "hard_rows": model.hard_rows.tolist()}
+        models.append(shared)
     if parameters.sure is not None:
-        crowd["unknown_worker"]["sure"] = parameters.crowd_sure.tolist()
-    return crowd
+        unknown["sure"] = parameters.crowd_sure.tolist()
+    return {"models": models, "unknown_worker": unknown}
 
 
 def _workers_json(parameters: Parameters) -> list[dict]:
-    name = "rows" if parameters.rows is not None else "accuracy"
-    workers = [{name: value} for value in getattr(parameters, name).tolist()]
+    """A worker's confusion rows in each model, or the one accuracy; and what their "sure" is worth."""
+    first = parameters.models[0]
+    if isinstance(first, Coins):
+        workers = [{"accuracy": accuracy} for accuracy in first.accuracy.tolist()]
+    else:
+        tables = np.stack([model.rows for model in parameters.models], axis=1)  # [W, models, K, K]
+        workers = [{"rows": rows} for rows in tables.tolist()]
     if parameters.sure is not None:
         for worker, rates in zip(workers, parameters.sure.tolist(), strict=True):
             worker["sure"] = rates

@@ -6,7 +6,7 @@ import numpy as np
 
 from annotation.algorithms.answer_matrix import Answers
 from annotation.algorithms.expectation_maximisation import class_share, maximise
-from annotation.algorithms.parameters import SMALLEST, Parameters
+from annotation.algorithms.parameters import SMALLEST, Matrices, Parameters
 
 
 def fit_dawid_skene(answers: Answers, gold: np.ndarray | None = None, **loop) -> Parameters:
@@ -20,15 +20,15 @@ def fit_dawid_skene(answers: Answers, gold: np.ndarray | None = None, **loop) ->
     given[answers.worker, 0, answers.label] = 1.0
     given[answers.n_per_worker == 0] = 1.0
 
-    def estimate(posterior: np.ndarray) -> Parameters:
+    def estimate(posterior: np.ndarray) -> Matrices:
         counts = answers.confusion_counts(posterior)  # [W, K, K]
-        return Parameters(
+        return Matrices(
             prior=np.clip(class_share(answers, posterior), SMALLEST, None),
             rows=np.clip(as_rows(np.clip(counts, SMALLEST, None) * given), SMALLEST, None),
             crowd_rows=as_rows(np.clip(counts.sum(axis=0), SMALLEST, None)),
         )
 
-    return maximise(answers, estimate, gold=gold, **loop)
+    return maximise(answers, estimate, gold=gold, **loop)[0]
 
 
 def as_rows(counts: np.ndarray) -> np.ndarray:

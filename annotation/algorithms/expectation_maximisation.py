@@ -3,52 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from annotation.algorithms.answer_matrix import Answers
 from annotation.algorithms.certainty import certainty_rates
-from annotation.algorithms.parameters import Parameters, posterior_of
+from annotation.algorithms.parameters import (
+    Coins,
+    Matrices,
+    Parameters,
+    certainty_evidence,
+    of_labels,
+    softmax,
+)
 
 UNKNOWN = -1
 
 
 def maximise(
     answers: Answers,
-    estimate: Callable[[np.ndarray], Parameters],
+    estimate: Callable[[np.ndarray], Coins | Matrices],
     *,
     gold: np.ndarray | None = None,
     start: np.ndarray | None = None,
     n_rounds: int = 100,
     tolerance: float = 1e-4,
-) -> Parameters:
-    """Alternate `estimate` (posterior [T, K] -> Parameters) and the posterior that follows from it.
+) -> tuple[Parameters, np.ndarray]:
+    """Alternate `estimate` (states [T, S K] -> a model) and the states that follow; return the last of both.
 
-    Begins at the vote shares unless a `start` [T, K] is given. gold: int [T], -1 where unknown; known tasks
-    keep their label throughout, and so anchor the workers who answered them. Ends after n_rounds, or when no
-    posterior moved by more than the tolerance.
+    A state is a label, or a label and whether the task is hard (see Matrices.log_states). Begins at the vote
+    shares unless a `start` is given. gold: int [T], -1 where unknown; known tasks keep their label
+    throughout, and so anchor the workers who answered them. Ends after n_rounds, or when no probability
+    moved by more than the tolerance.
     """
-    posterior = fix_gold(answers.vote_shares if start is None else start, gold)
+    states = fix_gold(answers.vote_shares if start is None else start, gold, answers.n_classes)
     for _ in range(n_rounds):
-        parameters = _with_certainty(answers, estimate(posterior), posterior)
-        moved = fix_gold(posterior_of(answers, parameters), gold)
-        change = np.abs(moved - posterior).max(initial=0.0)
-        posterior = moved
+        moved = _states_of(answers, _estimated(answers, estimate, states), gold)
+        change = np.abs(moved - states).max(initial=0.0)
+        states = moved
         if change < tolerance:
             break
-    return _with_certainty(answers, estimate(posterior), posterior)
+    return _estimated(answers, estimate, states), states
 
 
-def fix_gold(posterior: np.ndarray, gold: np.ndarray | None) -> np.ndarray:
-    """The posterior with the known tasks at their label."""
+def fix_gold(states: np.ndarray, gold: np.ndarray | None, n_classes: int) -> np.ndarray:
+    """States in which the known tasks have their label for certain; how hard they are stays open."""
     if gold is None:
-        return posterior
+        return states
     known = np.flatnonzero(gold != UNKNOWN)
-    posterior = posterior.copy()
-    posterior[known] = 0.0
-    posterior[known, gold[known]] = 1.0
-    return posterior
+    n_states = states.shape[1] // n_classes
+    allowed = np.tile(np.arange(n_classes) == gold[known, None], n_states)
+    kept = np.where(allowed, np.maximum(states[known], np.finfo(float).tiny), 0.0)
+    states = states.copy()
+    states[known] = kept / kept.sum(axis=1, keepdims=True)
+    return states
 
 
 def class_share(answers: Answers, posterior: np.ndarray, strength: float = 0.0) -> np.ndarray:
@@ -59,8 +67,15 @@ def class_share(answers: Answers, posterior: np.ndarray, strength: float = 0.0) 
     return totals / total if total > 0 else np.full(answers.n_classes, 1.0 / answers.n_classes)
 
 
-def _with_certainty(answers: Answers, parameters: Parameters, posterior: np.ndarray) -> Parameters:
-    rates = certainty_rates(answers, posterior)
-    if rates is None:
-        return parameters
-    return replace(parameters, sure=rates[0], crowd_sure=rates[1])
+def _estimated(answers: Answers, estimate, states: np.ndarray) -> Parameters:
+    rates = certainty_rates(answers, of_labels(states, answers.n_classes))
+    sure, crowd_sure = rates or (None, None)
+    return Parameters((estimate(states),), sure=sure, crowd_sure=crowd_sure)
+
+
+def _states_of(answers: Answers, parameters: Parameters, gold: np.ndarray | None) -> np.ndarray:
+    log_states = parameters.models[0].log_states(answers)
+    evidence = certainty_evidence(answers, parameters.sure)
+    if parameters.sure is not None:
+        evidence = np.tile(evidence, log_states.shape[1] // answers.n_classes)
+    return fix_gold(softmax(log_states + evidence), gold, answers.n_classes)

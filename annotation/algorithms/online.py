@@ -33,55 +33,95 @@ def task_posterior(
     """
     if crowd["method"] == "majority":
         return _vote_shares(labels, crowd)
-    log_posterior = np.log(crowd["prior"])
-    for evidence in _evidence(labels, workers, crowd, certain):
-        log_posterior = log_posterior + evidence
+    evidence = _Evidence(labels, workers, crowd, certain)
+    log_posterior = evidence.log_posterior(evidence.totals())
     if model is not None and crowd.get("annotator"):
         log_posterior = log_posterior + model_evidence(np.array(model), crowd["annotator"])
     return softmax(log_posterior / crowd["temperature"])
 
 
 def answer_weights(
-    labels: Sequence[int], workers: Sequence[dict | None], crowd: dict, certain: Sequence[int] | None = None
+    labels: Sequence[int],
+    workers: Sequence[dict | None],
+    crowd: dict,
+    certain: Sequence[int] | None = None,
 ) -> list[float]:
-    """Each answer's weight: the log odds by which it moved the winner against its closest rival.
+    """Each answer's weight: by how much the log odds of the winner against its closest rival would fall
+    without it.
 
-    Positive for, negative against; two answers of weight w are as good as one of 2 w. A majority vote
+    Positive for, negative against; two answers of weight w are about as good as one of 2 w. A majority vote
     weighs each answer alike: 1 for the winner, -1 for the rival, 0 for the rest.
     """
-    posterior = task_posterior(labels, workers, crowd, certain)
-    rival, winner = np.argsort(posterior, kind="stable")[-2:]
+    rival, winner = np.argsort(task_posterior(labels, workers, crowd, certain), kind="stable")[-2:]
     if crowd["method"] == "majority":
         return [float(label == winner) - float(label == rival) for label in labels]
-    evidence = _evidence(labels, workers, crowd, certain)
-    return [float(e[winner] - e[rival]) / crowd["temperature"] for e in evidence]
+    if not labels:
+        return []
+    evidence = _Evidence(labels, workers, crowd, certain)
+    together = evidence.log_posterior(evidence.totals())  # [K]
+    without = evidence.log_posterior(evidence.totals_without_each())  # [N, K]
+    fall = (together[winner] - together[rival]) - (without[:, winner] - without[:, rival])
+    return (fall / crowd["temperature"]).tolist()
 
 
-def _evidence(labels, workers, crowd, certain) -> list[np.ndarray]:
-    """[K] an answer: log P(answer | truth), up to a constant."""
-    certain = [NOT_SAID] * len(labels) if certain is None else certain
-    known = [crowd["unknown_worker"] if worker is None else worker for worker in workers]
-    return [
-        _log_likelihood(label, worker, crowd) + _certainty(label, said, worker, crowd)
-        for label, worker, said in zip(labels, known, certain, strict=True)
-    ]
+class _Evidence:
+    """log P(answer | truth) of each answer, for each of the crowd's models: the formulas of parameters.py.
+
+    by_answer: [N, models, 2, K], the 2 being tasks that are easy and hard (not used by models that know no
+    hard tasks); certainty: [N, K].
+    """
+
+    def __init__(self, labels, workers, crowd, certain):
+        self.models = crowd["models"]
+        self.n_classes = crowd["n_classes"]
+        known = [crowd["unknown_worker"] if worker is None else worker for worker in workers]
+        certain = [NOT_SAID] * len(labels) if certain is None else certain
+        likelihood = np.ones((len(labels), len(self.models), 2, self.n_classes))
+        self.certainty = np.zeros((len(labels), self.n_classes))
+        for n, (label, worker, said) in enumerate(zip(labels, known, certain, strict=True)):
+            self.certainty[n, label] = _certainty(said, worker)
+            for m, model in enumerate(self.models):
+                likelihood[n, m, 0] = _likelihood(label, worker, model, m)
+                if "hard_rows" in model:
+                    likelihood[n, m, 1] = [row[label] for row in model["hard_rows"]]
+        self.by_answer = np.log(likelihood)
+
+    def totals(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.by_answer.sum(axis=0), self.certainty.sum(axis=0)
+
+    def totals_without_each(self) -> tuple[np.ndarray, np.ndarray]:
+        by_answer, certainty = self.totals()
+        return by_answer - self.by_answer, certainty - self.certainty
+
+    def log_posterior(self, totals: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """[..., models, 2, K] and [..., K] -> [..., K], up to a constant."""
+        by_model, log_posterior = totals
+        for m, model in enumerate(self.models):
+            of_labels = by_model[..., m, 0, :]
+            if "hard_rows" in model:
+                share = model["hard_share"]
+                hard = by_model[..., m, 1, :] + np.log(share)
+                of_labels = np.logaddexp(of_labels + np.log1p(-share), hard)
+            log_posterior = log_posterior + model["weight"] * (of_labels + np.log(model["prior"]))
+        return log_posterior
 
 
-def _log_likelihood(label: int, worker: dict, crowd: dict) -> np.ndarray:
+def _likelihood(label: int, worker: dict, model: dict, m: int) -> np.ndarray | list[float]:
+    """[K]: P(this worker answers the label | truth) under model m."""
     if "rows" in worker:
-        return np.log([row[label] for row in worker["rows"]])
-    guess = np.array(crowd["guess"])
+        return [row[label] for row in worker["rows"][m]]
+    guess = np.array(model["guess"])
     likelihood = (1.0 - worker["accuracy"]) * guess[label] / (1.0 - guess)
     likelihood[label] = worker["accuracy"]
-    return np.log(likelihood)
+    return likelihood
 
 
-def _certainty(label: int, said: int, worker: dict, crowd: dict) -> np.ndarray:
-    evidence = np.zeros(crowd["n_classes"])
-    if said != NOT_SAID and "sure" in worker:
-        right, wrong = np.array(worker["sure"]) if said == SURE else 1.0 - np.array(worker["sure"])
-        evidence[label] = np.log(right / wrong)
-    return evidence
+def _certainty(said: int, worker: dict) -> float:
+    """How far "sure" or "not sure" moves the log odds that the answer is right."""
+    if said == NOT_SAID or "sure" not in worker:
+        return 0.0
+    right, wrong = worker["sure"]
+    return float(np.log(right / wrong) if said == SURE else np.log((1.0 - right) / (1.0 - wrong)))
 
 
 def _vote_shares(labels: Sequence[int], crowd: dict) -> np.ndarray:

@@ -1,12 +1,14 @@
 """What a consensus method learns of a crowd, and the posterior that follows from it.
 
-The probability that worker w answers l where the truth is k stands in one of two forms:
+A model says how probable it is that worker w answers l where the truth is k, in one of two forms:
 
-rows       a full confusion matrix a worker, for up to MAX_DENSE_CLASSES classes;
-accuracy   one number a worker: right with probability a; otherwise a label l drawn from `guess` among the
-           wrong ones, (1 - a) * guess[l] / (1 - guess[k]). With an even guess that is the one-coin model.
+Coins      one number a worker: right with probability a; otherwise a label drawn from `guess` among the wrong
+           ones, (1 - a) * guess[l] / (1 - guess[k]). With an even guess that is the one-coin model.
+Matrices   a confusion matrix a worker, for up to MAX_DENSE_CLASSES classes; and perhaps a share of tasks so
+           hard that all workers answer alike, from the same rows.
 
-Both also know what it is worth that a worker says "sure": P(sure | right) and P(sure | wrong).
+Several models are blended by weighing their log probabilities. All know what it is worth that a worker says
+"sure": P(sure | right) and P(sure | wrong).
 """
 
 from __future__ import annotations
@@ -26,56 +28,85 @@ SMALLEST = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class Parameters:
-    """prior [K]; rows [W, K, K] with crowd_rows [K, K], or accuracy [W] with crowd_accuracy and guess [K];
-    sure [W, 2] = P(sure | right), P(sure | wrong) with crowd_sure [2], or None where nobody was asked."""
+class Coins:
+    """prior [K], accuracy [W], crowd_accuracy: an unknown worker's, guess [K]."""
 
     prior: np.ndarray
-    rows: np.ndarray | None = None
-    crowd_rows: np.ndarray | None = None
-    accuracy: np.ndarray | None = None
-    crowd_accuracy: float | None = None
-    guess: np.ndarray | None = None
+    accuracy: np.ndarray
+    crowd_accuracy: float
+    guess: np.ndarray
+
+    def log_states(self, answers: Answers) -> np.ndarray:
+        """[T, K]: log P(task t's answers and truth k), up to a constant a task."""
+        log_not = np.log1p(-self.guess)
+        right = np.log(self.accuracy) - np.log1p(-self.accuracy)
+        values = right[answers.worker] - (np.log(self.guess) - log_not)[answers.label]
+        total = answers.sum_at_label(values) - answers.n_per_task[:, None] * log_not
+        return total + np.log(self.prior)
+
+
+@dataclass(frozen=True, eq=False)
+class Matrices:
+    """prior [K], rows [W, K truths, K answers], crowd_rows [K, K]: an unknown worker's; hard_share of the
+    tasks are answered from hard_rows [K, K] by everybody."""
+
+    prior: np.ndarray
+    rows: np.ndarray
+    crowd_rows: np.ndarray
+    hard_share: float = 0.0
+    hard_rows: np.ndarray | None = None
+
+    def log_states(self, answers: Answers) -> np.ndarray:
+        """[T, K] as above; with hard tasks [T, 2 K], the states (easy, k) before the states (hard, k)."""
+        easy = answers.log_likelihood(np.log(self.rows)) + np.log(self.prior)
+        if self.hard_rows is None:
+            return easy
+        hard = answers.votes @ np.log(self.hard_rows).T + np.log(self.prior)
+        return np.concatenate([easy + np.log1p(-self.hard_share), hard + np.log(self.hard_share)], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Models with weights that add up to 1; sure [W, 2] = P(sure | right), P(sure | wrong) with crowd_sure
+    [2], or None where nobody was asked."""
+
+    models: tuple[Coins | Matrices, ...]
+    weights: tuple[float, ...] = (1.0,)
     sure: np.ndarray | None = None
     crowd_sure: np.ndarray | None = None
 
     def rounded(self) -> Parameters:
         """As they are stored."""
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        return replace(self, **{name: _rounded(value) for name, value in given.items()})
+        sure = {
+            name: rounded(getattr(self, name)) for name in ("sure", "crowd_sure") if self.sure is not None
+        }
+        weights = tuple(round(weight, DECIMALS) for weight in self.weights)
+        return replace(self, models=tuple(map(_rounded_model, self.models)), weights=weights, **sure)
 
 
-def posterior_of(answers: Answers, parameters: Parameters, temperature: float = 1.0) -> np.ndarray:
+def posterior_of(answers: Answers, parameters: Parameters) -> np.ndarray:
     """[T, K]: P(truth | the task's answers), from each task's own answers alone."""
-    log_posterior = log_likelihood(answers, parameters) + np.log(parameters.prior)
-    return softmax(log_posterior / temperature)
+    total = sum(
+        weight * _log_of_labels(model.log_states(answers), answers.n_classes)
+        for weight, model in zip(parameters.weights, parameters.models, strict=True)
+    )
+    return softmax(total + certainty_evidence(answers, parameters.sure))
 
 
-def log_likelihood(answers: Answers, parameters: Parameters) -> np.ndarray:
-    """[T, K], up to a constant a task where certainty plays a part."""
-    if parameters.rows is not None:
-        total = answers.log_likelihood(np.log(parameters.rows))
-    else:
-        total = _one_number_log_likelihood(answers, parameters.accuracy, parameters.guess)
-    if parameters.sure is not None:
-        total = total + answers.sum_at_label(certainty_log_odds(answers, parameters.sure))
-    return total
-
-
-def _one_number_log_likelihood(answers: Answers, accuracy: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """[T, K], without the terms that are equal for every truth."""
-    log_not = np.log1p(-guess)
-    moved = np.log(accuracy) - np.log1p(-accuracy)
-    values = moved[answers.worker] - (np.log(guess) - log_not)[answers.label]
-    return answers.sum_at_label(values) - answers.n_per_task[:, None] * log_not
-
-
-def certainty_log_odds(answers: Answers, sure: np.ndarray) -> np.ndarray:
-    """[N]: how far "sure" or "not sure" moves the log odds that the answer is right; 0 where not said."""
+def certainty_evidence(answers: Answers, sure: np.ndarray | None) -> np.ndarray | float:
+    """[T, K]: how far "sure" and "not sure" move the log odds that each label is right."""
+    if sure is None:
+        return 0.0
     right, wrong = sure[answers.worker].T
     said_sure = np.log(right) - np.log(wrong)
     said_not = np.log1p(-right) - np.log1p(-wrong)
-    return np.select([answers.certain == SURE, answers.certain == NOT_SURE], [said_sure, said_not], 0.0)
+    values = np.select([answers.certain == SURE, answers.certain == NOT_SURE], [said_sure, said_not], 0.0)
+    return answers.sum_at_label(values)
+
+
+def of_labels(states: np.ndarray, n_classes: int) -> np.ndarray:
+    """[T, S K] -> [T, K]: a label's probability, whatever the task's state."""
+    return states if states.shape[1] == n_classes else states[:, :n_classes] + states[:, n_classes:]
 
 
 def softmax(log_weights: np.ndarray) -> np.ndarray:
@@ -88,5 +119,18 @@ def softmax(log_weights: np.ndarray) -> np.ndarray:
     return weights
 
 
-def _rounded(value: np.ndarray | float) -> np.ndarray:
+def rounded(value: np.ndarray | float) -> np.ndarray:
     return np.clip(np.round(value, DECIMALS), SMALLEST, 1.0 - SMALLEST)
+
+
+def _log_of_labels(log_states: np.ndarray, n_classes: int) -> np.ndarray:
+    if log_states.shape[1] == n_classes:
+        return log_states
+    return np.logaddexp(log_states[:, :n_classes], log_states[:, n_classes:])
+
+
+def _rounded_model(model: Coins | Matrices) -> Coins | Matrices:
+    given = {name: rounded(value) for name, value in vars(model).items() if value is not None}
+    if isinstance(model, Matrices) and model.hard_rows is None:
+        given["hard_share"] = 0.0
+    return replace(model, **given)

@@ -15,20 +15,23 @@ LOG_SPREAD = 1.0
 
 
 def calibrate(posterior: np.ndarray, gold: np.ndarray) -> float:
-    """The temperature T that makes posterior ** (1 / T) most probable on gold; 1.0 without gold.
+    """The temperature T under which the winner of posterior ** (1 / T) is right as often as it says; 1.0
+    without gold.
 
     posterior: [T, K], made without sight of gold (CrowdFit.unanchored of a fit without gold); gold: int [T],
-    -1 where unknown. Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2. Answers
-    are multiplied as if independent, which makes them too sure of themselves: T is above 1 as a rule.
+    -1 where unknown. Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2, with the
+    log loss of "the winner is right" in place of the label's: a rule to stop reads the winner alone, and
+    a label that nobody ever gives would outweigh all the rest. Answers are multiplied as if independent,
+    which makes them too sure of themselves: T is above 1 as a rule.
     """
     known = np.flatnonzero(gold >= 0)
     if len(known) == 0:
         return 1.0
-    log_posterior = np.log(np.clip(posterior[known], SMALLEST, None))
-    truth = gold[known]
+    right = posterior[known].argmax(axis=1) == gold[known]
 
     def cost(log_temperature: float) -> float:
-        p = softmax(log_posterior / np.exp(log_temperature))[np.arange(len(known)), truth]
+        confidence = tempered(posterior[known], np.exp(log_temperature)).max(axis=1)
+        p = np.where(right, confidence, 1.0 - confidence)
         return -np.log(np.clip(p, SMALLEST, None)).sum() + (log_temperature / LOG_SPREAD) ** 2 / 2
 
     bounds = (np.log(COOLEST), np.log(HOTTEST))

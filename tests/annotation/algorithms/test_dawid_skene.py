@@ -35,6 +35,6 @@ def test_posteriors_equal_crowd_kits(n_classes, n_rounds):
 
 def test_a_row_of_a_truth_that_a_worker_never_met_is_even_over_the_labels_they_gave():
     answers = Answers(np.arange(3), np.zeros(3, int), np.array([0, 0, 1]), 3, 1, 3)
-    rows = fit_dawid_skene(answers).rows[0]
+    rows = fit_dawid_skene(answers).models[0].rows[0]
     assert rows[0] == pytest.approx([1.0, 0.0, 0.0], abs=1e-6)
     assert rows[2] == pytest.approx([0.5, 0.5, 0.0], abs=1e-6)

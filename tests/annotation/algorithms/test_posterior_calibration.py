@@ -32,6 +32,14 @@ def test_an_honest_posterior_keeps_its_temperature():
     assert calibrate(np.stack([1 - p, p], axis=1), gold) == pytest.approx(1.0, abs=0.1)
 
 
+def test_a_label_that_nobody_ever_gives_does_not_outweigh_the_rest():
+    """One gold task in ten has a label of probability nothing: the winner is right in nine of ten."""
+    posterior = np.tile([0.93, 0.07, 0.0], (100, 1))
+    gold = np.array([2] * 10 + [0] * 90)
+    confidence = tempered(posterior, calibrate(posterior, gold)).max(axis=1)
+    assert confidence == pytest.approx(np.full(100, 0.9), abs=0.02)
+
+
 def test_three_gold_tasks_move_the_temperature_only_a_little():
     posterior, _ = confident(3, np.random.default_rng(3))
     assert 0.4 < calibrate(posterior, posterior.argmax(axis=1)) < 1.0

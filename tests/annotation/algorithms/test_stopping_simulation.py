@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.algorithms.crowd import Answers, fit_crowd
+from annotation.algorithms.online import task_posterior
 from annotation.algorithms.simulated_crowd import answers, of_accuracy
 from annotation.algorithms.stopping import Rule
 from annotation.algorithms.stopping_simulation import (
@@ -203,7 +204,7 @@ def test_the_stored_posterior_is_the_fits_own():
     fit = fit_crowd(Answers(task, worker, label, 60, 10, 3))
     posterior = stored_posterior(60, fit.workers, fit.crowd)
     prior = posterior(task[:0], worker[:0], label[:0])
-    assert np.allclose(prior, fit.crowd["prior"])
+    assert np.allclose(prior, task_posterior([], [], fit.crowd))
     of_three = worker < 3
     posterior(task[of_three], worker[of_three], label[of_three])  # all tasks have other answers afterwards
     assert np.allclose(posterior(task, worker, label), fit.posterior, atol=1e-6)
@@ -237,8 +238,8 @@ def test_a_hundred_thousand_answers_are_replayed_in_seconds():
     _, task, worker, label = crowd(20_000, n_workers=5)
     parameters = [{"accuracy": 0.8}] * 5
     shared = {
-        "method": "one_coin", "n_classes": 2, "temperature": 1.0, "prior": [0.5, 0.5], "guess": [0.5, 0.5],
-        "unknown_worker": {"accuracy": 0.8},
+        "method": "one_coin", "n_classes": 2, "temperature": 1.0, "unknown_worker": {"accuracy": 0.8},
+        "models": [{"weight": 1.0, "prior": [0.5, 0.5], "guess": [0.5, 0.5]}],
     }  # fmt: skip
     began = time.perf_counter()
     posterior = stored_posterior(20_000, parameters, shared)
