@@ -29,7 +29,6 @@ from annotation.algorithms.span_habits import (
     habits_to_json,
     label_log_likelihood,
     mixed_up_rows,
-    typical_habits,
     typical_right,
 )
 from annotation.algorithms.span_sequence import (
@@ -38,50 +37,71 @@ from annotation.algorithms.span_sequence import (
     forward_backward,
     leaving,
     most_likely_states,
-    with_moves_inside,
 )
+from annotation.algorithms.span_votes import vote_shares
+from annotation.algorithms.span_words import count_words, word_scores, words_at_marks
 
-# Weights of what is assumed before the answers speak. A mark where nothing is happens once in hundreds of
-# tokens, so a rate of such marks is weighed in marks, all else in tags.
-CROWD_STRENGTH = 10.0  # a typical row weighs as much as so many tags of the whole crowd
+CROWD_STRENGTH = 100.0  # a typical row weighs as much as so many tags of the whole crowd
 WORKER_STRENGTH = 10.0  # the crowd's row weighs as much as so many tags of one volunteer
-CROWD_SPURIOUS = 1.0  # typical rate of spurious marks: so many marks of the crowd
-WORKER_SPURIOUS = 3.0  # the crowd's rate of spurious marks: so many marks of one volunteer
-TYPICAL_MOVES = {"begin": 0.02, "stay": 0.7, "join": 0.01}
-MOVES_STRENGTH = {"begin": 200.0, "inside": 10.0}  # in tokens outside and inside of spans
+MOVES_STRENGTH = 10.0  # typical moves weigh as much as so many cells outside, and as many inside of spans
+TYPICAL_MOVES = {"begin": 0.2, "stay": 0.3, "join": 0.02}
 MAX_ITERATIONS = 50
 TOLERANCE = 1e-5  # of the log evidence, relative
 
 
-def fit(cells: Cells, n_workers: int, labels: Sequence[str]) -> tuple[dict, list[dict]]:
-    """(crowd, workers), JSON-able: the habits of highest posterior density, by EM."""
-    habits = typical_habits(n_workers, len(labels))
-    moves = Moves(**TYPICAL_MOVES, label_share=_label_shares(cells, len(labels)))
+def fit(cells: Cells, texts: Sequence[str], n_workers: int, labels: Sequence[str]) -> tuple[dict, list[dict]]:
+    """(crowd, workers), JSON-able: the habits of highest posterior density, by EM, and what the words say."""
+    nothing = np.zeros((len(cells.n_tokens), 1 + 2 * len(labels)))
+    votes = cells.with_gold(vote_shares(cells, len(labels)))
+    starts = [_climb(cells, start, n_workers) for start in (nothing, votes)]
+    habits, mixed_up, moves, smoothed = max(starts, key=lambda end: end[-1].log_evidence.sum())
+    crowd, workers = habits_to_json(habits, mixed_up, labels)
+    share = dict(zip(labels, moves.label_share.tolist(), strict=True))
+    chain = {"begin": moves.begin, "stay": moves.stay, "join": moves.join, "label_share": share}
+    sights = words_at_marks(cells, texts, given_labels(cells, len(labels)))
+    words = count_words(sights, inside(smoothed.posterior), labels)
+    return crowd | chain | {"words": words}, workers
+
+
+def _climb(cells: Cells, posterior: np.ndarray, n_workers: int) -> tuple[Habits, np.ndarray, Moves, Smoothed]:
+    """EM from what a first posterior [C, 1 + 2 L] says of the volunteers; from nothing, all are typical."""
+    habits, mixed_up = refit_habits(cells, posterior, n_workers)
+    moves = Moves(**TYPICAL_MOVES, label_share=_label_shares(cells, posterior.shape[1] // 2))
     evidence = -np.inf
     for _ in range(MAX_ITERATIONS):
-        _, smoothed = smooth(cells, habits, moves)
+        smoothed = forward_backward(emissions(cells, habits, moves), cells.first, cells.length, moves)
         habits, mixed_up = refit_habits(cells, smoothed.posterior, n_workers)
         moves = refit_moves(smoothed, moves.label_share)
         before, evidence = evidence, smoothed.log_evidence.sum()
         if evidence - before <= TOLERANCE * abs(evidence):
             break
-    crowd, workers = habits_to_json(habits, mixed_up, labels)
-    share = dict(zip(labels, moves.label_share.tolist(), strict=True))
-    chain = {"begin": moves.begin, "stay": moves.stay, "join": moves.join, "label_share": share}
-    return crowd | chain, workers
+    return habits, mixed_up, moves, smoothed
 
 
 def read(
-    cells: Cells, crowd: dict, workers: Sequence[dict | None], labels: Sequence[str]
+    cells: Cells, texts: Sequence[str], crowd: dict, workers: Sequence[dict | None], labels: Sequence[str]
 ) -> tuple[np.ndarray, list[list[Found]]]:
     """(posterior [C, 1 + 2 L], the likeliest spans of each chain), each text from its own answers alone."""
     habits = habits_from_json(crowd, workers, labels)
     rarest = min(crowd["label_share"].values(), default=1.0)
     share = np.array([crowd["label_share"].get(label, rarest) for label in labels])
     moves = Moves(crowd["begin"], crowd["stay"], crowd["join"], share)
-    emission, smoothed = smooth(cells, habits, moves)
+    emission = emissions(cells, habits, moves)
+    by_marks = inside(forward_backward(emission, cells.first, cells.length, moves).posterior)
+    sights = words_at_marks(cells, texts, given_labels(cells, len(labels)))
+    scores = word_scores(cells, sights, by_marks, crowd["words"], labels)
+    emission[:, 1:] += np.repeat(scores, 2, axis=1)
+    smoothed = forward_backward(emission, cells.first, cells.length, moves)
     states = most_likely_states(emission, cells.first, cells.length, moves)
+    return smoothed.posterior, _found(cells, states, emission, smoothed, moves)
+
+
+def _found(
+    cells: Cells, states: np.ndarray, emission: np.ndarray, smoothed: Smoothed, moves: Moves
+) -> list[list[Found]]:
+    """The spans of these states; boundary: P(exactly this span) / P(this label at its surest cell)."""
     left = leaving(emission, smoothed.behind, cells.first, moves)
+    carried = inside(smoothed.posterior)
     found = []
     for (_, part), log_evidence in zip(cells.parts(), smoothed.log_evidence, strict=True):
         found.append([])
@@ -89,66 +109,66 @@ def read(
             i, j = part.start + first, part.start + last
             went_on = emission[i + 1 : j + 1, begins(label) + 1] + np.log(moves.stay)
             exact = smoothed.ahead[i, begins(label)] + went_on.sum() + left[j] - log_evidence
-            here = smoothed.posterior[i : j + 1, begins(label) : begins(label) + 2].sum(axis=1).max()
-            found[-1].append(Found(first, last, label, float(min(np.exp(exact) / here, 1.0))))
-    return smoothed.posterior, found
+            boundary = np.exp(exact) / carried[i : j + 1, label].max()
+            found[-1].append(Found(first, last, label, float(min(boundary, 1.0))))
+    return found
 
 
-def emissions(cells: Cells, habits: Habits, label_share: np.ndarray) -> np.ndarray:
+def inside(posterior: np.ndarray) -> np.ndarray:
+    """[C, L]: probability that a cell carries the label, from [C, 1 + 2 L]."""
+    return posterior[:, 1::2] + posterior[:, 2::2]
+
+
+def given_labels(cells: Cells, n_labels: int) -> np.ndarray:
+    """bool [C, L]: whether any volunteer gave the label there."""
+    given = np.zeros((len(cells.n_tokens), n_labels), dtype=bool)
+    marked = cells.tag > 0
+    given[cells.cell[marked], label_of(cells.tag[marked])] = True
+    return given
+
+
+def emissions(cells: Cells, habits: Habits, moves: Moves) -> np.ndarray:
     """[C, 1 + 2 L]: log likelihood of all tags given at each cell, under each state of it.
 
     States with a label that nobody gave there are ruled out: a consensus invents no label.
     """
-    n_labels, n_cells = len(label_share), len(cells.n_tokens)
+    n_labels, n_cells = len(moves.label_share), len(cells.n_tokens)
     with np.errstate(divide="ignore"):
         tags = np.maximum(np.log(habits.tags), np.log(LEAST))
     worker, kind, context = cells.worker, _kind(cells.tag), np.where(cells.before > 0, OTHER, OUT)
-    rest = cells.n_tokens[cells.cell] - 1.0
     said, said_before = label_of(cells.tag), label_of(cells.before)
-    context_inside = np.where(cells.tag > 0, OTHER, OUT)
-    kind_inside = np.where(cells.tag > 0, 2, 0)
 
     emission = np.empty((n_cells, 1 + 2 * n_labels))
     begun = kind == 1
-    outside = tags[worker, 0, context, kind] + rest * tags[worker, 0, context_inside, kind_inside]
-    outside[begun] += np.log(np.maximum(label_share, LEAST))[said[begun]]
+    outside = tags[worker, 0, context, kind]
+    outside[begun] += np.log(np.maximum(moves.label_share, LEAST))[said[begun]]
     emission[:, 0] = np.bincount(cells.cell, outside, n_cells)
 
-    marked, after_mark = np.flatnonzero(cells.tag > 0), np.flatnonzero(cells.before > 0)
-    going_on = rest * tags[worker, 2, context_inside, kind_inside]
-    gain_inside = rest[marked] * (tags[worker[marked], 2, SAME, 2] - tags[worker[marked], 2, OTHER, 2])
+    at = np.flatnonzero(cells.before > 0)
     for state in (1, 2):
-        base = np.bincount(cells.cell, tags[worker, state, context, kind] + going_on, n_cells)
-        by_label = _spread(cells.cell[marked], said[marked], gain_inside, n_cells, n_labels)
-        at = after_mark
+        base = np.bincount(cells.cell, tags[worker, state, context, kind], n_cells)
         gain = tags[worker[at], state, SAME, kind[at]] - tags[worker[at], state, OTHER, kind[at]]
-        by_label += _spread(cells.cell[at], said_before[at], gain, n_cells, n_labels)
+        by_label = _spread(cells.cell[at], said_before[at], gain, n_cells, n_labels)
         emission[:, state::2] = base[:, None] + by_label
     evidence = np.zeros((n_cells, n_labels))
     np.add.at(evidence, cells.cell[begun], label_log_likelihood(habits, worker[begun], said[begun]))
     emission[:, 1::2] += evidence
     emission[:, 2::2] += evidence
 
-    given = _spread(cells.cell[marked], said[marked], np.ones(len(marked)), n_cells, n_labels) > 0
     ruled_out = np.zeros(emission.shape, dtype=bool)
-    ruled_out[:, 1::2] = ruled_out[:, 2::2] = ~given
+    ruled_out[:, 1:] = np.repeat(~given_labels(cells, n_labels), 2, axis=1)
     known = cells.gold >= 0
     ruled_out[known] = np.arange(emission.shape[1]) != cells.gold[known, None]
     emission[ruled_out] = -np.inf
     return emission
 
 
-def smooth(cells: Cells, habits: Habits, moves: Moves) -> tuple[np.ndarray, Smoothed]:
-    emission = with_moves_inside(emissions(cells, habits, moves.label_share), cells.n_tokens, moves)
-    return emission, forward_backward(emission, cells.first, cells.length, cells.n_tokens, moves)
-
-
 def refit_habits(cells: Cells, posterior: np.ndarray, n_workers: int) -> tuple[Habits, np.ndarray]:
     """(habits, counts of labels mixed up [L, L]) of highest density, given what each state probably is."""
     n_labels = posterior.shape[1] // 2
     tags = _tag_counts(cells, posterior, n_workers)
-    crowd = _shares(tags.sum(axis=0) + _strength(CROWD_STRENGTH, CROWD_SPURIOUS, TYPICAL) * TYPICAL)
-    own = _shares(tags + _strength(WORKER_STRENGTH, WORKER_SPURIOUS, crowd) * crowd)
+    crowd = _shares(tags.sum(axis=0) + CROWD_STRENGTH * TYPICAL)
+    own = _shares(tags + WORKER_STRENGTH * crowd)
 
     marks, marks_right, mixed_up = _label_counts(cells, posterior, n_workers)
     right_crowd = (marks_right.sum(axis=0) + CROWD_STRENGTH * typical_right(n_labels)) / (
@@ -166,20 +186,13 @@ def refit_habits(cells: Cells, posterior: np.ndarray, n_workers: int) -> tuple[H
 def refit_moves(smoothed: Smoothed, label_share: np.ndarray) -> Moves:
     outside, begin, stay, join, end = smoothed.move_counts
     typical, strength = TYPICAL_MOVES, MOVES_STRENGTH
-    inside = stay + join + end + strength["inside"]
+    n_outside, n_inside = outside + begin + strength, stay + join + end + strength
     return Moves(
-        begin=float((begin + strength["begin"] * typical["begin"]) / (outside + begin + strength["begin"])),
-        stay=float((stay + strength["inside"] * typical["stay"]) / inside),
-        join=float((join + strength["inside"] * typical["join"]) / inside),
+        begin=float((begin + strength * typical["begin"]) / n_outside),
+        stay=float((stay + strength * typical["stay"]) / n_inside),
+        join=float((join + strength * typical["join"]) / n_inside),
         label_share=label_share,
     )
-
-
-def _strength(tags: float, spurious: float, rows: np.ndarray) -> np.ndarray:
-    """[3, 3, 1]: how many tags each row of the prior weighs."""
-    strength = np.full((3, 3, 1), tags)
-    strength[0, OUT] = np.maximum(tags, spurious / rows[0, OUT, 1])
-    return strength
 
 
 def _label_shares(cells: Cells, n_labels: int) -> np.ndarray:
@@ -194,33 +207,21 @@ def _shares(counts: np.ndarray) -> np.ndarray:
 
 def _tag_counts(cells: Cells, posterior: np.ndarray, n_workers: int) -> np.ndarray:
     """[W, 3, 3, 3]: how often, probably, each worker gave which tag in which state after which tag."""
-    kind, said, said_before = _kind(cells.tag), label_of(cells.tag), label_of(cells.before)
-    rest = cells.n_tokens[cells.cell] - 1.0
+    key, said_before = cells.worker * 3 + _kind(cells.tag), label_of(cells.before)
     at_cell = posterior[cells.cell]
-    began, went_on = at_cell[:, 1::2], at_cell[:, 2::2]
-    inside = began + went_on
     tags = np.zeros((n_workers, 3, 3, 3))
 
-    def count(state: int, context: int, kind: np.ndarray, weight: np.ndarray) -> None:
-        key = cells.worker * 3 + kind
-        tags[:, state, context] += np.bincount(key, weight, n_workers * 3).reshape(n_workers, 3)
+    def count(state: int, context: int, weight: np.ndarray) -> None:
+        tags[:, state, context] = np.bincount(key, weight, n_workers * 3).reshape(n_workers, 3)
 
-    def count_by_context(state: int, before: np.ndarray, kind: np.ndarray, weight: np.ndarray) -> None:
-        """weight [M, L] of each true label; before [M]: the label of the volunteer's tag before, or -1."""
-        total = weight.sum(axis=1)
-        same = np.pad(weight, ((0, 0), (0, 1)))[np.arange(len(weight)), before]  # label -1 is no label
-        count(state, OUT, kind, total * (before < 0))
-        count(state, SAME, kind, same)
-        count(state, OTHER, kind, (total - same) * (before >= 0))
-
-    kind_inside = np.where(cells.tag > 0, 2, 0)
-    for before, then, weight in ((said_before, kind, 1.0), (said, kind_inside, rest)):
-        count(0, OUT, then, weight * at_cell[:, 0] * (before < 0))
-        count(0, OTHER, then, weight * at_cell[:, 0] * (before >= 0))
-    count_by_context(1, said_before, kind, began)
-    count_by_context(2, said_before, kind, went_on)
-    count_by_context(2, said, kind_inside, rest[:, None] * inside)
-
+    count(0, OUT, at_cell[:, 0] * (said_before < 0))
+    count(0, OTHER, at_cell[:, 0] * (said_before >= 0))
+    for state, by_label in ((1, at_cell[:, 1::2]), (2, at_cell[:, 2::2])):
+        total = by_label.sum(axis=1)
+        same = np.pad(by_label, ((0, 0), (0, 1)))[np.arange(len(total)), said_before]  # -1 is no label
+        count(state, OUT, total * (said_before < 0))
+        count(state, SAME, same)
+        count(state, OTHER, (total - same) * (said_before >= 0))
     return tags
 
 
@@ -231,12 +232,12 @@ def _label_counts(
     n_labels = posterior.shape[1] // 2
     begun = np.flatnonzero(_kind(cells.tag) == 1)
     worker, said, at_mark = cells.worker[begun], label_of(cells.tag[begun]), posterior[cells.cell[begun]]
-    inside = at_mark[:, 1::2] + at_mark[:, 2::2]
+    on_label = inside(at_mark)
     marks = np.zeros((n_workers, n_labels))
-    np.add.at(marks, worker, inside)
-    right = _spread(worker, said, inside[np.arange(len(said)), said], n_workers, n_labels)
+    np.add.at(marks, worker, on_label)
+    right = _spread(worker, said, on_label[np.arange(len(said)), said], n_workers, n_labels)
     mixed_up = np.zeros((n_labels, n_labels))
-    np.add.at(mixed_up.T, said, inside)
+    np.add.at(mixed_up.T, said, on_label)
     np.fill_diagonal(mixed_up, 0.0)
     return marks, right, mixed_up
 

@@ -9,9 +9,9 @@ OUT, SAME, OTHER = range(3)  # the volunteer's tag before: outside, in a span of
 
 # P(tag | state, before) of a crowd nobody knows yet, tags in the order outside, begins, goes on.
 TYPICAL = np.array([
-    [[0.998, 0.002, 0.00], [0.70, 0.02, 0.28], [0.70, 0.02, 0.28]],  # outside
-    [[0.35, 0.65, 0.00], [0.10, 0.30, 0.60], [0.30, 0.40, 0.30]],  # begins
-    [[0.95, 0.05, 0.00], [0.10, 0.02, 0.88], [0.15, 0.05, 0.80]],  # goes on
+    [[0.98, 0.02, 0.00], [0.75, 0.03, 0.22], [0.75, 0.03, 0.22]],  # outside
+    [[0.35, 0.65, 0.00], [0.05, 0.15, 0.80], [0.30, 0.40, 0.30]],  # begins
+    [[0.70, 0.30, 0.00], [0.25, 0.03, 0.72], [0.25, 0.05, 0.70]],  # goes on
 ])  # fmt: skip
 TYPICAL_RIGHT = 0.9  # share of marks that carry the right label
 LEAST = 1e-6  # no tag is impossible
@@ -29,15 +29,6 @@ class Habits:
     tags: np.ndarray
     right: np.ndarray
     mixed_up: np.ndarray
-
-
-def typical_habits(n_workers: int, n_labels: int) -> Habits:
-    """What is assumed before anything is known."""
-    return Habits(
-        np.tile(TYPICAL, (n_workers + 1, 1, 1, 1)),
-        np.full((n_workers + 1, n_labels), typical_right(n_labels)),
-        mixed_up_rows(np.zeros((n_labels, n_labels)), np.zeros(n_labels), max(n_labels, 1)),
-    )
 
 
 def typical_right(n_labels: int) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Moves:
-    """Probabilities of the hidden chain, per token.
+    """Probabilities of the hidden chain, per cell.
 
     begin: outside to the beginning of a span. stay: a span goes on. join: a span ends and another follows at
     once; the rest of the time it ends and the text is outside. label_share [L]: which label a span has.
@@ -42,21 +42,10 @@ class Smoothed:
     move_counts: np.ndarray
 
 
-def with_moves_inside(emission: np.ndarray, n_tokens: np.ndarray, moves: Moves) -> np.ndarray:
-    """emission [C, S] with the moves from token to token within each cell of n_tokens [C]."""
-    rest = (n_tokens - 1.0)[:, None]
-    inside = emission.copy()
-    inside[:, :1] += rest * np.log1p(-moves.begin)
-    inside[:, 1:] += rest * np.log(moves.stay)
-    return inside
-
-
-def forward_backward(
-    emission: np.ndarray, first: np.ndarray, length: np.ndarray, n_tokens: np.ndarray, moves: Moves
-) -> Smoothed:
+def forward_backward(emission: np.ndarray, first: np.ndarray, length: np.ndarray, moves: Moves) -> Smoothed:
     """Posterior of each cell's state given all cells of its chain (Rabiner, Proc IEEE 1989;77:257).
 
-    emission [C, S]: log likelihood of what was seen at a cell under each state, the moves inside it included.
+    emission [C, S]: log likelihood of what was seen at a cell under each state.
     first, length [N]: where each chain's cells lie, longest chain first.
     """
     ahead, behind = np.full_like(emission, -np.inf), np.zeros_like(emission)
@@ -74,7 +63,7 @@ def forward_backward(
     posterior /= posterior.sum(axis=1, keepdims=True)
     return Smoothed(
         posterior, log_evidence, ahead, behind,
-        _expected_moves(emission, ahead, behind, per_cell[:, 0], posterior, first, n_tokens, moves),
+        _expected_moves(emission, ahead, behind, per_cell[:, 0], posterior, first, moves),
     )  # fmt: skip
 
 
@@ -121,7 +110,7 @@ def _active(length: np.ndarray) -> np.ndarray:
 
 
 def _entry(moves: Moves) -> np.ndarray:
-    """Log probability of the first state: a text begins as if after an outside token."""
+    """Log probability of the first state: a text begins as if after an outside cell."""
     entry = np.full(1 + 2 * len(moves.label_share), -np.inf)
     entry[0] = np.log1p(-moves.begin)
     entry[1::2] = np.log(moves.begin) + np.log(moves.label_share)
@@ -161,13 +150,11 @@ def leaving(emission: np.ndarray, behind: np.ndarray, first: np.ndarray, moves: 
     return left
 
 
-def _expected_moves(emission, ahead, behind, log_evidence, posterior, first, n_tokens, moves) -> np.ndarray:
-    rest = n_tokens - 1.0
+def _expected_moves(emission, ahead, behind, log_evidence, posterior, first, moves) -> np.ndarray:
     entered = np.zeros(len(emission), dtype=bool)
     entered[first] = True
-    counts = np.array([rest @ posterior[:, 0], 0.0, rest @ posterior[:, 1:].sum(axis=1), 0.0, 0.0])
     begun = posterior[entered][:, 1::2].sum()
-    counts[:2] += entered.sum() - begun, begun
+    counts = np.array([entered.sum() - begun, begun, 0.0, 0.0, 0.0])
     to = np.flatnonzero(~entered)
     if len(to):
         came = ahead[to - 1] - log_evidence[to, None]

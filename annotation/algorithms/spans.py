@@ -57,8 +57,8 @@ def fit_span_crowd(
         )
     ]
     cells = cells_of(chains)
-    crowd, workers = _learn(cells, answers.n_workers, answers.labels, method)
-    posterior, consensus = _read(cells, crowd, workers, answers.labels, len(answers.texts))
+    crowd, workers = _learn(cells, answers, method)
+    posterior, consensus = _read(cells, answers.texts, crowd, workers, answers.labels)
     for text_index, spans in gold.items():
         consensus[text_index] = _certain(answers.answers[text_index], spans)
     quality = _token_quality(cells, posterior, answers.n_workers)
@@ -82,37 +82,37 @@ def task_spans(
     labels = sorted(given, key=lambda label: (order.get(label, len(order)), label))
     answers = list(enumerate(spans_by_worker))
     chains = chains_of(text, answers, labels, every_token=_by_token(crowd["method"])) if given else []
-    return _read(cells_of(chains), crowd, workers, labels, 1)[1][0]
+    return _read(cells_of(chains), [text], crowd, workers, labels)[1][0]
 
 
 def _by_token(method: str) -> bool:
     return method == "token_dawid_skene"
 
 
-def _learn(cells: Cells, n_workers: int, labels: list[str], method: str) -> tuple[dict, list[dict]]:
+def _learn(cells: Cells, answers: SpanAnswers, method: str) -> tuple[dict, list[dict]]:
     crowd: dict = {}
-    workers: list[dict] = [{} for _ in range(n_workers)]
+    workers: list[dict] = [{} for _ in range(answers.n_workers)]
     if method == "engine":
-        crowd, workers = span_crowd.fit(cells, n_workers, labels)
+        crowd, workers = span_crowd.fit(cells, answers.texts, answers.n_workers, answers.labels)
     elif method == "token_dawid_skene":
-        crowd, workers = token_dawid_skene.fit(cells, n_workers, labels)
-    return {"method": method, "labels": list(labels)} | crowd, workers
+        crowd, workers = token_dawid_skene.fit(cells, answers.n_workers, answers.labels)
+    return {"method": method, "labels": list(answers.labels)} | crowd, workers
 
 
 def _read(
-    cells: Cells, crowd: dict, workers: Sequence[dict | None], labels: list[str], n_texts: int
+    cells: Cells, texts: list[str], crowd: dict, workers: Sequence[dict | None], labels: list[str]
 ) -> tuple[np.ndarray, list[list[ScoredSpan]]]:
     """(posterior [C, 1 + 2 L], the consensus of every text)."""
     match crowd["method"]:
         case "engine":
-            posterior, found = span_crowd.read(cells, crowd, workers, labels)
+            posterior, found = span_crowd.read(cells, texts, crowd, workers, labels)
         case "token_dawid_skene":
             posterior, found = token_dawid_skene.read(cells, crowd, workers, labels)
         case "exact_majority":
             posterior, found = span_votes.exact_majority(cells, len(labels))
         case _:
             posterior, found = span_votes.token_majority(cells, len(labels))
-    consensus: list[list[ScoredSpan]] = [[] for _ in range(n_texts)]
+    consensus: list[list[ScoredSpan]] = [[] for _ in texts]
     for (chain, part), spans in zip(cells.parts(), found, strict=True):
         inside = posterior[part, 1::2] + posterior[part, 2::2]
         consensus[chain.text] += [_scored(chain, span, inside, labels) for span in spans]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from annotation.algorithms import span_chains, span_relations, span_scores, tokens
+from annotation.algorithms.simulated_spans import NOISE, make_span_crowd, mark_spans
 from annotation.algorithms.spans import METHODS, ScoredSpan, SpanAnswers, fit_span_crowd, task_spans
 
 TEXT = "Aspirin gave her a mild skin rash on the left arm."
@@ -127,7 +128,7 @@ def test_the_engine_trusts_two_careful_volunteers_over_three_careless_ones_and_s
 
 
 def test_gold_is_the_consensus_of_its_text_and_turns_a_crowd_that_is_wrong_together():
-    wrong, right = [(34, 49, "sign")], [RASH]
+    wrong, right = [(41, 45, "sign")], [RASH]
     given = [[wrong, wrong, right]] * 30
     blind = fit_span_crowd(answers(*given))
     assert found(blind.consensus[-1]) == wrong
@@ -169,6 +170,19 @@ def test_nothing_to_find_is_an_empty_consensus(method, crowd, expected):
     assert fit.consensus == expected
     assert len(fit.workers) == len(fit.accuracy) == crowd.n_workers
     assert np.isfinite(fit.interval).all()
+
+
+@every_method
+def test_no_span_is_found_that_nobody_marked_at_all(method):
+    noise = make_span_crowd(8, NOISE["high"], np.random.default_rng(0))
+    given = [mark_spans(TEXT, [DRUG, MILD_RASH], LABELS, who, np.random.default_rng(5)) for who in noise]
+    for span in fit_span_crowd(answers(given, given[::-1]), method=method).consensus[0]:
+        assert span.support > 0
+        assert any(
+            label == span.label and start < span.end and span.start < end
+            for marks in given
+            for start, end, label in marks
+        )
 
 
 @every_method
