@@ -5,10 +5,22 @@ from django.utils.http import urlencode
 from django.utils.text import slugify
 
 from annotation.algorithms.stopping import Rule
+from annotation.kinds import KINDS
+from annotation.kinds.pairs import Pairs
+from annotation.kinds.relations import Relations
+from annotation.kinds.text import Text
 from annotation.models import Campaign, Role
+
+RULE_FIELDS = ("stop_certainty", "most_answers")
 
 
 class CampaignForm(forms.ModelForm):
+    kind = forms.ChoiceField(
+        label="An answer is",
+        choices=[(kind.name, kind.title) for kind in KINDS.values()],
+        initial="choice",
+        widget=forms.Select(attrs={"aria-describedby": "kind-words"}),
+    )
     lease_minutes = forms.IntegerField(
         label="Minutes for one text",
         min_value=1,
@@ -16,34 +28,83 @@ class CampaignForm(forms.ModelForm):
         initial=15,
         help_text="Whoever is still at work gets more by itself; a text left lying goes to somebody else.",
     )
+    audit_percent = forms.FloatField(
+        label="Asked once more, in percent",
+        min_value=0,
+        max_value=100,
+        initial=3,
+        required=False,
+        help_text="Of the tasks that stopped, so that over-confidence shows as a number.",
+    )
 
     class Meta:
         model = Campaign
-        fields = ["name", "question", "rule", "unit", "joining", "needed", "guideline"]
+        fields = [
+            "name", "question", "rule", "kind", "unit", "joining", "needed", "aggregation", "asks_certainty",
+            "hides_gold", "stopping", "stop_certainty", "most_answers", "guideline",
+        ]  # fmt: skip
         labels = {
             "rule": "Rule for doubtful cases",
             "unit": "One task is",
             "joining": "Who may join",
             "needed": "Answers for each task",
+            "aggregation": "How answers are weighed",
+            "asks_certainty": "Let volunteers say that they are not sure",
+            "hides_gold": "Hide gold among the tasks",
+            "stopping": "Ask",
+            "stop_certainty": "Stop when so sure",
+            "most_answers": "Answers at most",
         }
         help_texts = {
-            "question": "Short, and answerable by one of the labels.",
+            "question": "Short, and answerable in the way that you choose below.",
             "rule": "One line under the question, such as “A warning or a plan does not count.”",
             "needed": "Three let a majority decide.",
+            "asks_certainty": "One press stays enough; a second key says “not sure”, and doubt weighs less.",
+            "hides_gold": (
+                "Tasks whose right answer you brought in go out among the others, often at first and seldom "
+                "later: they show how good each volunteer is."
+            ),
+            "stop_certainty": "Between 0.5 and 1; 0.97 is a good start.",
+            "most_answers": "After so many a reviewer decides.",
             "guideline": "Markdown. Volunteers open it with one key while they read.",
         }
-        widgets = {"guideline": forms.Textarea(attrs={"rows": 10})}
+        widgets = {
+            "guideline": forms.Textarea(attrs={"rows": 10}),
+            "aggregation": forms.Select(attrs={"aria-describedby": "aggregation-words"}),
+            "stop_certainty": forms.NumberInput(attrs={"step": "any"}),
+        }
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        for name in RULE_FIELDS:  # which a campaign with a fixed number of answers does without
+            self.fields[name].required = False
         if not self.instance._state.adding:
             self.fields["lease_minutes"].initial = max(1, self.instance.lease_seconds // 60)
-            self.fields["unit"].disabled = bool(self.instance.n_tasks)
+            self.fields["audit_percent"].initial = round(100 * self.instance.audit_share, 6)
+            for name in ("unit", "kind"):
+                self.fields[name].disabled = bool(self.instance.n_tasks)
 
     def campaign_fields(self) -> dict:
         """What the service takes, without the labels."""
         fields = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        for name in RULE_FIELDS:
+            if fields[name] is None:
+                del fields[name]
+        if self.cleaned_data["audit_percent"] is not None:
+            fields["audit_share"] = self.cleaned_data["audit_percent"] / 100
+        if fields["kind"] == Pairs.name:
+            fields["unit"] = Campaign.Unit.DOCUMENT
         return fields | {"lease_seconds": 60 * self.cleaned_data["lease_minutes"]}
+
+    @property
+    def kinds(self) -> dict:
+        """What the page says of each kind and of its ways of weighing answers."""
+        return {kind.name: {"sentence": kind.sentence, "methods": kind.methods} for kind in KINDS.values()}
+
+    @property
+    def kind_words(self) -> str:
+        kind = KINDS.get(self["kind"].value())
+        return kind.sentence if kind else ""
 
 
 def _text_input(name: str, **attributes) -> forms.TextInput:
@@ -55,6 +116,11 @@ class LabelForm(forms.Form):
         max_length=64, required=False, widget=_text_input("Key", placeholder="made of the name")
     )
     name = forms.CharField(max_length=100, required=False, widget=_text_input("Name", placeholder="Yes"))
+    role = forms.ChoiceField(
+        choices=[("span", "marks words"), ("relation", "joins two marks")],
+        required=False,
+        widget=forms.Select(attrs={"aria-label": "Role"}),
+    )
     hint = forms.CharField(
         max_length=300, required=False, widget=_text_input("Hint", placeholder="when to choose it")
     )
@@ -67,17 +133,13 @@ class LabelForm(forms.Form):
 
 
 class BaseLabelFormSet(forms.BaseFormSet):
-    def clean(self) -> None:
-        if any(self.errors):
-            return
-        labels = self.label_list()
-        if len(labels) < 2:
-            raise forms.ValidationError("A question needs at least two labels.")
-        if len({label["key"] for label in labels}) < len(labels):
-            raise forms.ValidationError("Two labels have the same key.")
+    def label_list(self, kind: str) -> list[dict]:
+        """The rows that are filled in, in order, as the kind has labels; a key left out is made of the name.
 
-    def label_list(self) -> list[dict]:
-        """The rows that are filled in, in order; a key left out is made of the name."""
+        Whether these labels will do is the kind's to say.
+        """
+        if kind == Text.name:
+            return []
         rows = [form.cleaned_data for form in self.forms if form.cleaned_data]
         return [
             {
@@ -85,6 +147,7 @@ class BaseLabelFormSet(forms.BaseFormSet):
                 "name": row["name"] or row["key"],
                 "hint": row["hint"],
             }
+            | ({"role": row["role"] or "span"} if kind == Relations.name else {})
             for row in rows
             if row["key"] or row["name"]
         ]

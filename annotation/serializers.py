@@ -124,13 +124,14 @@ class EmptySerializer(StrictSerializer):
 
 
 class CampaignSerializer(UnknownFieldsRefused, serializers.ModelSerializer):
-    labels = LabelSerializer(many=True)
+    labels = LabelSerializer(many=True, required=False, help_text="Those of its kind; a free text has none.")
 
     class Meta:
         model = Campaign
         fields = [
             "id", "name", "question", "rule", "guideline", "kind", "labels", "unit", "needed",
-            "lease_seconds", "joining", "state", "n_tasks", "created_at",
+            "lease_seconds", "joining", "aggregation", "asks_certainty", "hides_gold", "stopping",
+            "stop_certainty", "most_answers", "audit_share", "state", "n_tasks", "created_at",
         ]  # fmt: skip
         read_only_fields = ["id", "state", "n_tasks", "created_at"]
 

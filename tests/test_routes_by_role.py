@@ -90,7 +90,7 @@ def form_of(name: str | None) -> dict:
     labels |= {"labels-0-name": "Yes", "labels-1-name": "No"}
     campaign = {
         "name": "N", "question": "Q?", "unit": "document", "joining": "invited", "needed": "3",
-        "lease_minutes": "15",
+        "lease_minutes": "15", "kind": "choice", "aggregation": "majority", "stopping": "fixed",
     }  # fmt: skip
     changed = labels | {"labels-0-key": "yes", "labels-1-key": "no"} | campaign
     upload = {"file": SimpleUploadedFile("a.csv", b"id,text\n1,No rash.\n"), "deidentified": "true"}

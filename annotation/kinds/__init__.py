@@ -20,6 +20,7 @@ class Kind(Protocol):
 
     name: str
     title: str
+    sentence: str  # what a volunteer does, for whoever chooses the kind
     one_label: bool  # an answer is one label
     needs_text: bool  # deciding takes the task's text
     methods: dict[str, str]  # what each way of weighing answers does, in a sentence

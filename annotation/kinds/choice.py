@@ -21,6 +21,7 @@ MOST_CLASSES_DRAWN = 20  # a confusion matrix with more is not kept
 class Choice:
     name = "choice"
     title = "one of several labels"
+    sentence = "One press on one label: the quickest to answer."
     one_label = True
     needs_text = False
     ordered = False

@@ -18,6 +18,7 @@ class Multiple:
 
     name = "multiple"
     title = "any number of labels"
+    sentence = "All labels that apply, and none where none does."
     one_label = False
     needs_text = False
     methods = {

@@ -6,6 +6,7 @@ from annotation.kinds.choice import Choice
 class Ordinal(Choice):
     name = "ordinal"
     title = "a step of a scale"
+    sentence = "One step of an order, such as none, mild, severe; a near miss is nearer than a far one."
     ordered = True
     methods = {
         "majority": "Every answer counts the same; the step that most people gave wins.",

@@ -24,6 +24,7 @@ class Relations:
 
     name = "relations"
     title = "marked stretches and how they are related"
+    sentence = "Marks in the text, and which mark belongs to which, and how."
     one_label = False
     needs_text = True
     methods = {

@@ -19,6 +19,7 @@ FIELDS = {"start", "end", "label"}
 class Spans:
     name = "spans"
     title = "marked stretches of the text"
+    sentence = "Words are marked in the text, each mark with a label; marks may overlap and nest."
     one_label = False
     needs_text = True
     methods = {

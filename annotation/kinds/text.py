@@ -13,6 +13,7 @@ PRIOR_TEXTS = 4  # of the crowd's typical similarity, which a volunteer with few
 class Text:
     name = "text"
     title = "a short text"
+    sentence = "A few words of the volunteer’s own, up to 1,000 characters."
     one_label = False
     needs_text = False
     methods = {

@@ -76,7 +76,8 @@ def set_state(campaign: Campaign, state: str, *, by: User | None) -> Campaign:
 
 def _validate(campaign: Campaign) -> None:
     try:
-        campaign.full_clean(validate_constraints=False)
+        # Its kind has been over the labels, and knows whether there may be none.
+        campaign.full_clean(exclude={"labels"}, validate_constraints=False)
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         name = campaign._meta.get_field(field).verbose_name

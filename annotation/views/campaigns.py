@@ -29,7 +29,8 @@ def create(request: HttpRequest) -> HttpResponse:
     labels = LabelFormSet(request.POST or None, initial=EMPTY_LABELS, prefix="labels")
     if request.method == "POST" and form.is_valid() and labels.is_valid():
         try:
-            campaign = create_campaign(by=request.user, labels=labels.label_list(), **form.campaign_fields())
+            fields = form.campaign_fields()
+            campaign = create_campaign(by=request.user, labels=labels.label_list(fields["kind"]), **fields)
         except PlatformError as error:
             form.add_error(None, error.sentence)
         else:
@@ -47,7 +48,8 @@ def edit(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     labels = LabelFormSet(request.POST or None, initial=[*campaign.labels, {}], prefix="labels")
     if request.method == "POST" and form.is_valid() and labels.is_valid():
         try:
-            update_campaign(campaign, by=request.user, labels=labels.label_list(), **form.campaign_fields())
+            fields = form.campaign_fields()
+            update_campaign(campaign, by=request.user, labels=labels.label_list(fields["kind"]), **fields)
         except PlatformError as error:
             form.add_error(None, error.sentence)
         else:

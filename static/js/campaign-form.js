@@ -25,9 +25,78 @@ rows.addEventListener("click", (event) => {
   if (!row) return;
   for (const input of row.querySelectorAll("input")) input.value = "";
   row.hidden = true;
+  row.dataset.removed = "yes";
   add.focus();
 });
 revealRemoveButtons();
+
+// ---- What the chosen kind, way of weighing and stop rule mean
+
+const at = (id) => document.getElementById(id);
+const form = at("campaign-form");
+const field = (name) => form.elements[name];
+const kinds = JSON.parse(at("kinds").textContent);
+const SIDES = [["first", "The first"], ["second", "The second"], ["tie", "Both alike"]];
+const inputs = (row) => row.querySelectorAll("input");
+const labelRows = () => [...rows.querySelectorAll(".label-row:not(.label-head)")];
+let typed = null; // the labels as they were before a kind that has its own
+
+function showKind() {
+  const kind = kinds[field("kind").value];
+  form.dataset.kind = field("kind").value;
+  at("kind-words").textContent = kind.sentence;
+  for (const option of field("aggregation").options) option.hidden = option.disabled = !(option.value in kind.methods);
+  if (field("aggregation").selectedOptions[0]?.disabled !== false) field("aggregation").value = "majority";
+  showSides(field("kind").value === "pairs");
+  showWeighing();
+}
+
+/** The keys of a comparison's labels stand; their names are free, and an emptied tie is not allowed. */
+function showSides(arePairs) {
+  if (arePairs && !typed) {
+    typed = labelRows().map((row) => [...inputs(row)].map((input) => input.value));
+    const isTheirs = labelRows().some((row) => inputs(row)[0].value === "first");
+    while (labelRows().length < SIDES.length) add.click();
+    if (!isTheirs) labelRows().forEach((row, place) => fill(row, [...(SIDES[place] ?? ["", ""]), ""]));
+  } else if (!arePairs && typed) {
+    labelRows().forEach((row, place) => fill(row, typed[place] ?? ["", "", ""]));
+    typed = null;
+  }
+  labelRows().forEach((row, place) => {
+    inputs(row)[0].readOnly = arePairs;
+    if (arePairs) row.hidden = place >= SIDES.length;
+    else if (!row.dataset.removed) row.hidden = false;
+    row.querySelector("[data-remove]").hidden = arePairs && place < 2;
+  });
+  add.hidden = arePairs;
+}
+
+function fill(row, values) {
+  inputs(row).forEach((input, place) => { input.value = values[place] ?? ""; });
+}
+
+function showWeighing() {
+  at("aggregation-words").textContent = kinds[field("kind").value].methods[field("aggregation").value] ?? "";
+}
+
+function showStopping() {
+  const isAdaptive = field("stopping").value === "adaptive";
+  form.dataset.stopping = field("stopping").value;
+  if (isAdaptive && field("aggregation").value === "majority") field("aggregation").value = "engine";
+  showWeighing();
+  form.querySelector('label[for="id_needed"]').textContent = isAdaptive ? "Answers to start with" : "Answers for each task";
+  at("id_needed_helptext").hidden = isAdaptive;
+  at("rule-words").hidden = false;
+  at("rule-words").textContent =
+    `Start with ${field("needed").value || "?"}, stop at ${field("stop_certainty").value || "?"} sure, ` +
+    `at most ${field("most_answers").value || "?"} answers, then a reviewer.`;
+}
+
+field("kind").addEventListener("change", showKind);
+field("aggregation").addEventListener("change", showWeighing);
+for (const name of ["stopping", "needed", "stop_certainty", "most_answers"]) field(name).addEventListener("input", showStopping);
+showKind();
+showStopping();
 
 const previewButton = document.getElementById("preview-button");
 const preview = document.getElementById("preview");

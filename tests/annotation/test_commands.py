@@ -69,6 +69,20 @@ def test_create_campaign_opens_it_and_prints_the_id_alone_on_the_last_line(tmp_p
     assert campaign.guideline == "# Read **all** of it"
 
 
+def test_create_campaign_makes_any_kind_with_a_rule_that_stops_when_sure():
+    arguments = ["--kind", "relations", "--labels", "drug,symptom", "--relations", "causes", "--adaptive"]
+    more = ["--needed", "2", "--stop-certainty", "0.9", "--most-answers", "5", "--asks-certainty"]
+    out = say("create_campaign", "R", "--question", "?", *arguments, *more)
+    campaign = Campaign.objects.get(pk=out.split()[-1])
+    assert [(label["key"], label["role"]) for label in campaign.labels] == [
+        ("drug", "span"), ("symptom", "span"), ("causes", "relation")
+    ]  # fmt: skip
+    assert (campaign.is_adaptive, campaign.aggregation, campaign.asks_certainty) == (True, "engine", True)
+    assert (campaign.needed, campaign.stop_certainty, campaign.most_answers) == (2, 0.9, 5)
+    out = say("create_campaign", "T", "--question", "?", "--kind", "text")
+    assert Campaign.objects.get(pk=out.split()[-1]).labels == []
+
+
 def test_create_campaign_can_leave_it_paused():
     out = say("create_campaign", "C", "--question", "?", "--labels", "a,b", "--paused")
     assert not Campaign.objects.get(pk=out.split()[-1]).is_open
@@ -79,6 +93,8 @@ def test_create_campaign_can_leave_it_paused():
     [
         (["--labels", "yes"], "at least two labels"),
         (["--labels", "yes,yes"], "same key"),
+        (["--labels", "a,b", "--adaptive", "--aggregation", "majority"], "(stopping_needs_weighing)"),
+        (["--labels", "a,b", "--kind", "text"], "no labels"),
         (["--labels", "a,b", "--hints", "one"], "2 labels and 1 hints"),
         (["--labels", "a,b", "--needed", "0"], "(invalid_needed)"),
         (["--labels", "a,b", "--guideline-file", "/nowhere.md"], "can't be read"),

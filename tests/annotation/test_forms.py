@@ -15,7 +15,7 @@ def label_rows(*rows: tuple[str, str, str]) -> LabelFormSet:
 def test_empty_rows_are_left_out_and_the_order_stays():
     rows = label_rows(("yes", "Yes", "it says so"), ("", "", ""), ("no", "No", ""))
     assert rows.is_valid()
-    assert rows.label_list() == [
+    assert rows.label_list("choice") == [
         {"key": "yes", "name": "Yes", "hint": "it says so"},
         {"key": "no", "name": "No", "hint": ""},
     ]
@@ -25,16 +25,16 @@ def test_empty_rows_are_left_out_and_the_order_stays():
 def test_a_key_left_out_is_made_of_the_name(name, key):
     rows = label_rows(("", name, ""), ("no", "No", ""))
     assert rows.is_valid()
-    assert rows.label_list()[0]["key"] == key
+    assert rows.label_list("choice")[0]["key"] == key
 
 
-def test_two_labels_with_one_key_are_refused():
-    rows = label_rows(("yes", "Yes", ""), ("yes", "Yes, surely", ""))
-    assert rows.non_form_errors() == ["Two labels have the same key."]
-
-
-def test_one_label_is_not_a_question():
-    assert label_rows(("yes", "Yes", "")).non_form_errors() == ["A question needs at least two labels."]
+def test_labels_of_relations_have_a_role_and_a_free_text_has_no_labels():
+    rows = label_rows(("drug", "Drug", ""), ("causes", "causes", ""))
+    rows.data |= {"labels-1-role": "relation"}
+    assert rows.is_valid()
+    assert [label["role"] for label in rows.label_list("relations")] == ["span", "relation"]
+    assert "role" not in rows.label_list("spans")[0]
+    assert rows.label_list("text") == []
 
 
 def test_a_hint_without_a_name_says_what_is_missing():

@@ -36,7 +36,8 @@ def campaign_form(**changes) -> dict:
     return {
         "name": "By hand", "question": "Is it so?", "unit": "sentence", "joining": "invited", "needed": 3,
         "lease_minutes": 10, "labels-TOTAL_FORMS": 2, "labels-INITIAL_FORMS": 0,
-        "labels-0-name": "Yes", "labels-1-name": "No",
+        "labels-0-name": "Yes", "labels-1-name": "No", "kind": "choice", "aggregation": "majority",
+        "stopping": "fixed",
     } | changes  # fmt: skip
 
 
@@ -115,6 +116,57 @@ def test_a_form_with_a_mistake_keeps_what_was_typed(client, alice):
     assert 'value="By hand"' in html
     assert "This field is required." in html
     assert not Campaign.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"labels-1-name": ""}, "needs at least two labels"),
+        ({"labels-1-name": "Yes"}, "Two labels have the same key."),
+        ({"kind": "pairs"}, "have the keys first, second and"),
+        ({"kind": "relations"}, "at least one label for spans and one for relations"),
+        ({"kind": "spans", "aggregation": "one_coin"}, "can&#x27;t be weighed in that way"),
+        ({"stopping": "adaptive"}, "takes a way of weighing that knows how sure it is"),
+        (
+            {"stopping": "adaptive", "aggregation": "engine", "needed": 9, "most_answers": 7},
+            "more than the answers at most",
+        ),
+    ],
+)
+def test_a_campaign_that_cannot_be_says_why(client, alice, changes, sentence):
+    client.force_login(alice)
+    html = client.post(reverse("campaign_create"), campaign_form(**changes)).content.decode()
+    assert sentence in html
+    assert not Campaign.objects.exists()
+
+
+def test_a_campaign_of_another_kind_with_a_stop_rule_is_made_by_form(client, alice):
+    client.force_login(alice)
+    labels = {
+        "labels-0-name": "Drug", "labels-0-role": "span",
+        "labels-1-name": "causes", "labels-1-role": "relation",
+    }  # fmt: skip
+    rule = {
+        "aggregation": "engine", "stopping": "adaptive", "needed": 2, "stop_certainty": "0.95",
+        "most_answers": 6, "audit_percent": "5", "asks_certainty": "on", "hides_gold": "on",
+    }  # fmt: skip
+    client.post(reverse("campaign_create"), campaign_form(kind="relations", **labels, **rule))
+    campaign = Campaign.objects.get()
+    assert [(label["key"], label["role"]) for label in campaign.labels] == [
+        ("drug", "span"), ("causes", "relation")
+    ]  # fmt: skip
+    assert (campaign.aggregation, campaign.is_adaptive, campaign.stop_certainty) == ("engine", True, 0.95)
+    assert (campaign.needed, campaign.most_answers, campaign.audit_share) == (2, 6, 0.05)
+    assert campaign.asks_certainty and campaign.hides_gold
+
+
+def test_a_comparison_is_of_whole_texts_and_a_free_text_has_no_labels(client, alice):
+    client.force_login(alice)
+    sides = {"labels-0-key": "first", "labels-1-key": "second"}
+    client.post(reverse("campaign_create"), campaign_form(name="Pairs", kind="pairs", **sides))
+    client.post(reverse("campaign_create"), campaign_form(name="Words", kind="text"))
+    assert Campaign.objects.get(name="Pairs").unit == Campaign.Unit.DOCUMENT
+    assert Campaign.objects.get(name="Words").labels == []
 
 
 def test_the_state_button_opens_and_pauses(client, alice, campaign):

@@ -71,6 +71,43 @@ def test_a_campaign_is_made_filled_opened_and_answered(open_page, alice, tmp_pat
     expect(page.locator("#today")).to_have_text("1 today")
 
 
+def test_the_campaign_form_shows_what_the_kind_and_the_stop_rule_take(open_page, alice):
+    page = open_page(alice)
+    page.goto(reverse("campaign_create"))
+    page.get_by_label("Name", exact=True).first.fill("Which is clearer")
+    page.get_by_label("Question").fill("Which of the two is clearer?")
+    kind = page.get_by_label("An answer is")
+    kind.select_option("relations")
+    expect(page.get_by_label("Role").first).to_be_visible()
+    kind.select_option("text")
+    expect(page.get_by_role("group", name="Labels")).to_be_hidden()
+    kind.select_option("pairs")
+    expect(page.locator("#kind-words")).to_contain_text("Two texts side by side")
+    expect(page.get_by_label("One task is")).to_be_hidden()
+    expect(page.get_by_label("Key").first).to_have_value("first")
+    weighing = page.get_by_label("How answers are weighed")
+    expect(weighing.locator("option[value=dawid_skene]")).to_be_disabled()
+    expect(page.get_by_label("Stop when so sure")).to_be_hidden()
+    page.get_by_label("Ask", exact=True).select_option("adaptive")
+    expect(weighing).to_have_value("engine")  # a majority does not know how sure it is
+    page.get_by_label("Answers to start with").fill("2")
+    page.get_by_label("Answers at most").fill("6")
+    rule = "Start with 2, stop at 0.97 sure, at most 6 answers, then a reviewer."
+    expect(page.locator("#rule-words")).to_have_text(rule)
+    page.get_by_label("Let volunteers say that they are not sure").check()
+    page.get_by_role("button", name="Make the campaign").click()
+    expect(page.get_by_text("CSV with the columns id, first and second")).to_be_visible()
+    campaign = Campaign.objects.get()
+    assert [label["key"] for label in campaign.labels] == ["first", "second", "tie"]
+    assert (campaign.kind, campaign.aggregation, campaign.most_answers) == ("pairs", "engine", 6)
+    page.goto(reverse("campaign_edit", args=[campaign.pk]))
+    expect(kind).to_have_value("pairs")
+    expect(page.get_by_label("Name").nth(1)).to_have_value("The first")
+    kind.select_option("choice")
+    kind.select_option("pairs")
+    expect(page.get_by_label("Key").nth(2)).to_have_value("tie")
+
+
 def test_a_file_that_cannot_be_taken_says_why(open_page, alice, campaign, tmp_path):
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "notes.exe").write_text("id,text")
