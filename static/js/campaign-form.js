@@ -94,7 +94,11 @@ function showStopping() {
 
 field("kind").addEventListener("change", showKind);
 field("aggregation").addEventListener("change", showWeighing);
-for (const name of ["stopping", "needed", "stop_certainty", "most_answers"]) field(name).addEventListener("input", showStopping);
+field("stopping").addEventListener("change", () => {
+  if (field("stopping").value === "adaptive" && field("needed").value === "3") field("needed").value = 2; // it asks for more itself
+  showStopping();
+});
+for (const name of ["needed", "stop_certainty", "most_answers"]) field(name).addEventListener("input", showStopping);
 showKind();
 showStopping();
 

@@ -1,5 +1,5 @@
 // Answers that the server has not confirmed yet. They outlive a reload, a flat battery and a dead network.
-// Only the assignment's id, the idempotency key and the label are kept; never a word of the record.
+// Only the assignment's id, the idempotency key and the answer are kept; never a word of the record.
 
 export class Outbox {
   #prefix;

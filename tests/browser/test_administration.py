@@ -90,7 +90,7 @@ def test_the_campaign_form_shows_what_the_kind_and_the_stop_rule_take(open_page,
     expect(page.get_by_label("Stop when so sure")).to_be_hidden()
     page.get_by_label("Ask", exact=True).select_option("adaptive")
     expect(weighing).to_have_value("engine")  # a majority does not know how sure it is
-    page.get_by_label("Answers to start with").fill("2")
+    expect(page.get_by_label("Answers to start with")).to_have_value("2")
     page.get_by_label("Answers at most").fill("6")
     rule = "Start with 2, stop at 0.97 sure, at most 6 answers, then a reviewer."
     expect(page.locator("#rule-words")).to_have_text(rule)
