@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 
 from annotation.errors import (
     AlreadyAnswered,
@@ -35,12 +36,15 @@ from annotation.models import (
     Volunteer,
 )
 from annotation.services.answers import revise_answer, submit_answer
+from annotation.services.crowd import refit
 from annotation.services.handout import claim_task, expire_leases, extend_lease, skip_task, take_place
 from annotation.services.joining import invite, join_campaign, redeem_invitation
+from annotation.services.places import set_held
 from annotation.services.review import decide_task
 from annotation.services.standing import set_standing, weigh_answers_again
 from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up, n_answers_counted
+from tests.simulated import skilled_crowd
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = 60  # seconds before a thread counts as stuck
@@ -382,7 +386,10 @@ def test_new_priorities_holds_claims_answers_and_sweeps_at_once_neither_deadlock
                 skip_task(assignment.pk, user, "names_a_person", now=NOW)
             except Conflict:
                 return
-        Record.objects.filter(pk=record).update(held=False)
+        with transaction.atomic():
+            locked = Record.objects.filter(pk=record)
+            list(locked.select_for_update())
+            set_held(locked, held=False)
 
     def label(user) -> None:
         place = claim_task(campaign.pk, user, now=NOW)
@@ -499,3 +506,61 @@ def test_agreeing_to_the_terms_in_many_windows_makes_one_volunteer():
     volunteers = at_once([lambda: join_campaign(user, campaign, now=NOW)] * 8)
     assert len({volunteer.pk for volunteer in volunteers}) == 1
     assert Volunteer.objects.count() == 1
+
+
+# --- needs that grow
+
+
+@pytest.fixture
+def adaptive():
+    """A campaign that asks while answers disagree, whose twelve volunteers are known; with fresh tasks."""
+    campaign, users, _ = campaign_with(
+        12, 0, aggregation="engine", stopping="adaptive", needed=2, most_answers=5, audit_share=0.2
+    )
+    known = make_tasks(campaign, 25)
+    MicroTask.objects.filter(campaign=campaign).update(needed=12)
+    volunteers = list(campaign.volunteers.order_by("pk"))
+    said = skilled_crowd([0.9] * 9 + [0.5] * 3, n_tasks=25, n_classes=3, seed=2)
+    for task, worker, label in zip(*said, strict=True):
+        place = take_place(known[task].pk, volunteers[worker].pk, now=NOW)
+        answer = {"label": ("yes", "no", "unclear")[label]}
+        submit_answer(place, volunteers[worker].user, answer, key=uuid4(), now=NOW)
+    refit(campaign, now=NOW)
+    return campaign, users, make_tasks(campaign, 60)
+
+
+def check_adaptive(campaign, tasks):
+    """No need past the cap, no task with more answers than the rule's most and an audit, all of them over."""
+    rows = MicroTask.objects.filter(pk__in=[task.pk for task in tasks])
+    assert max(rows.values_list("taken", flat=True)) <= 5 + 1
+    assert not rows.filter(needed__gt=F("cap")).exists()
+    assert not rows.filter(is_open=True).exists()
+    assert Consensus.objects.filter(task__in=rows, settled_at=None, review="").count() == 0
+    assert_everything_adds_up(campaign)
+
+
+def test_needs_that_grow_with_every_answer_never_pass_the_most_while_twelve_answer_at_once(adaptive):
+    campaign, users, tasks = adaptive
+    n_answers = at_once([lambda user=user: work_to_the_end(campaign, user) for user in users])
+    assert sum(n_answers) >= 2 * len(tasks)
+    check_adaptive(campaign, tasks)
+
+
+def test_refits_and_answers_at_the_same_time_leave_every_task_judged_by_the_latest_fit(adaptive):
+    campaign, users, _ = adaptive
+    over = threading.Event()
+
+    def fit_again_and_again():
+        while not over.is_set():
+            refit(Campaign.objects.get(pk=campaign.pk), now=NOW)
+
+    def work(user):
+        try:
+            work_to_the_end(campaign, user)
+        finally:
+            over.set()
+
+    at_once([*(partial(work, user) for user in users), fit_again_and_again])
+    campaign.refresh_from_db()
+    assert campaign.crowd_version >= 2
+    assert_everything_adds_up(campaign)

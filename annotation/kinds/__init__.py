@@ -24,6 +24,7 @@ class Kind(Protocol):
     one_label: bool  # an answer is one label
     needs_text: bool  # deciding takes the task's text
     methods: dict[str, str]  # what each way of weighing answers does, in a sentence
+    most_labels: dict[str, int]  # where a way of weighing takes only so many
 
     def parse_labels(self, raw: object) -> list[dict]: ...
 

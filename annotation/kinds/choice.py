@@ -8,6 +8,7 @@ from annotation.algorithms.crowd import Answers, CrowdFit, fit_crowd
 from annotation.algorithms.majority import majority_vote
 from annotation.algorithms.model_annotator import measured_annotator, model_earns_its_place, with_model
 from annotation.algorithms.online import answer_weights, task_posterior
+from annotation.algorithms.parameters import MAX_DENSE_CLASSES
 from annotation.algorithms.posterior_calibration import calibrate, calibration_error, tempered
 from annotation.errors import InvalidAnswer
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
@@ -15,7 +16,6 @@ from annotation.kinds.labels import parse_labels
 
 MAJORITY = "majority"
 LEAST_GOLD = 20  # tasks with gold and answers from which certainty is calibrated on them
-MOST_CLASSES_DRAWN = 20  # a confusion matrix with more is not kept
 
 
 class Choice:
@@ -34,6 +34,8 @@ class Choice:
         "dawid_skene": "Learns for each volunteer which labels they take for which (Dawid and Skene 1979).",
         "one_coin": "Learns one figure a volunteer: how often they are right.",
     }
+
+    most_labels = {"dawid_skene": MAX_DENSE_CLASSES}
 
     def parse_labels(self, raw: object) -> list[dict]:
         return parse_labels(raw)
@@ -125,14 +127,13 @@ class Choice:
             table.certain,
         )
         fitted = fit_crowd(answers, method=method, gold=gold, ordinal=self.ordered)
-        confusions = fitted.counts if len(keys) <= MOST_CLASSES_DRAWN else None
         skills = [
             SkillRow(
                 parameters,
                 float(fitted.accuracy[w]),
                 float(fitted.accuracy_interval[w, 0]),
                 float(fitted.accuracy_interval[w, 1]),
-                None if confusions is None else np.round(confusions[w], 2).tolist(),
+                None if fitted.counts is None else np.round(fitted.counts[w], 2).tolist(),
             )
             for w, parameters in enumerate(fitted.workers)
         ]

@@ -26,6 +26,8 @@ class Multiple:
         "engine": "Learns for each label how good each volunteer is at it, and weighs their answers by that.",
     }
 
+    most_labels: dict[str, int] = {}
+
     def parse_labels(self, raw: object) -> list[dict]:
         return parse_labels(raw, least=1)
 

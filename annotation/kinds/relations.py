@@ -35,6 +35,8 @@ class Relations:
         ),
     }
 
+    most_labels: dict[str, int] = {}
+
     def parse_labels(self, raw: object) -> list[dict]:
         """Each label has a role: it marks a span, or names a relation. At least one of each."""
         labels = parse_labels(raw)

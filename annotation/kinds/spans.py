@@ -30,6 +30,8 @@ class Spans:
         ),
     }
 
+    most_labels: dict[str, int] = {}
+
     def parse_labels(self, raw: object) -> list[dict]:
         return parse_labels(raw, least=1)
 

@@ -21,6 +21,8 @@ class Text:
         "engine": "The same, with the answers of volunteers who usually agree with others counting more.",
     }
 
+    most_labels: dict[str, int] = {}
+
     def parse_labels(self, raw: object) -> list[dict]:
         if raw not in ([], None):
             raise Invalid("A free text has no labels.", code="invalid_labels")

@@ -20,25 +20,33 @@ from annotation.errors import (
 )
 from annotation.kinds import Given, kind_named
 from annotation.models import Campaign, User
-from annotation.services.consensus import UPSERT_CONSENSUS, crowd_parameters, upsert_parameters
+from annotation.services.consensus import CROWD_GATE, UPSERT_CONSENSUS, crowd_parameters, upsert_parameters
 from annotation.services.judging import CountedAnswer, Rules, TaskState, judge, stopping_rule
 from annotation.services.prepared import PreparedStatement
 
 # The task's row is locked first; what hangs on it is then read by a statement of its own,
 # because a statement that waited for a lock still sees the other tables as they were before.
+# The gate comes before the lock: whoever waits at it holds no task that somebody inside could wait for.
 LOCK_TASK = PreparedStatement(
     "lock_task",
-    """
+    f"""
+WITH seat AS MATERIALIZED (
+    SELECT a.task_id, v.id AS volunteer_id,
+           CASE WHEN c.aggregation <> 'majority'
+                THEN pg_advisory_xact_lock_shared({CROWD_GATE})::text END AS gate
+    FROM annotation_assignment a
+    JOIN annotation_volunteer v ON v.id = a.volunteer_id
+    JOIN annotation_campaign c ON c.id = v.campaign_id
+    WHERE a.id = %(assignment)s AND v.user_id = %(user)s
+)
 SELECT t.id, t.campaign_id, t.needed, t.taken, t.cap, t.held, t."end" - t.start, c.state, c.kind,
-       c.labels::text, c.aggregation, c.crowd_version, c.stopping, c.stop_certainty, c.needed,
-       c.most_answers, c.audit_share, c.asks_certainty, v.id
-FROM annotation_assignment a
-JOIN annotation_volunteer v ON v.id = a.volunteer_id
-JOIN annotation_microtask t ON t.id = a.task_id
+       c.labels::text, c.aggregation, c.stopping, c.stop_certainty, c.needed, c.most_answers, c.audit_share,
+       c.asks_certainty, seat.volunteer_id, seat.gate
+FROM seat
+JOIN annotation_microtask t ON t.id = seat.task_id
 JOIN annotation_campaign c ON c.id = t.campaign_id
-WHERE a.id = %(assignment)s AND v.user_id = %(user)s
 FOR NO KEY UPDATE OF t
-""",
+""",  # nosec B608 # a number of our own
 )
 
 # `others` are the answers that count; what each is worth comes along only where volunteers are weighed.
@@ -71,7 +79,9 @@ READ_ANSWERS = PreparedStatement(
 READ_WEIGHED_ANSWERS = PreparedStatement(
     "read_weighed_answers",
     READ.format(
-        own_skill=", k.parameters::text, coalesce(k.n_answers, 0), o.probabilities::text",
+        own_skill=""", k.parameters::text, coalesce(k.n_answers, 0), o.probabilities::text,
+       (SELECT c.crowd_version FROM annotation_microtask t JOIN annotation_campaign c ON c.id = t.campaign_id
+        WHERE t.id = a.task_id)""",
         join_own_skill="""LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id
 LEFT JOIN annotation_opinion o ON o.task_id = a.task_id""",
         others_skill=", k.parameters, coalesce(k.n_answers, 0)",
@@ -244,18 +254,16 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     row = LOCK_TASK.first_row({"assignment": assignment_id, "user": user.pk})
     if row is None:
         raise NotFound()
-    (task_id, campaign_id, needed, taken, cap, held, length, state, kind, labels, aggregation, version,
-     stopping, stop_certainty, first, most, audit_share, asks_certainty, volunteer_id) = row  # fmt: skip
-    crowd = None
-    if aggregation != Campaign.Aggregation.MAJORITY and version:
-        crowd = crowd_parameters(campaign_id, version, aggregation)
+    (task_id, campaign_id, needed, taken, cap, held, length, state, kind, labels, aggregation,
+     stopping, stop_certainty, first, most, audit_share, asks_certainty, volunteer_id, _) = row  # fmt: skip
     rule = stopping_rule(stopping, certainty=stop_certainty, first=first, most=most, audit_share=audit_share)
-    rules = Rules(campaign_id, kind, orjson.loads(labels), first, aggregation, version, crowd, rule)
-    statement = READ_ANSWERS if crowd is None else READ_WEIGHED_ANSWERS
-    row = statement.first_row({"assignment": assignment_id})
+    is_weighed = aggregation != Campaign.Aggregation.MAJORITY
+    row = (READ_WEIGHED_ANSWERS if is_weighed else READ_ANSWERS).first_row({"assignment": assignment_id})
     (own_state, standing, taken_out, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited,
      is_unclear, decided_at, *own_skill) = row  # fmt: skip
-    own_parameters, own_n_fitted, opinion = own_skill or (None, 0, None)
+    own_parameters, own_n_fitted, opinion, version = own_skill or (None, 0, None, 0)
+    crowd = crowd_parameters(campaign_id, version, aggregation) if version else None
+    rules = Rules(campaign_id, kind, orjson.loads(labels), first, aggregation, version, crowd, rule)
     text = _text(task_id) if kind_named(kind).needs_text else ""
     return Place(
         assignment_id=assignment_id,

@@ -84,8 +84,15 @@ def _validate(campaign: Campaign) -> None:
         raise Invalid(f"{str(name).capitalize()}: {messages[0]}", code=f"invalid_{field}") from error
     if campaign.kind == Pairs.name and campaign.unit != Campaign.Unit.DOCUMENT:
         raise Invalid("The two texts of a pair are compared whole.", code="invalid_unit")
-    if campaign.aggregation not in kind_named(campaign.kind).methods:
+    kind = kind_named(campaign.kind)
+    if campaign.aggregation not in kind.methods:
         raise Invalid("Answers of this kind can't be weighed in that way.", code="invalid_aggregation")
+    if len(campaign.labels) > kind.most_labels.get(campaign.aggregation, len(campaign.labels)):
+        raise Invalid(
+            f"This way of weighing takes at most {kind.most_labels[campaign.aggregation]} labels: it keeps a "
+            "table of all labels for each volunteer. The engine's own choice takes more.",
+            code="too_many_labels_for_aggregation",
+        )
     if campaign.is_adaptive and not campaign.weighs_volunteers:
         raise Invalid(
             "Stopping when it is sure enough takes a way of weighing that knows how sure it is: choose one "

@@ -13,6 +13,10 @@ from annotation.models import Campaign, Consensus, CrowdFit
 from annotation.services.judging import CountedAnswer, Judgement, Rules, TaskState, judge, rules_of
 from annotation.services.places import lock_task
 
+# Whoever judges by fitted parameters holds this advisory lock with others, whoever swaps them holds it alone:
+# nobody judges by parameters of two fits, and a refit finds all that was judged by the one before it.
+CROWD_GATE = 7_220_416
+
 # A probability that differs by less is the same: refits write back only what moved by more.
 SAME_PROBABILITY = 1e-3
 # Computed from the probabilities, so they move with them.

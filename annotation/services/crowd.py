@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from annotation.kinds import Fit, Kind, Table, kind_named
 from annotation.models import Campaign, CrowdFit, Gold, Opinion, Skill
-from annotation.services.consensus import recompute_consensus
+from annotation.services.consensus import CROWD_GATE, recompute_consensus
 
 PAGE = 50_000  # answers read at a time
 FIRST_FIT = 50  # answers before the first fit
@@ -189,6 +189,8 @@ def _store(
     campaign: Campaign, fitted: Fit, table: Table, volunteers: list[UUID], now: datetime, seconds: float
 ) -> CrowdFit:
     """All of a fit at once: whoever judges sees the parameters of one fit, never of two."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CROWD_GATE])
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     last = campaign.crowd_fits.first()
     number = last.number + 1 if last else 1

@@ -26,7 +26,14 @@ from annotation.errors import (
     TaskFull,
 )
 from annotation.models import Assignment, Campaign, Record, User
-from annotation.services.places import READ_PLACES, Handout, handout_from_row, lock_task, read_handouts
+from annotation.services.places import (
+    READ_PLACES,
+    Handout,
+    handout_from_row,
+    lock_task,
+    read_handouts,
+    set_held,
+)
 from annotation.services.prepared import PreparedStatement
 
 FIRST = (-math.inf, UUID(int=0))  # sorts before every task in the queue's order
@@ -379,14 +386,8 @@ def skip_task(assignment_id: UUID, user: User, reason: str, *, now: datetime) ->
 
 @transaction.atomic
 def _hold_record(record_id: UUID) -> None:
-    """Locks the record, then its tasks by id: the order of everyone who locks several tasks and waits."""
     _one("SELECT 1 FROM annotation_record WHERE id = %s FOR UPDATE", [record_id])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM annotation_microtask WHERE record_id = %s ORDER BY id FOR NO KEY UPDATE",
-            [record_id],
-        )
-    Record.objects.filter(pk=record_id).update(held=True)
+    set_held(Record.objects.filter(pk=record_id), held=True)
 
 
 @transaction.atomic

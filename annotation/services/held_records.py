@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from annotation.errors import NotFound, NotYetRead
 from annotation.models import Assignment, Campaign, Record, TrailEntry, User
+from annotation.services.places import set_held
 
 RECORDS_SHOWN = 10
 CHARACTERS_SHOWN = 100_000  # of all of them together; one record is shown whole, however long it is
@@ -101,7 +102,7 @@ def release_record(campaign: Campaign, record_id: UUID, *, by: User) -> bool:
         return False
     if not _has_read(campaign, record_id, by):
         raise NotYetRead()
-    records.update(held=False)
+    set_held(records, held=False)
     detail = {"record": str(record_id)}
     TrailEntry.objects.create(user=by, campaign=campaign, verb="release_record", detail=detail)
     return True
@@ -126,6 +127,6 @@ def release_records(campaign: Campaign, *, by: User | None) -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(LOCK_HELD_RECORDS, [campaign.pk])
-    n_released = Record.objects.held_of(campaign).not_reported().update(held=False)
+    n_released = set_held(Record.objects.held_of(campaign).not_reported(), held=False)
     TrailEntry.objects.create(user=by, campaign=campaign, verb="release_records", detail={"n": n_released})
     return n_released

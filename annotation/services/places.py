@@ -1,13 +1,16 @@
 """A place in a task as the volunteer's page shows it: the text, its context, the question."""
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import orjson
 from django.db import connection
+from django.db.models import QuerySet
 
 from annotation.kinds.pairs import BETWEEN
+from annotation.models import MicroTask
 
 CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 
@@ -47,6 +50,18 @@ def lock_task(task_id: UUID) -> None:
     """Hold the row that holds the predicate, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
+
+
+def set_held(records: QuerySet, *, held: bool) -> int:
+    """Hold records or let them go, with their tasks, which follow by the database's rule; returns how many.
+
+    The caller has locked the records. Their tasks are locked by id first, the order of everyone who locks
+    several tasks and waits: the rule itself would lock them in whatever order it meets them.
+    """
+    tasks = MicroTask.objects.filter(record__in=records.values("pk")).order_by("pk")
+    locked = tasks.select_for_update(no_key=True).values_list("pk", flat=True)
+    deque(locked.iterator(chunk_size=10_000), maxlen=0)  # there may be a million: none is kept
+    return records.update(held=held)
 
 
 def read_handouts(assignment_ids: list[UUID]) -> list[Handout]:

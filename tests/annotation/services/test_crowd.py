@@ -286,3 +286,21 @@ def test_a_crowd_that_is_wrong_together_is_made_less_sure_by_gold(answered):
     assert aware["calibration"]["n_gold"] == 40
     assert aware["calibration"]["error"] < aware["calibration"]["error_before"]
     assert differences(campaign) == 0
+
+
+def test_a_table_for_each_volunteer_is_refused_for_many_labels_and_the_engine_takes_a_thousand(alice):
+    labels = [{"key": f"k{n}", "name": f"K{n}", "hint": ""} for n in range(1000)]
+    campaign = make_campaign(labels=labels, needed=2)
+    with pytest.raises(Invalid) as refused:
+        update_campaign(campaign, by=alice, aggregation="dawid_skene")
+    assert refused.value.code == "too_many_labels_for_aggregation"
+    campaign = update_campaign(campaign, by=alice, aggregation="engine")
+    volunteers = make_volunteers(campaign, make_users(2))
+    for n, task in enumerate(make_tasks(campaign, 30)):
+        for volunteer in volunteers:
+            place = take_place(task.pk, volunteer.pk, now=NOW)
+            submit_answer(place, volunteer.user, {"label": f"k{n * 7}"}, key=uuid4(), now=NOW)
+    refit(campaign, now=NOW)
+    assert set(Consensus.objects.values_list("label", flat=True)) == {f"k{n * 7}" for n in range(30)}
+    assert differences(campaign) == 0
+    assert Skill.objects.first().confusion is None
