@@ -64,18 +64,20 @@ def flag_volunteers(campaign: Campaign, *, now: datetime) -> list[Volunteer]:
     Returns those newly flagged. Their answers weigh nothing from now on; the earlier ones follow by
     `weigh_answers_again`. Whom a person has decided on is not flagged, whatever the evidence.
     """
-    skills = {skill.pk: skill for skill in Skill.objects.filter(volunteer__campaign=campaign)}
-    if not skills:
+    known = Skill.objects.filter(volunteer__campaign=campaign).select_related("volunteer")
+    skills = {skill.pk: skill for skill in known}
+    trusted = [skill.accuracy for skill in skills.values() if skill.volunteer.is_trusted]
+    if not trusted:
         return []
-    middle = float(np.median([skill.accuracy for skill in skills.values()]))
+    middle = float(np.median(trusted))
     found = findings(campaign, {pk for pk, skill in skills.items() if skill.low >= middle})
     for pk, skill in skills.items():
         skill.evidence = found[pk].evidence
     Skill.objects.bulk_update(skills.values(), ["evidence"], batch_size=1000)
     in_doubt = [pk for pk in skills if found[pk].reasons]
     flagged = []
-    trusted = {"standing": Volunteer.Standing.TRUSTED, "standing_by": None}
-    for volunteer in Volunteer.objects.filter(pk__in=in_doubt, **trusted).order_by("pk"):
+    undecided = {"standing": Volunteer.Standing.TRUSTED, "standing_by": None}
+    for volunteer in Volunteer.objects.filter(pk__in=in_doubt, **undecided).order_by("pk"):
         reason = " ".join(found[volunteer.pk].reasons)[:REASON_LENGTH]
         flagged.append(set_standing(volunteer, Volunteer.Standing.FLAGGED, reason, by=None, now=now))
     _ask_back(skills, middle, now)

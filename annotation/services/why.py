@@ -15,8 +15,9 @@ from annotation.services.wording import answer_words, candidate_words, doubt_wor
 
 CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 
+# Held records stay out of sight.
 READ_TASK = """
-SELECT r.external_id, t.ordinal, t.section, t.divider - t.start, t.held,
+SELECT r.external_id, t.ordinal, t.section, t.divider - t.start,
        substr(r.text, t.start + 1, t."end" - t.start),
        substr(r.text, greatest(1, t.start + 1 - %(context)s), least(t.start, %(context)s)),
        substr(r.text, t."end" + 1, %(context)s),
@@ -26,7 +27,7 @@ JOIN annotation_record r ON r.id = t.record_id
 LEFT JOIN annotation_consensus s ON s.task_id = t.id
 LEFT JOIN annotation_gold g ON g.task_id = t.id
 LEFT JOIN annotation_user u ON u.id = g.decided_by_id
-WHERE t.id = %(task)s AND t.campaign_id = %(campaign)s
+WHERE t.id = %(task)s AND t.campaign_id = %(campaign)s AND NOT t.held
 """
 
 READ_ANSWERS = """
@@ -137,13 +138,17 @@ def explain_task(campaign: Campaign, task_id: UUID, *, by: User, with_names: boo
 
     Without names the answers are numbered, and nothing says which of a volunteer's belong together.
     """
-    row = _task_row(campaign, task_id)
-    kind = kind_named(campaign.kind)
-    (record, ordinal, section, second_begins, _, text, before, after, consensus, settled_at, gold, decided_at,
+    parameters = {"task": task_id, "campaign": campaign.pk, "context": CONTEXT_LENGTH}
+    with connection.cursor() as cursor:
+        cursor.execute(READ_TASK, parameters)
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound()
+    (record, ordinal, section, second_begins, text, before, after, consensus, settled_at, gold, decided_at,
      decided_by) = row  # fmt: skip
+    consensus, gold = consensus and orjson.loads(consensus), gold and orjson.loads(gold)
+    weights = (consensus and consensus["weights"]) or {}
     decided_by = decided_by if with_names else ""
-    verdict = consensus and _verdict(campaign, orjson.loads(consensus), settled_at, text)
-    weights = (orjson.loads(consensus)["weights"] if consensus else None) or {}
     detail = {"task": str(task_id)}
     TrailEntry.objects.create(user=by, campaign=campaign, verb="read_task", detail=detail)
     return Explanation(
@@ -154,22 +159,11 @@ def explain_task(campaign: Campaign, task_id: UUID, *, by: User, with_names: boo
         before=before,
         after=after,
         second_begins=second_begins,
-        verdict=verdict,
-        known=gold and _known(campaign, orjson.loads(gold), decided_at, decided_by, text),
-        answers=_answers(campaign, kind, task_id, text, weights, with_names),
+        verdict=consensus and _verdict(campaign, consensus, settled_at, text),
+        known=gold and _known(campaign, gold, decided_at, decided_by, text),
+        answers=_answers(campaign, task_id, text, weights, with_names),
         notes=_notes(task_id),
     )
-
-
-def _task_row(campaign: Campaign, task_id: UUID) -> tuple:
-    """Held records stay out of sight."""
-    parameters = {"task": task_id, "campaign": campaign.pk, "context": CONTEXT_LENGTH}
-    with connection.cursor() as cursor:
-        cursor.execute(READ_TASK, parameters)
-        row = cursor.fetchone()
-    if row is None or row[4]:
-        raise NotFound()
-    return row
 
 
 def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: str) -> Verdict:
@@ -202,8 +196,9 @@ def _known(campaign: Campaign, row: dict, decided_at: datetime | None, by: str |
 
 
 def _answers(
-    campaign: Campaign, kind: Kind, task_id: UUID, text: str, weights: dict[str, float], with_names: bool
+    campaign: Campaign, task_id: UUID, text: str, weights: dict[str, float], with_names: bool
 ) -> list[ReadAnswer]:
+    kind = kind_named(campaign.kind)
     with connection.cursor() as cursor:
         cursor.execute(READ_ANSWERS, [task_id])
         rows = cursor.fetchall()

@@ -12,12 +12,16 @@ from tests.factories import NOW, make_campaign, make_tasks, make_volunteer
 
 pytestmark = pytest.mark.django_db
 ADMIN_PAGES = [
+    "campaign_agreement",
     "campaign_dashboard",
     "campaign_edit",
     "campaign_held",
     "campaign_people",
+    "campaign_review",
     "campaign_ties",
+    "campaign_unclear",
     "campaign_upload",
+    "campaign_volunteers",
 ]
 
 
