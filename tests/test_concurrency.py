@@ -445,6 +445,32 @@ def test_answers_given_while_their_volunteer_is_flagged_do_not_stay_in_the_count
     assert set(Consensus.objects.values_list("n_answers", flat=True)) == {2}
 
 
+def test_an_answer_that_waited_for_its_task_is_taken_by_the_standing_of_now():
+    campaign, [user], [task] = campaign_with(1, 1)
+    place = claim_task(campaign.pk, user, now=NOW)
+    volunteer = Volunteer.objects.get()
+
+    def in_thread(work: Callable) -> threading.Thread:
+        def run() -> None:
+            try:
+                work()
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    with transaction.atomic():
+        MicroTask.objects.select_for_update(no_key=True).get(pk=task.pk)
+        answering = in_thread(lambda: submit(place, user))
+        answering.join(0.5)
+        assert answering.is_alive()
+        in_thread(lambda: set_standing(volunteer, "flagged", "", by=None, now=NOW)).join(PATIENCE)
+    answering.join(PATIENCE)
+    assert not Answer.objects.get().weighs
+
+
 def test_two_people_who_change_their_mind_at_once_leave_the_answers_as_the_last_of_them_said():
     campaign, users, _ = campaign_with(2, 12, needed=1)
     work_to_the_end(campaign, users[0])
