@@ -18,6 +18,7 @@ from annotation.errors import (
     Conflict,
     Invalid,
     LeaseExpired,
+    NothingToDecide,
     NotOpen,
     PlatformError,
     TaskFull,
@@ -589,4 +590,42 @@ def test_refits_and_answers_at_the_same_time_leave_every_task_judged_by_the_late
     at_once([*(partial(work, user) for user in users), fit_again_and_again])
     campaign.refresh_from_db()
     assert campaign.crowd_version >= 2
+    assert_everything_adds_up(campaign)
+
+
+def test_refits_flags_decisions_and_answers_at_the_same_time_leave_every_task_judged_by_the_latest_fit(
+    adaptive,
+):
+    campaign, users, tasks = adaptive
+    suspect, over = Volunteer.objects.get(user=users[0]), threading.Event()
+
+    def fit_again_and_again():
+        while not over.is_set():
+            refit(Campaign.objects.get(pk=campaign.pk), now=NOW)
+
+    def change_their_mind():
+        for standing in ("excluded", "trusted", "excluded"):
+            set_standing(suspect, standing, "", by=users[1], now=NOW)
+            weigh_answers_again(suspect)
+
+    def decide_some():
+        for task in tasks[::3]:
+            try:
+                decide_task(campaign, task.pk, {"label": "no"}, by=users[1], now=NOW)
+            except NothingToDecide:
+                continue
+
+    def work(user):
+        try:
+            work_to_the_end(campaign, user)
+        finally:
+            over.set()
+
+    works = [partial(work, user) for user in users]
+    at_once([*works, fit_again_and_again, change_their_mind, decide_some])
+    weigh_answers_again(suspect)
+    campaign.refresh_from_db()
+    assert campaign.crowd_version >= 2
+    assert not Answer.objects.filter(assignment__volunteer=suspect, weighs=True).exists()
+    assert not MicroTask.objects.filter(gold__decided_at__isnull=False, is_open=True).exists()
     assert_everything_adds_up(campaign)

@@ -82,6 +82,14 @@ def crowd_parameters(campaign_id: UUID, number: int, method: str) -> dict | None
     return fits.values_list("parameters", flat=True).first()
 
 
+def rules_for_now(campaign_id: UUID) -> Rules:
+    """The campaign's rules, and no swap of its fit until this transaction ends. To be asked for before a task
+    is locked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CROWD_GATE])
+    return campaign_rules(Campaign.objects.get(pk=campaign_id))
+
+
 def recompute_consensus(campaign: Campaign, *, check: bool = False) -> Iterator[tuple[int, int]]:
     """Judge every task again by its answers, in batches; yields (tasks seen, differences).
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from annotation.errors import AlreadyDecided, GoldStands, NotFound, NothingToDecide, RecordHeld
 from annotation.kinds import kind_named
 from annotation.models import Campaign, Consensus, Gold, MicroTask, TrailEntry, User
-from annotation.services.consensus import campaign_rules, mend_task
+from annotation.services.consensus import mend_task, rules_for_now
 from annotation.services.gold import label_of
 from annotation.services.places import lock_task
 
@@ -63,6 +63,7 @@ def decide_task(
     Whoever holds a place at this moment may still answer; a place that is given back is handed out once more.
     `changes` says that the reviewer saw an earlier decision and means to replace it; the trail keeps it.
     """
+    rules = rules_for_now(campaign.pk)
     task = _lock(campaign, task_id)
     value = kind_named(campaign.kind).parse_answer(raw_value, campaign.labels, task.end - task.start)
     gold = Gold.objects.filter(pk=task_id).first()
@@ -88,7 +89,7 @@ def decide_task(
     )
     detail = {"task": str(task_id), "value": value, "before": gold and gold.value}
     TrailEntry.objects.create(user=by, campaign=campaign, verb="decide_task", detail=detail)
-    mend_task(campaign_rules(campaign), task_id)
+    mend_task(rules, task_id)
     return Decided(value, repeated=False)
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q
 
-from annotation.models import Campaign, TrailEntry, User, Volunteer
-from annotation.services.consensus import campaign_rules, mend_task
+from annotation.models import TrailEntry, User, Volunteer
+from annotation.services.consensus import mend_task, rules_for_now
 
 CHUNK = 100  # tasks locked at a time, in the order of their ids, while volunteers go on
 
@@ -80,9 +80,9 @@ def weigh_answers_again(volunteer: Volunteer) -> int:
     The tasks are judged again, and such as lost an answer are asked once more. Safe to run twice or at once.
     """
     volunteer.refresh_from_db()
-    campaign, n_concerned, last = volunteer.campaign, 0, UUID(int=0)
+    n_concerned, last = 0, UUID(int=0)
     while last is not None:
-        n, last = _weigh_chunk(campaign, volunteer, last)
+        n, last = _weigh_chunk(volunteer, last)
         n_concerned += n
     done = Q(pk=volunteer.pk, standing_at=volunteer.standing_at)  # not if it has changed meanwhile
     Volunteer.objects.filter(done).update(is_to_be_weighed=False)
@@ -90,16 +90,16 @@ def weigh_answers_again(volunteer: Volunteer) -> int:
 
 
 @transaction.atomic
-def _weigh_chunk(campaign: Campaign, volunteer: Volunteer, after: UUID) -> tuple[int, UUID | None]:
+def _weigh_chunk(volunteer: Volunteer, after: UUID) -> tuple[int, UUID | None]:
+    rules = rules_for_now(volunteer.campaign_id)
     with connection.cursor() as cursor:
         cursor.execute(NEXT_TASKS, [volunteer.pk, after, CHUNK])
         task_ids = [task_id for (task_id,) in cursor.fetchall()]
         cursor.execute(LOCK_TASKS, [task_ids])
         cursor.execute(FOLLOW_STANDING, [volunteer.pk, task_ids])
         concerned = sorted(task_id for (task_id,) in cursor.fetchall())
-        if not campaign.is_adaptive:
-            cursor.execute(FOLLOW_NEED, [campaign.needed, concerned])
-    rules = campaign_rules(campaign)
+        if rules.stopping is None:
+            cursor.execute(FOLLOW_NEED, [rules.needed, concerned])
     for task_id in concerned:
         mend_task(rules, task_id)
     return len(concerned), task_ids[-1] if len(task_ids) == CHUNK else None
