@@ -122,10 +122,8 @@ class _Likelihood:
         follows = r * by_scores / mixed  # P(the comparison followed the scores | its outcome)
 
         slope = follows * _slopes(probabilities)[np.arange(len(self.outcome)), self.outcome]
-        of_scores = np.bincount(self.first, slope, self.n_items) - np.bincount(
-            self.second, slope, self.n_items
-        )
-        of_scores = of_scores[: self.n_items] - SCORE_PRECISION * scores
+        of_scores = _sums(self.first, slope, self.n_items) - _sums(self.second, slope, self.n_items)
+        of_scores -= SCORE_PRECISION * scores
         log_posterior = np.log(mixed).sum() - SCORE_PRECISION / 2.0 * (scores**2).sum()
 
         of_log_odds, of_tie = np.zeros(self.n_workers), 0.0
