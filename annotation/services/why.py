@@ -169,11 +169,15 @@ def explain_task(campaign: Campaign, task_id: UUID, *, by: User, with_names: boo
 def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: str) -> Verdict:
     names = campaign.label_names
     likely = row["posterior"] or {key: n / row["n_answers"] for key, n in row["votes"].items()}
+    place = {key: n for n, key in enumerate(names)}  # between equals, the campaign's order
     candidates = [
         Candidate(key, candidate_words(key, names, text), probability)
-        for key, probability in sorted(likely.items(), key=lambda pair: -pair[1])
+        for key, probability in sorted(likely.items(), key=lambda pair: (-pair[1], place.get(pair[0], 0)))
     ]
     entropy = row["entropy"]
+    # One of the labels; or, of a set or of spans, each candidate by itself.
+    one_label = kind_named(campaign.kind).one_label
+    n_answers_possible = len(names) if one_label else 2 ** len(candidates)
     return Verdict(
         method=row["method"],
         version=row["version"],
@@ -181,7 +185,7 @@ def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: s
         words=answer_words(row["value"], names, text) if row["value"] is not None else [],
         certainty=row["certainty"],
         entropy=entropy,
-        doubt="" if entropy is None else doubt_words(entropy, max(len(names), len(candidates))),
+        doubt="" if entropy is None else doubt_words(entropy, n_answers_possible),
         candidates=candidates,
         n_answers=row["n_answers"],
         settled_at=settled_at,

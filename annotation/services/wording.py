@@ -40,9 +40,9 @@ def candidate_words(key: str, names: dict[str, str], text: str) -> str:
     return f"{names.get(span[3], span[3])}: {_quote(text, int(span[1]), int(span[2]))}"
 
 
-def doubt_words(entropy: float, n_candidates: int) -> str:
-    """How much doubt an entropy in bits means, as a share of the most that so many candidates can have."""
-    most = max(1.0, math.log2(max(1, n_candidates)))
+def doubt_words(entropy: float, n_possible: int) -> str:
+    """How much doubt an entropy in bits means, as a share of the most that so many answers can have."""
+    most = max(1.0, math.log2(max(1, n_possible)))
     share = entropy / most
     if share < 0.15:
         return "hardly any doubt"

@@ -136,6 +136,17 @@ def test_reading_why_takes_the_same_queries_however_many_answers(
         explain_task(campaign, task.pk, by=alice, with_names=True)
 
 
+def test_doubt_about_a_set_of_labels_is_measured_label_by_label(alice):
+    campaign = make_campaign(kind="multiple", needed=2)
+    [task] = make_tasks(campaign, 1)
+    for volunteer, labels in zip(make_volunteers(campaign, make_users(2)), (["yes"], ["no"]), strict=True):
+        place = take_place(task.pk, volunteer.pk, now=NOW)
+        submit_answer(place, volunteer.user, {"labels": labels}, key=uuid4(), now=NOW)
+    verdict = explain_task(campaign, task.pk, by=alice, with_names=True).verdict
+    assert (verdict.words, verdict.entropy, verdict.doubt) == ([], 2.0, "as open as a guess")
+    assert [(c.words, c.probability) for c in verdict.candidates] == [("Yes", 0.5), ("No", 0.5)]
+
+
 NAMES = {"a": "Drug", "b": "Effect", "c": "causes"}
 
 
