@@ -189,6 +189,8 @@ def _alpha(campaign: Campaign) -> float | None:
 
 def _label_shares(campaign: Campaign, n_settled: dict[str, int]) -> list[LabelShare]:
     """In the campaign's order; what is left to 1 are ties. What a reviewer decided counts as they said."""
+    if not kind_named(campaign.kind).one_label:
+        return _shares_of_tasks(campaign)
     total, counts = sum(n_settled.values()), Counter(n_settled)
     decided = Gold.objects.filter(campaign=campaign, decided_at__isnull=False)
     moved = decided.values_list("task__consensus__label", "label").annotate(n=Count("*"))
@@ -196,6 +198,20 @@ def _label_shares(campaign: Campaign, n_settled: dict[str, int]) -> list[LabelSh
         counts.update({before: -n, after: n} if before != after else {})
     return [
         LabelShare(key, name, counts[key], counts[key] / total if total else 0.0)
+        for key, name in campaign.label_names.items()
+    ]
+
+
+def _shares_of_tasks(campaign: Campaign) -> list[LabelShare]:
+    """Where an answer holds several labels: the share of the latest settled tasks in which each was found."""
+    latest = Consensus.objects.filter(campaign=campaign).settled().order_by("-settled_at")[:ALPHA_TASKS]
+    found = [
+        set(kind_named(campaign.kind).votes_of(value)) if value else set()
+        for value in latest.values_list("value", flat=True)
+    ]
+    counts = Counter(key for keys in found for key in keys)
+    return [
+        LabelShare(key, name, counts[key], counts[key] / len(found) if found else 0.0)
         for key, name in campaign.label_names.items()
     ]
 

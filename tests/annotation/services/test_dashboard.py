@@ -6,7 +6,7 @@ import pytest
 from annotation.models import Assignment, TrailEntry
 from annotation.services.answers import submit_answer
 from annotation.services.dashboard import dashboard_of, queue_head
-from annotation.services.handout import claim_task, skip_task
+from annotation.services.handout import claim_task, skip_task, take_place
 from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +127,19 @@ def test_the_dashboards_reads_do_not_grow_with_the_volunteers(campaign, users, d
         answer(campaign, user, "yes")
     with django_assert_num_queries(16):
         dashboard_of(campaign, now=NOW)
+
+
+def test_where_an_answer_holds_several_labels_each_has_its_share_of_the_tasks():
+    labels = [{"key": key, "name": key, "hint": ""} for key in "abc"]
+    campaign = make_campaign(kind="multiple", labels=labels, needed=1)
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    for task, chosen in zip(make_tasks(campaign, 4), (["a"], ["a", "b"], ["a"], []), strict=True):
+        place = take_place(task.pk, volunteer.pk, now=NOW)
+        submit_answer(place, volunteer.user, {"labels": chosen}, key=uuid4(), now=NOW)
+    figures = dashboard_of(campaign, now=NOW)
+    assert [(row.key, row.n_tasks, row.share) for row in figures.label_shares] == [
+        ("a", 3, 0.75),
+        ("b", 1, 0.25),
+        ("c", 0, 0.0),
+    ]
+    assert figures.n_tied == 0
