@@ -5,6 +5,7 @@ from annotation.views import (
     dashboard,
     held_records,
     people,
+    ranking,
     records,
     review,
     rule,
@@ -50,6 +51,7 @@ urlpatterns = [
     path(VOLUNTEER + "ask-back/", skill.ask_back, name="campaign_ask_back"),
     path(CAMPAIGN + "how-i-am-doing/", skill.own, name="campaign_own_skill"),
     path(CAMPAIGN + "refreshed/", skill.refreshed, name="campaign_refreshed"),
+    path(CAMPAIGN + "ranking/", ranking.ranking, name="campaign_ranking"),
     path(CAMPAIGN + "agreement/", skill.agreement, name="campaign_agreement"),
     path(CAMPAIGN + "consensus.<str:file_format>", records.export, name="campaign_export"),
 ]

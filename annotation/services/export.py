@@ -92,7 +92,7 @@ def export_lines(campaign: Campaign, file_format: str) -> Iterator[str]:
         return
     yield _csv_line(ExportedConsensus._fields)
     for row in read_consensus(campaign):
-        task, label, gold = map(_harmless, (row.task, row.label, row.gold or ""))
+        task, label, gold = map(harmless, (row.task, row.label, row.gold or ""))
         yield _csv_line((task, label, row.share, row.n_answers, gold))
 
 
@@ -106,11 +106,11 @@ def case_lines(cases: Iterable[Case], file_format: str) -> Iterator[str]:
             line = {"task": case.name, "text": case.text, "reviewers": case.n_reviewers, "notes": notes}
             yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode()
         else:
-            name, text, words = map(_harmless, (case.name, case.text, "\n".join(notes)))
+            name, text, words = map(harmless, (case.name, case.text, "\n".join(notes)))
             yield _csv_line((name, text, case.n_reviewers, words))
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(RISKY) else cell
 
 

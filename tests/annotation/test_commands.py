@@ -30,6 +30,8 @@ COMMANDS = [
     "export_consensus",
     "recompute_consensus",
     "aggregate",
+    "simulate_rule",
+    "rank_items",
     "score_consensus",
     "agreement",
 ]
@@ -302,3 +304,16 @@ def test_agreement_prints_each_measure_with_its_interval_and_each_pair():
     first, second = (volunteer.pseudonym for volunteer in volunteers)
     assert figures["pairs"][first] == {second: {"kappa": 1.0, "n_tasks": 12}}
     assert set(figures["labels"]) == {"Yes", "No", "Unclear"}
+
+
+def test_simulate_rule_prints_what_a_rule_would_have_cost(voted):
+    campaign, _ = voted
+    trial = json.loads(say("simulate_rule", campaign, "--rule", "stop at 0.9 sure, at most 3 answers"))
+    assert (trial["n_tasks"], trial["n_answers"]) == (20, 60)
+    assert trial["answers_per_task"] <= 3
+    assert "This is no rule" in complaint("simulate_rule", campaign, "--rule", "whenever you like")
+
+
+def test_rank_items_says_when_there_is_nothing_to_rank(voted):
+    campaign, _ = voted
+    assert "(not_pairs)" in complaint("rank_items", campaign)

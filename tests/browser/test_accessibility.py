@@ -30,6 +30,7 @@ CAMPAIGN_PAGES = [
     "campaign_edit",
     "campaign_held",
     "campaign_people",
+    "campaign_ranking",
     "campaign_rule",
     "campaign_ties",
     "campaign_upload",

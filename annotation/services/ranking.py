@@ -1,0 +1,70 @@
+"""What compared items are worth: scores from all comparisons of a campaign of pairs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from annotation.algorithms.pairs import FIRST, SECOND, TIE, fit_pairs
+from annotation.errors import Invalid
+from annotation.kinds.pairs import Pairs
+from annotation.models import Campaign, MicroTask
+from annotation.services.crowd import read_table
+
+OUTCOMES = {"first": FIRST, "second": SECOND, "tie": TIE}
+
+
+@dataclass(frozen=True, slots=True)
+class RankedItem:
+    """Preferred to another with odds exp(score - its score) to 1. The true score lies within two standard
+    errors 19 times of 20."""
+
+    rank: int
+    item: str
+    score: float
+    standard_error: float
+    n_compared: int
+
+
+def rank_items(campaign: Campaign) -> list[RankedItem]:
+    """The compared items, the most preferred first, each volunteer weighed by their reliability.
+
+    Items are named by the records' columns first_id and second_id. Without them each record's two texts are
+    items of their own, which nothing links.
+    """
+    if campaign.kind != Pairs.name:
+        raise Invalid("Only comparisons of two texts can be ranked.", code="not_pairs")
+    table, task_ids, _ = read_table(campaign)
+    if not len(table.task):
+        raise Invalid("Nothing has been compared yet.", code="nothing_to_rank")
+    names = _names(task_ids)
+    items: dict[str, int] = {}
+    sides = np.array([[items.setdefault(name, len(items)) for name in pair] for pair in names])  # [T, 2]
+    outcome = np.array([OUTCOMES[value["label"]] for value in table.values])[table.code]
+    # An item that was paired with itself says nothing of any.
+    told = sides[table.task, 0] != sides[table.task, 1]
+    task = table.task[told]
+    first, second = sides[task, 0], sides[task, 1]
+    fit = fit_pairs(first, second, outcome[told], table.worker[told], len(items), table.n_workers)
+    n_compared = np.bincount(np.concatenate([first, second]), minlength=len(items))
+    order = sorted(items, key=lambda name: (-fit.scores[items[name]], name))
+    return [
+        RankedItem(
+            rank,
+            name,
+            float(fit.scores[items[name]]),
+            float(fit.standard_errors[items[name]]),
+            int(n_compared[items[name]]),
+        )
+        for rank, name in enumerate(order, start=1)
+    ]
+
+
+def _names(task_ids: list) -> list[tuple[str, str]]:
+    rows = MicroTask.objects.filter(pk__in=task_ids).values_list(
+        "pk", "record__external_id", "record__metadata"
+    )
+    by_task = {
+        pk: tuple(str(metadata.get(f"{side}_id") or f"{name} ({side})") for side in ("first", "second"))
+        for pk, name, metadata in rows
+    }
+    return [by_task[pk] for pk in task_ids]

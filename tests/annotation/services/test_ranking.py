@@ -1,0 +1,62 @@
+"""What compared items are worth, from all comparisons and whoever gave them."""
+
+from itertools import combinations
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from annotation.errors import Invalid
+from annotation.models import Record
+from annotation.services.answers import submit_answer
+from annotation.services.handout import take_place
+from annotation.services.ranking import rank_items
+from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
+
+pytestmark = pytest.mark.django_db
+SIDES = [{"key": key, "name": key, "hint": ""} for key in ("first", "second", "tie")]
+ITEMS = ["severe", "marked", "moderate", "mild", "none"]  # from the most to the least preferred
+
+
+@pytest.fixture
+def compared():
+    """Every pair of five items; three volunteers compare rightly, the fourth at random."""
+    campaign = make_campaign(kind="pairs", labels=SIDES, needed=4)
+    volunteers = make_volunteers(campaign, make_users(4))
+    rng = np.random.default_rng(7)
+    pairs = [pair for pair in combinations(ITEMS, 2) for _ in range(3)]
+    for task, (better, worse) in zip(make_tasks(campaign, len(pairs)), pairs, strict=True):
+        swapped = bool(rng.integers(2))
+        first, second = (worse, better) if swapped else (better, worse)
+        Record.objects.filter(pk=task.record_id).update(metadata={"first_id": first, "second_id": second})
+        right = "second" if swapped else "first"
+        guess = SIDES[rng.integers(3)]["key"]
+        for volunteer, label in zip(volunteers, [right, right, right, guess], strict=True):
+            place = take_place(task.pk, volunteer.pk, now=NOW)
+            submit_answer(place, volunteer.user, {"label": label}, key=uuid4(), now=NOW)
+    return campaign
+
+
+def test_items_come_in_the_order_in_which_they_are_preferred(compared):
+    ranked = rank_items(compared)
+    assert [row.item for row in ranked] == ITEMS
+    assert [row.rank for row in ranked] == [1, 2, 3, 4, 5]
+    assert all(row.n_compared == 48 and row.standard_error > 0 for row in ranked)
+    assert sum(row.score for row in ranked) == pytest.approx(0, abs=1e-6)
+
+
+def test_only_comparisons_are_ranked():
+    with pytest.raises(Invalid) as refused:
+        rank_items(make_campaign())
+    assert refused.value.code == "not_pairs"
+
+
+def test_before_the_first_comparison_there_is_nothing_to_rank():
+    with pytest.raises(Invalid) as refused:
+        rank_items(make_campaign(kind="pairs", labels=SIDES))
+    assert refused.value.code == "nothing_to_rank"
+
+
+def test_without_names_each_records_texts_are_items_of_their_own(compared):
+    Record.objects.update(metadata={})
+    assert len(rank_items(compared)) == 60
