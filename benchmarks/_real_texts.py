@@ -8,11 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def data_folder(name: str, kind: str = "text") -> Path:
+def data_folder(name: str, kind: str = "text", holds: str = "gold.csv") -> Path:
     """Return the folder of a real data set, or end with a sentence where it is absent."""
     root = Path(os.environ.get("HC_DATA_DIR") or ROOT.parent / "shared" / "data")
     folder = root / kind / name
-    if not (folder / "gold.csv").is_file():
+    if not (folder / holds).is_file():
         sys.exit(
             f"The real data set {name} is not here: set HC_DATA_DIR to the folder that holds {kind}/{name}."
         )

@@ -39,13 +39,16 @@ class Chain:
 class Cells:
     """The cells of all chains in a row, and one sight per cell and worker.
 
-    first, length: int [N] a chain, longest chain first; n_tokens, gold: int [C] a cell (gold -1: unknown).
+    first: int [N], each chain's first cell. n_tokens, gold: int [C] a cell (gold -1: unknown).
+    run_first, run_length: int [R], longest first: a run ends with a chain or with a cell that is certainly
+    outside, because nobody marked it or gold says so; what lies in one run tells nothing of another.
     cell, worker, tag, before: int [M] a sight: who gave which tag there, and which in the cell before.
     """
 
     chains: list[Chain]
     first: np.ndarray
-    length: np.ndarray
+    run_first: np.ndarray
+    run_length: np.ndarray
     n_tokens: np.ndarray
     gold: np.ndarray
     cell: np.ndarray
@@ -129,7 +132,7 @@ def chains_of(
 
 
 def cells_of(chains: Iterable[Chain]) -> Cells:
-    chains = sorted(chains, key=lambda chain: -len(chain.starts))  # stable: the order of texts decides ties
+    chains = list(chains)
     length = np.array([len(chain.starts) for chain in chains], dtype=np.int64)
     first = np.cumsum(length) - length
     placed = list(zip(chains, first, length, strict=True))
@@ -138,7 +141,7 @@ def cells_of(chains: Iterable[Chain]) -> Cells:
     return Cells(
         chains,
         first,
-        length,
+        *_runs(chains, first + length - 1),
         _joined(chain.n_tokens for chain in chains),
         _joined(gold),
         _joined(np.tile(at + np.arange(n), len(chain.workers)) for chain, at, n in placed),
@@ -146,6 +149,14 @@ def cells_of(chains: Iterable[Chain]) -> Cells:
         _joined(chain.tags.ravel() for chain in chains),
         _joined(tags.ravel() for tags in before),
     )  # fmt: skip
+
+
+def _runs(chains: list[Chain], last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    outside = [(c.tags == 0).all(axis=0) if c.gold is None else c.gold == 0 for c in chains]
+    ends = np.union1d(np.flatnonzero(_joined(outside)), last)
+    length = np.diff(ends, prepend=-1)
+    longest_first = np.argsort(-length, kind="stable")
+    return (ends - length + 1)[longest_first], length[longest_first]
 
 
 def spans_of(tags: Sequence[int]) -> list[tuple[int, int, int]]:

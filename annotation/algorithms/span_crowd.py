@@ -54,7 +54,7 @@ def fit(cells: Cells, texts: Sequence[str], n_workers: int, labels: Sequence[str
     nothing = np.zeros((len(cells.n_tokens), 1 + 2 * len(labels)))
     votes = cells.with_gold(vote_shares(cells, len(labels)))
     starts = [_climb(cells, start, n_workers) for start in (nothing, votes)]
-    habits, mixed_up, moves, smoothed = max(starts, key=lambda end: end[-1].log_evidence.sum())
+    habits, mixed_up, moves, smoothed = max(starts, key=lambda end: end[-1].log_evidence)
     crowd, workers = habits_to_json(habits, mixed_up, labels)
     share = dict(zip(labels, moves.label_share.tolist(), strict=True))
     chain = {"begin": moves.begin, "stay": moves.stay, "join": moves.join, "label_share": share}
@@ -69,10 +69,10 @@ def _climb(cells: Cells, posterior: np.ndarray, n_workers: int) -> tuple[Habits,
     moves = Moves(**TYPICAL_MOVES, label_share=_label_shares(cells, posterior.shape[1] // 2))
     evidence = -np.inf
     for _ in range(MAX_ITERATIONS):
-        smoothed = forward_backward(emissions(cells, habits, moves), cells.first, cells.length, moves)
+        smoothed = forward_backward(emissions(cells, habits, moves), cells.run_first, cells.run_length, moves)
         habits, mixed_up = refit_habits(cells, smoothed.posterior, n_workers)
         moves = refit_moves(smoothed, moves.label_share)
-        before, evidence = evidence, smoothed.log_evidence.sum()
+        before, evidence = evidence, smoothed.log_evidence
         if evidence - before <= TOLERANCE * abs(evidence):
             break
     return habits, mixed_up, moves, smoothed
@@ -81,18 +81,22 @@ def _climb(cells: Cells, posterior: np.ndarray, n_workers: int) -> tuple[Habits,
 def read(
     cells: Cells, texts: Sequence[str], crowd: dict, workers: Sequence[dict | None], labels: Sequence[str]
 ) -> tuple[np.ndarray, list[list[Found]]]:
-    """(posterior [C, 1 + 2 L], the likeliest spans of each chain), each text from its own answers alone."""
+    """(posterior [C, 1 + 2 L], the likeliest spans of each chain), each text from its own answers alone.
+
+    A crowd whose words are None is read by its marks alone.
+    """
     habits = habits_from_json(crowd, workers, labels)
     rarest = min(crowd["label_share"].values(), default=1.0)
     share = np.array([crowd["label_share"].get(label, rarest) for label in labels])
     moves = Moves(crowd["begin"], crowd["stay"], crowd["join"], share)
     emission = emissions(cells, habits, moves)
-    by_marks = inside(forward_backward(emission, cells.first, cells.length, moves).posterior)
-    sights = words_at_marks(cells, texts, given_labels(cells, len(labels)))
-    scores = word_scores(cells, sights, by_marks, crowd["words"], labels)
-    emission[:, 1:] += np.repeat(scores, 2, axis=1)
-    smoothed = forward_backward(emission, cells.first, cells.length, moves)
-    states = most_likely_states(emission, cells.first, cells.length, moves)
+    smoothed = forward_backward(emission, cells.run_first, cells.run_length, moves)
+    if crowd["words"] is not None:
+        sights = words_at_marks(cells, texts, given_labels(cells, len(labels)))
+        scores = word_scores(cells, sights, inside(smoothed.posterior), crowd["words"], labels)
+        emission[:, 1:] += np.repeat(scores, 2, axis=1)
+        smoothed = forward_backward(emission, cells.run_first, cells.run_length, moves)
+    states = most_likely_states(emission, cells.run_first, cells.run_length, moves)
     return smoothed.posterior, _found(cells, states, emission, smoothed, moves)
 
 
@@ -100,15 +104,15 @@ def _found(
     cells: Cells, states: np.ndarray, emission: np.ndarray, smoothed: Smoothed, moves: Moves
 ) -> list[list[Found]]:
     """The spans of these states; boundary: P(exactly this span) / P(this label at its surest cell)."""
-    left = leaving(emission, smoothed.behind, cells.first, moves)
+    left = leaving(emission, smoothed.behind, cells.run_first, moves)
     carried = inside(smoothed.posterior)
     found = []
-    for (_, part), log_evidence in zip(cells.parts(), smoothed.log_evidence, strict=True):
+    for _, part in cells.parts():
         found.append([])
         for first, last, label in spans_of(states[part]):
             i, j = part.start + first, part.start + last
-            went_on = emission[i + 1 : j + 1, begins(label) + 1] + np.log(moves.stay)
-            exact = smoothed.ahead[i, begins(label)] + went_on.sum() + left[j] - log_evidence
+            went_on = emission[i + 1 : j + 1, begins(label) + 1] + moves.log_stay
+            exact = smoothed.ahead[i, begins(label)] + went_on.sum() + left[j] - smoothed.evidence_at[i]
             boundary = np.exp(exact) / carried[i : j + 1, label].max()
             found[-1].append(Found(first, last, label, float(min(boundary, 1.0))))
     return found

@@ -6,6 +6,7 @@ All in log space, and each step for all chains that are long enough at once.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,20 +24,25 @@ class Moves:
     join: float
     label_share: np.ndarray
 
-    @property
-    def end(self) -> float:
-        return 1.0 - self.stay - self.join
+    log_begin = cached_property(lambda self: np.log(self.begin))
+    log_outside = cached_property(lambda self: np.log1p(-self.begin))
+    log_stay = cached_property(lambda self: np.log(self.stay))
+    log_join = cached_property(lambda self: np.log(self.join))
+    log_end = cached_property(lambda self: np.log1p(-self.stay - self.join))
+    log_share = cached_property(lambda self: np.log(self.label_share))
 
 
 @dataclass(frozen=True, eq=False)
 class Smoothed:
-    """posterior [C, S]; log_evidence [N]; ahead [C, S], behind [C, S]: log forward and backward messages.
+    """posterior [C, S]. log_evidence: of all chains; evidence_at [C]: of the cell's chain.
 
+    ahead [C, S], behind [C, S]: log forward and backward messages.
     move_counts: expected numbers of the moves (outside-outside, begin, stay, join, end).
     """
 
     posterior: np.ndarray
-    log_evidence: np.ndarray
+    log_evidence: float
+    evidence_at: np.ndarray
     ahead: np.ndarray
     behind: np.ndarray
     move_counts: np.ndarray
@@ -46,7 +52,7 @@ def forward_backward(emission: np.ndarray, first: np.ndarray, length: np.ndarray
     """Posterior of each cell's state given all cells of its chain (Rabiner, Proc IEEE 1989;77:257).
 
     emission [C, S]: log likelihood of what was seen at a cell under each state.
-    first, length [N]: where each chain's cells lie, longest chain first.
+    first, length [N]: where each chain's cells lie, longest chain first; together they are all cells.
     """
     ahead, behind = np.full_like(emission, -np.inf), np.zeros_like(emission)
     n_active = _active(length)
@@ -58,12 +64,13 @@ def forward_backward(emission: np.ndarray, first: np.ndarray, length: np.ndarray
         behind[at] = _backward(emission[at + 1] + behind[at + 1], moves)
     last = first + length - 1
     log_evidence = np.logaddexp.reduce(ahead[last], axis=1)
-    per_cell = np.repeat(log_evidence, length)[:, None]
-    posterior = np.exp(ahead + behind - per_cell)
+    in_order = np.argsort(first)
+    evidence_at = np.repeat(log_evidence[in_order], length[in_order])
+    posterior = np.exp(ahead + behind - evidence_at[:, None])
     posterior /= posterior.sum(axis=1, keepdims=True)
     return Smoothed(
-        posterior, log_evidence, ahead, behind,
-        _expected_moves(emission, ahead, behind, per_cell[:, 0], posterior, first, moves),
+        posterior, float(log_evidence.sum()), evidence_at, ahead, behind,
+        _expected_moves(emission, ahead, behind, evidence_at, posterior, first, moves),
     )  # fmt: skip
 
 
@@ -71,30 +78,27 @@ def most_likely_states(
     emission: np.ndarray, first: np.ndarray, length: np.ndarray, moves: Moves
 ) -> np.ndarray:
     """int [C]: the likeliest sequence of states of every chain (Viterbi)."""
-    n_labels = emission.shape[1] // 2
     n_active = _active(length)
     best = np.full_like(emission, -np.inf)
     came_from = np.zeros(emission.shape, dtype=np.int64)
-    log_begin, log_share = np.log(moves.begin), np.log(moves.label_share)
+    begin_states = np.arange(1, emission.shape[1], 2)
     for step, n in enumerate(n_active):
         at = first[:n] + step
         if not step:
             best[at] = emission[at] + _entry(moves)
             continue
         before = best[at - 1]
-        inside = before[:, 1:].argmax(axis=1) + 1
-        from_inside = np.take_along_axis(before, inside[:, None], axis=1)[:, 0]
-        to_outside = np.stack([before[:, 0] + np.log1p(-moves.begin), from_inside + np.log(moves.end)])
-        to_begin = np.stack([before[:, 0] + log_begin, from_inside + np.log(moves.join)])
-        sources = np.stack([np.zeros_like(inside), inside])
-        pairs = before[:, 1:].reshape(n, n_labels, 2)
-        best[at, 0] = to_outside.max(axis=0)
-        came_from[at, 0] = np.take_along_axis(sources, to_outside.argmax(axis=0)[None], axis=0)[0]
-        best[at, 1::2] = to_begin.max(axis=0)[:, None] + log_share
-        came_from[at, 1::2] = np.take_along_axis(sources, to_begin.argmax(axis=0)[None], axis=0)[0][:, None]
-        best[at, 2::2] = pairs.max(axis=2) + np.log(moves.stay)
-        came_from[at, 2::2] = 2 * np.arange(n_labels) + 1 + pairs.argmax(axis=2)
+        outside, inside = before[:, 0], before[:, 1:].argmax(axis=1) + 1
+        from_inside = before[np.arange(n), inside]
+        ended, joined = from_inside + moves.log_end, from_inside + moves.log_join
+        still, begun = outside + moves.log_outside, outside + moves.log_begin
+        best[at, 0] = np.maximum(still, ended)
+        best[at, 1::2] = np.maximum(begun, joined)[:, None] + moves.log_share
+        best[at, 2::2] = np.maximum(before[:, 1::2], before[:, 2::2]) + moves.log_stay
         best[at] += emission[at]
+        came_from[at, 0] = np.where(ended > still, inside, 0)
+        came_from[at, 1::2] = np.where(joined > begun, inside, 0)[:, None]
+        came_from[at, 2::2] = begin_states + (before[:, 2::2] > before[:, 1::2])
     states = np.zeros(len(emission), dtype=np.int64)
     last = first + length - 1
     states[last] = best[last].argmax(axis=1)
@@ -112,8 +116,8 @@ def _active(length: np.ndarray) -> np.ndarray:
 def _entry(moves: Moves) -> np.ndarray:
     """Log probability of the first state: a text begins as if after an outside cell."""
     entry = np.full(1 + 2 * len(moves.label_share), -np.inf)
-    entry[0] = np.log1p(-moves.begin)
-    entry[1::2] = np.log(moves.begin) + np.log(moves.label_share)
+    entry[0] = moves.log_outside
+    entry[1::2] = moves.log_begin + moves.log_share
     return entry
 
 
@@ -122,20 +126,20 @@ def _forward(before: np.ndarray, moves: Moves) -> np.ndarray:
     open_spans = np.logaddexp(before[:, 1::2], before[:, 2::2])  # [N, L]
     inside = np.logaddexp.reduce(open_spans, axis=1)
     reached = np.empty_like(before)
-    reached[:, 0] = np.logaddexp(outside + np.log1p(-moves.begin), inside + np.log(moves.end))
-    begun = np.logaddexp(outside + np.log(moves.begin), inside + np.log(moves.join))
-    reached[:, 1::2] = begun[:, None] + np.log(moves.label_share)
-    reached[:, 2::2] = open_spans + np.log(moves.stay)
+    reached[:, 0] = np.logaddexp(outside + moves.log_outside, inside + moves.log_end)
+    begun = np.logaddexp(outside + moves.log_begin, inside + moves.log_join)
+    reached[:, 1::2] = begun[:, None] + moves.log_share
+    reached[:, 2::2] = open_spans + moves.log_stay
     return reached
 
 
 def _backward(after: np.ndarray, moves: Moves) -> np.ndarray:
     outside = after[:, 0]
-    begun = np.logaddexp.reduce(after[:, 1::2] + np.log(moves.label_share), axis=1)
+    begun = np.logaddexp.reduce(after[:, 1::2] + moves.log_share, axis=1)
     left = np.empty_like(after)
-    left[:, 0] = np.logaddexp(outside + np.log1p(-moves.begin), begun + np.log(moves.begin))
-    leaves = np.logaddexp(outside + np.log(moves.end), begun + np.log(moves.join))[:, None]
-    left[:, 1::2] = np.logaddexp(leaves, after[:, 2::2] + np.log(moves.stay))
+    left[:, 0] = np.logaddexp(outside + moves.log_outside, begun + moves.log_begin)
+    leaves = np.logaddexp(outside + moves.log_end, begun + moves.log_join)[:, None]
+    left[:, 1::2] = np.logaddexp(leaves, after[:, 2::2] + moves.log_stay)
     left[:, 2::2] = left[:, 1::2]
     return left
 
@@ -143,9 +147,9 @@ def _backward(after: np.ndarray, moves: Moves) -> np.ndarray:
 def leaving(emission: np.ndarray, behind: np.ndarray, first: np.ndarray, moves: Moves) -> np.ndarray:
     """[C]: log likelihood of all that follows a cell where a span ends; 0 at the end of a chain."""
     after = emission[1:] + behind[1:]
-    begun = np.logaddexp.reduce(after[:, 1::2] + np.log(moves.label_share), axis=1)
+    begun = np.logaddexp.reduce(after[:, 1::2] + moves.log_share, axis=1)
     left = np.zeros(len(emission))
-    left[:-1] = np.logaddexp(after[:, 0] + np.log(moves.end), begun + np.log(moves.join))
+    left[:-1] = np.logaddexp(after[:, 0] + moves.log_end, begun + moves.log_join)
     left[first[first > 0] - 1] = 0.0
     return left
 
@@ -161,12 +165,12 @@ def _expected_moves(emission, ahead, behind, log_evidence, posterior, first, mov
         went = emission[to] + behind[to]
         open_spans = np.logaddexp(came[:, 1::2], came[:, 2::2])
         inside = np.logaddexp.reduce(open_spans, axis=1)
-        opened = np.logaddexp.reduce(went[:, 1::2] + np.log(moves.label_share), axis=1)
+        opened = np.logaddexp.reduce(went[:, 1::2] + moves.log_share, axis=1)
         counts += [
             np.exp(came[:, 0] + went[:, 0]).sum() * (1.0 - moves.begin),
             np.exp(came[:, 0] + opened).sum() * moves.begin,
             np.exp(open_spans + went[:, 2::2]).sum() * moves.stay,
             np.exp(inside + opened).sum() * moves.join,
-            np.exp(inside + went[:, 0]).sum() * moves.end,
+            np.exp(inside + went[:, 0]).sum() * (1.0 - moves.stay - moves.join),
         ]
     return counts

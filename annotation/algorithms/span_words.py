@@ -50,9 +50,9 @@ def words_at_marks(cells: Cells, texts: Sequence[str], given: np.ndarray) -> Sig
         tokens = token_offsets(text)
         cell = np.searchsorted(chain.starts, tokens[:, 0], side="right") - 1
         token, label = np.nonzero(given[part][cell])
-        plain = ["", *(_DIGIT.sub("0", text[start:end].lower()) for start, end in tokens), ""]
-        for shift, place in enumerate("<=>"):
-            word = [number.setdefault(place + plain[i + shift], len(number)) for i in token]
+        plain = {i: _plain(text, tokens, i) for i in np.unique(token[:, None] + [-1, 0, 1]).tolist()}
+        for place, shift in (("<", -1), ("=", 0), (">", 1)):
+            word = [number.setdefault(place + plain[i + shift], len(number)) for i in token.tolist()]
             where = np.full((2, len(token)), [[chain.text], [crc32(text.encode()) % N_FOLDS]])
             columns.append(np.stack([cell[token] + part.start, *where, label, word]))
     return Sights(*np.concatenate(columns, axis=1).astype(np.int64), words=list(number))
@@ -109,6 +109,14 @@ def word_scores(
     log_odds = np.log(rate / (1.0 - rate)) - np.log(share / (1.0 - share))
     scores = np.bincount(sights.cell * n_labels + sights.label, log_odds, inside.size).reshape(inside.shape)
     return scores / np.sqrt(cells.n_tokens)[:, None]
+
+
+def _plain(text: str, tokens: np.ndarray, i: int) -> str:
+    """The token without case and digits; nothing before the first and after the last."""
+    if not 0 <= i < len(tokens):
+        return ""
+    start, end = tokens[i].tolist()
+    return _DIGIT.sub("0", text[start:end].lower())
 
 
 def _total(key: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -172,6 +172,17 @@ def test_nothing_to_find_is_an_empty_consensus(method, crowd, expected):
     assert np.isfinite(fit.interval).all()
 
 
+def test_a_word_that_is_marked_rightly_elsewhere_speaks_for_a_mark_that_few_made():
+    texts = [f"{'so ' * (i % 7)}she had a rash {'again ' * (i % 5)}and pain" for i in range(80)]
+    rash = [(text.index("rash"), text.index("rash") + 4, "sign") for text in texts]
+    doubtful = [[rash[-1]], [rash[-1]], [], []]
+    fit = fit_span_crowd(answers(*([[span]] * 4 for span in rash[:-1]), doubtful, texts=texts))
+    (with_words,) = task_spans(texts[-1], doubtful, fit.workers, fit.crowd)
+    (by_marks_alone,) = task_spans(texts[-1], doubtful, fit.workers, fit.crowd | {"words": None})
+    assert with_words == fit.consensus[-1][0]
+    assert with_words.confidence > by_marks_alone.confidence
+
+
 @every_method
 def test_no_span_is_found_that_nobody_marked_at_all(method):
     noise = make_span_crowd(8, NOISE["high"], np.random.default_rng(0))
@@ -219,9 +230,9 @@ def test_white_space_at_the_ends_of_a_mark_is_not_part_of_it(method):
 def test_a_thousand_spans_in_one_text_are_read_in_seconds(method):
     text = "rash and " * 1000
     spans = [(i * 9, i * 9 + 4, "sign") for i in range(1000)]
-    began = time.perf_counter()
+    began = time.process_time()
     fit = fit_span_crowd(answers([spans, spans, spans[::2]], texts=[text]), method=method)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 10
     assert found(fit.consensus[0]) == spans
 
 
