@@ -1,7 +1,9 @@
 """Shapes of what the API takes and gives. No logic."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from annotation.kinds import kind_named
 from annotation.models import Assignment, Campaign, Import, RefusedRow
 
 
@@ -125,6 +127,7 @@ class EmptySerializer(StrictSerializer):
 
 class CampaignSerializer(UnknownFieldsRefused, serializers.ModelSerializer):
     labels = LabelSerializer(many=True, required=False, help_text="Those of its kind; a free text has none.")
+    answer_schema = serializers.SerializerMethodField()
 
     class Meta:
         model = Campaign
@@ -132,8 +135,13 @@ class CampaignSerializer(UnknownFieldsRefused, serializers.ModelSerializer):
             "id", "name", "question", "rule", "guideline", "kind", "labels", "unit", "needed",
             "lease_seconds", "joining", "aggregation", "asks_certainty", "hides_gold", "stopping",
             "stop_certainty", "most_answers", "audit_share", "state", "n_tasks", "created_at",
+            "answer_schema",
         ]  # fmt: skip
         read_only_fields = ["id", "state", "n_tasks", "created_at"]
+
+    @extend_schema_field({"type": "object", "description": "JSON Schema of what an answer looks like."})
+    def get_answer_schema(self, campaign: Campaign) -> dict:
+        return kind_named(campaign.kind).answer_schema(campaign.labels)
 
 
 class CampaignListSerializer(serializers.Serializer):
