@@ -23,6 +23,7 @@ from annotation.algorithms.posterior_calibration import calibrate, calibration_e
 REFERENCES = ("MajorityVote", "DawidSkene", "OneCoinDawidSkene", "MACE")
 BELOW_BEST = 0.003
 GOLD_FOR_CALIBRATION = 0.2
+CALIBRATION = ("calibration_error", "calibration_error_before", "calibration_error_by_chance")
 
 
 def main() -> None:
@@ -59,7 +60,7 @@ def measure(crowd: Crowd, references: dict[str, float], n_seeds: int) -> dict:
     if references:
         figures["best_reference"] = max(references.values())
         figures["reached"] = figures["engine"] >= max(references.values()) - BELOW_BEST
-    figures["calibration_error"], figures["calibration_error_before"] = calibration(fit, crowd.gold, n_seeds)
+    figures |= calibration(fit, crowd.gold, n_seeds)
     return figures
 
 
@@ -70,17 +71,26 @@ def accuracy(posterior: np.ndarray, gold: np.ndarray) -> float:
     return float((winners[np.arange(len(known)), gold[known]] / winners.sum(axis=1)).mean())
 
 
-def calibration(fit, gold: np.ndarray, n_seeds: int) -> tuple[float, float]:
-    known, after = np.flatnonzero(gold >= 0), []
+def calibration(fit, gold: np.ndarray, n_seeds: int) -> dict[str, float]:
+    """The error before, after, and what so few tasks would show by chance if the posterior were perfect."""
+    known, after, by_chance = np.flatnonzero(gold >= 0), [], []
     for seed in range(n_seeds):
-        order = np.random.default_rng(seed).permutation(known)
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(known)
         n_fit = int(len(known) * GOLD_FOR_CALIBRATION)
         seen, rest = np.full_like(gold, -1), np.full_like(gold, -1)
         seen[order[:n_fit]] = gold[order[:n_fit]]
         rest[order[n_fit:]] = gold[order[n_fit:]]
-        temperature = calibrate(fit.posterior, seen)
-        after.append(calibration_error(tempered(fit.posterior, temperature), rest))
-    return round(float(np.mean(after)), 4), round(calibration_error(fit.posterior, gold), 4)
+        posterior = tempered(fit.posterior, calibrate(fit.posterior, seen))
+        after.append(calibration_error(posterior, rest))
+        is_right = rng.random(len(gold)) < posterior.max(axis=1)
+        as_drawn = np.where(is_right, posterior.argmax(axis=1), posterior.argmin(axis=1))
+        by_chance.append(calibration_error(posterior, np.where(rest >= 0, as_drawn, -1)))
+    return {
+        "calibration_error": round(float(np.mean(after)), 4),
+        "calibration_error_before": round(calibration_error(fit.posterior, gold), 4),
+        "calibration_error_by_chance": round(float(np.mean(by_chance)), 4),
+    }
 
 
 def reference(crowd: Crowd, method: str) -> dict:
@@ -117,7 +127,9 @@ def summary(sets: dict[str, dict]) -> dict:
             **({"engine": round(float(np.mean([s["engine"] for s in complete])), 4)} if complete else {}),
         },
         "n_reached": sum(s.get("reached", False) for s in sets.values()),
-        "mean_calibration_error": round(float(np.mean([s["calibration_error"] for s in sets.values()])), 4),
+        **{
+            f"mean_{name}": round(float(np.mean([s[name] for s in sets.values()])), 4) for name in CALIBRATION
+        },
     }
 
 

@@ -153,11 +153,10 @@ def _log_mean(models: list[Matrices], shares: np.ndarray, name: str) -> np.ndarr
 
 
 def _with_certainty(answers: Answers, parameters: Parameters, gold: np.ndarray | None) -> Parameters:
-    posterior = fix_gold(posterior_of(answers, parameters), gold, answers.n_classes)
-    rates = certainty_rates(answers, posterior)
-    if rates is None:
+    if answers.certain is None:
         return parameters
-    return Parameters(parameters.models, parameters.weights, *rates)
+    posterior = fix_gold(posterior_of(answers, parameters), gold, answers.n_classes)
+    return parameters.with_certainty(certainty_rates(answers, posterior))
 
 
 def _some_tasks(

@@ -37,9 +37,11 @@ def maximise(
     moved by more than the tolerance.
     """
     states = fix_gold(answers.vote_shares if start is None else start, gold, answers.n_classes)
+    states = states.copy()  # the loop works in place: at a million tasks, new arrays are most of the time
     for _ in range(n_rounds):
         moved = _states_of(answers, _estimated(answers, estimate, states), gold)
-        change = np.abs(moved - states).max(initial=0.0)
+        states -= moved
+        change = np.abs(states, out=states).max(initial=0.0)
         states = moved
         if change < tolerance:
             break
@@ -59,23 +61,25 @@ def fix_gold(states: np.ndarray, gold: np.ndarray | None, n_classes: int) -> np.
     return states
 
 
-def class_share(answers: Answers, posterior: np.ndarray, strength: float = 0.0) -> np.ndarray:
-    """[K]: the labels' shares among tasks with an answer, drawn to even shares by `strength` tasks."""
+def class_share(answers: Answers, states: np.ndarray, strength: float = 0.0) -> np.ndarray:
+    """[T, S K] -> [K]: the labels' shares among answered tasks, drawn to even ones by `strength` tasks."""
     answered = answers.n_per_task > 0
-    totals = answered.astype(float) @ posterior + strength / answers.n_classes
+    of_states = answered.astype(float) @ states
+    totals = of_states.reshape(-1, answers.n_classes).sum(axis=0) + strength / answers.n_classes
     total = totals.sum()
     return totals / total if total > 0 else np.full(answers.n_classes, 1.0 / answers.n_classes)
 
 
 def _estimated(answers: Answers, estimate, states: np.ndarray) -> Parameters:
-    rates = certainty_rates(answers, of_labels(states, answers.n_classes))
-    sure, crowd_sure = rates or (None, None)
-    return Parameters((estimate(states),), sure=sure, crowd_sure=crowd_sure)
+    parameters = Parameters((estimate(states),))
+    if answers.certain is None:
+        return parameters
+    return parameters.with_certainty(certainty_rates(answers, of_labels(states, answers.n_classes)))
 
 
 def _states_of(answers: Answers, parameters: Parameters, gold: np.ndarray | None) -> np.ndarray:
-    log_states = parameters.models[0].log_states(answers)
-    evidence = certainty_evidence(answers, parameters.sure)
+    states = parameters.models[0].log_states(answers)
     if parameters.sure is not None:
-        evidence = np.tile(evidence, log_states.shape[1] // answers.n_classes)
-    return fix_gold(softmax(log_states + evidence), gold, answers.n_classes)
+        evidence = certainty_evidence(answers, parameters.sure)
+        states += np.tile(evidence, states.shape[1] // answers.n_classes)
+    return fix_gold(softmax(states, out=states), gold, answers.n_classes)

@@ -10,7 +10,7 @@ from annotation.algorithms.answer_matrix import Answers
 from annotation.algorithms.dawid_skene import as_rows
 from annotation.algorithms.expectation_maximisation import class_share, maximise
 from annotation.algorithms.one_coin import shrunk_accuracy
-from annotation.algorithms.parameters import Matrices, Parameters, of_labels
+from annotation.algorithms.parameters import Matrices, Parameters
 
 # On a scale: a near miss is so many times as likely as a miss by one step more.
 BAND = 3.0
@@ -51,16 +51,14 @@ def fit_design(
     likely = likely_mistakes(n_classes, ordinal)
     votes = (answers.votes.sum(axis=0) + 1.0) / (len(answers) + n_classes)
 
-    def learned_shares(states: np.ndarray) -> np.ndarray:
-        return class_share(answers, of_labels(states, n_classes), strength=1.0)
-
     def estimate(states: np.ndarray) -> Matrices:
         counts = answers.confusion_counts(states[:, :n_classes])  # of the easy states: [W, K, K]
         accuracy, crowd_accuracy = shrunk_accuracy(np.einsum("wkk->w", counts), counts.sum(axis=(1, 2)))
         mistakes = crowd_mistakes(counts.sum(axis=0), likely)
         expected = moved_to_accuracy(mistakes, accuracy)
+        share = class_share(answers, states, strength=1.0)
         return Matrices(
-            prior=believed_shares(learned_shares(states), design.share_exponent, votes),
+            prior=believed_shares(share, design.share_exponent, votes),
             rows=as_rows(counts + design.row_strength * expected),
             crowd_rows=moved_to_accuracy(mistakes, np.array([crowd_accuracy]))[0],
             **(_hard(answers, states) if design.hard_tasks else {}),

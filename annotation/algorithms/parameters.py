@@ -58,11 +58,16 @@ class Matrices:
 
     def log_states(self, answers: Answers) -> np.ndarray:
         """[T, K] as above; with hard tasks [T, 2 K], the states (easy, k) before the states (hard, k)."""
-        easy = answers.log_likelihood(np.log(self.rows)) + np.log(self.prior)
+        log_prior, n_classes = np.log(self.prior), answers.n_classes
+        easy = answers.log_likelihood(np.log(self.rows))
         if self.hard_rows is None:
+            easy += log_prior
             return easy
-        hard = answers.votes @ np.log(self.hard_rows).T + np.log(self.prior)
-        return np.concatenate([easy + np.log1p(-self.hard_share), hard + np.log(self.hard_share)], axis=1)
+        states = np.empty((answers.n_tasks, 2 * n_classes))
+        np.add(easy, log_prior + np.log1p(-self.hard_share), out=states[:, :n_classes])
+        np.matmul(answers.votes, np.log(self.hard_rows).T, out=states[:, n_classes:])
+        states[:, n_classes:] += log_prior + np.log(self.hard_share)
+        return states
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +79,10 @@ class Parameters:
     weights: tuple[float, ...] = (1.0,)
     sure: np.ndarray | None = None
     crowd_sure: np.ndarray | None = None
+
+    def with_certainty(self, rates: tuple[np.ndarray, np.ndarray] | None) -> Parameters:
+        """With the rates that certainty.certainty_rates found, if it found any."""
+        return self if rates is None else replace(self, sure=rates[0], crowd_sure=rates[1])
 
     def rounded(self) -> Parameters:
         """As they are stored."""
@@ -109,11 +118,14 @@ def of_labels(states: np.ndarray, n_classes: int) -> np.ndarray:
     return states if states.shape[1] == n_classes else states[:, :n_classes] + states[:, n_classes:]
 
 
-def softmax(log_weights: np.ndarray) -> np.ndarray:
-    """[..., K]. Column by column and in place: reductions along a short last axis are numpy's slow side."""
+def softmax(log_weights: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """[..., K]; into `out`, which may be log_weights itself, if it is given.
+
+    Column by column and in place: reductions along a short last axis are numpy's slow side.
+    """
     n_classes = log_weights.shape[-1]
     largest = reduce(np.maximum, (log_weights[..., k] for k in range(n_classes)))
-    weights = log_weights - largest[..., None]
+    weights = np.subtract(log_weights, largest[..., None], out=out)
     np.exp(weights, out=weights)
     weights /= (weights @ np.ones(n_classes))[..., None]
     return weights
