@@ -33,7 +33,7 @@ SELECT task_id FROM (
        AND s.value IS NOT NULL AND s.review = '' AND {undecided}
      ORDER BY s.certainty LIMIT %(limit)s)
 ) doubtful ORDER BY part, place, task_id LIMIT %(limit)s
-""".format(
+""".format(  # nosec B608 # a constant of this module
     undecided="""NOT EXISTS (SELECT 1 FROM annotation_gold g WHERE g.task_id = s.task_id)
        AND EXISTS (SELECT 1 FROM annotation_microtask t WHERE t.id = s.task_id AND NOT t.held)"""
 )
