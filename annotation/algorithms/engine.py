@@ -73,6 +73,8 @@ class Choice:
     def described(self) -> dict:
         if self.n_held_out == 0:
             why = "Too few answers to compare models: confusion rows drawn to the crowd's."
+        elif len(self.designs) == 1:
+            why = f"The model that best foretold {self.n_held_out} answers it had not seen."
         else:
             why = f"{len(self.designs)} models, weighed by how well they foretold {self.n_held_out} answers."
         weighed = zip(self.designs, self.weights.tolist(), strict=True)

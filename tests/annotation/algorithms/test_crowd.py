@@ -250,3 +250,35 @@ def test_any_answers_give_distributions_that_do_not_depend_on_their_order(data):
     posterior = fitted(rows)
     assert posterior.sum(axis=1) == pytest.approx(np.ones(6))
     assert posterior == pytest.approx(fitted(shuffled), abs=1e-4)
+
+
+def test_the_engine_says_what_it_chose_and_why():
+    rng = np.random.default_rng(9)
+    truth = rng.integers(0, 3, 300)
+    answers = answered_by(of_accuracies(rng.uniform(0.6, 0.95, 12), 3), truth, rng, per_task=4)
+    chosen = fit_crowd(answers).crowd["chosen"]
+    assert f"{len(chosen['designs'])} models, weighed by how well they foretold" in chosen["why"]
+    assert sum(design["weight"] for design in chosen["designs"]) == pytest.approx(1.0, abs=0.02)
+    few = fit_crowd(answers.only(np.arange(len(answers)) < 20)).crowd["chosen"]
+    assert few["why"] == "Too few answers to compare models: confusion rows drawn to the crowd's."
+
+
+def test_a_refit_of_the_same_answers_gives_the_same_and_other_held_out_answers_nearly_so():
+    rng = np.random.default_rng(10)
+    truth = rng.integers(0, 2, 400)
+    answers = answered_by(of_accuracies(rng.uniform(0.6, 0.9, 10), 2), truth, rng, per_task=4)
+    posterior = fit_crowd(answers).posterior
+    assert (fit_crowd(answers).posterior == posterior).all()
+    other = fit_crowd(answers, rng=np.random.default_rng(11)).posterior
+    assert np.abs(other - posterior).max() < 0.2
+    assert (other.argmax(axis=1) == posterior.argmax(axis=1)).mean() > 0.98
+
+
+def test_a_label_that_nobody_gives_does_not_make_the_others_doubtful():
+    rng = np.random.default_rng(12)
+    truth = rng.integers(0, 2, 500)
+    two_labels = answered_by(of_accuracies(rng.uniform(0.7, 0.95, 12), 2), truth, rng, per_task=5)
+    answers = Answers(two_labels.task, two_labels.worker, two_labels.label, 500, 12, 3)
+    fit = fit_crowd(answers)
+    assert fit.posterior[:, 2].max() < 0.1
+    assert share_right(fit.posterior, truth) > share_right(fit_crowd(two_labels).posterior, truth) - 0.01
