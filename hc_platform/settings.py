@@ -237,6 +237,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignStateEnum": "annotation.models.Campaign.State",
         "ImportStateEnum": "annotation.models.Import.State",
         "RunStateEnum": "training.models.TrainingRun.State",
+        "StandingEnum": "annotation.models.Volunteer.Standing",
     },
 }
 
