@@ -1,16 +1,18 @@
 """Whose marks can be trusted, and for what: the engine's model of volunteers who mark spans.
 
-The truth is a sequence of states (span_sequence); a volunteer's tag at a token depends on the state there and
-on the volunteer's own tag before (Simpson and Gurevych, EMNLP 2019, "seq" model): a missed span is missed
-as a whole and counts once, not once a token. So four habits come apart, each learned per volunteer:
+The truth is a sequence of states (span_sequence); a volunteer's tag at a cell depends on the state there and
+on the volunteer's own tag before (Simpson and Gurevych, EMNLP 2019, their "seq" annotators), so that a span
+missed as a whole counts once. A cell counts once however many tokens it has: counted by tokens, one long mark
+of one volunteer was certain by its length alone. Habits learned per volunteer:
 
     truth \\ before     outside                   in a span of this label      in a span of another
     outside            marks what is not there   -                            runs on too far
     begins             finds it or misses it     began too early              (mixed up)
     goes on            begins too late           stops too early              (mixed up)
 
-and, for every mark, whether its label is right. Each volunteer's row is drawn towards the crowd's row (Nguyen
-et al., ACL 2017, section 4.1, without the hierarchy), all in the M step of EM.
+and, for every mark, whether its label is right. Each volunteer's row is drawn towards the crowd's row, and
+that towards a typical one (a Dirichlet prior's mode, in the M step of EM; cf. Nguyen et al., ACL 2017). In
+the end the words of a text have a say where somebody marked (span_words).
 """
 
 from collections.abc import Sequence
@@ -50,7 +52,11 @@ TOLERANCE = 1e-5  # of the log evidence, relative
 
 
 def fit(cells: Cells, texts: Sequence[str], n_workers: int, labels: Sequence[str]) -> tuple[dict, list[dict]]:
-    """(crowd, workers), JSON-able: the habits of highest posterior density, by EM, and what the words say."""
+    """(crowd, workers), JSON-able: the habits of highest posterior density, by EM, and what the words say.
+
+    EM climbs twice, from a typical crowd and from the votes, and the likelier end is taken: from the votes
+    alone, of what two volunteers mark, that which a third one misses half of the time came out as nothing.
+    """
     nothing = np.zeros((len(cells.n_tokens), 1 + 2 * len(labels)))
     votes = cells.with_gold(vote_shares(cells, len(labels)))
     starts = [_climb(cells, start, n_workers) for start in (nothing, votes)]

@@ -75,7 +75,7 @@ def count_words(sights: Sights, inside: np.ndarray, labels: Sequence[str]) -> di
     for i in np.argsort(-marked.sum(axis=1), kind="stable")[:MOST_WORDS]:
         if marked[i].sum() >= FEWEST_MARKS:
             word, label = divmod(int(pairs[i]), n_labels)
-            counts = [marked[i].tolist(), rightly[i].round(2).tolist()]
+            counts = [marked[i].astype(int).tolist(), rightly[i].round(2).tolist()]
             counted[labels[label]][sights.words[word]] = counts
     total = np.maximum(np.bincount(sights.label, minlength=n_labels), 1)
     share = np.bincount(sights.label, right, n_labels) / total

@@ -3,7 +3,7 @@
     majority             each token by majority vote
     exact_majority       the very spans that more than half of the volunteers mark
     token_dawid_skene    each token by Dawid and Skene's model
-    engine               a sequence model with each volunteer's habits: the engine's own choice
+    engine               a sequence model with each volunteer's habits, and the words: the engine's own choice
 
 Marks may overlap and nest; see span_chains for what happens then. Deterministic; nothing is random.
 """
