@@ -122,7 +122,7 @@ function mineItem({ task, answer, certain, answeredAt }, wordsOf, onChange) {
     return shown;
   });
   const meta = element("div", "meta small quiet");
-  meta.append(element("span", "chip said", words), element("time", "", when));
+  meta.append(element("span", "chip words", words), element("time", "", when));
   if (certain === false) meta.append(element("span", "", "not sure"));
   const change = actionElement({ words: "Change", run: () => { at("mine-dialog").close(); onChange(); } });
   change.setAttribute("aria-label", `Change the answer ${words} to: ${task.text.slice(0, 60)}`);

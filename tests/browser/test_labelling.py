@@ -15,7 +15,7 @@ from tests.browser.browsing import PHONE, session_cookie
 from tests.factories import PASSWORD, make_tasks, make_volunteer
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-MOST_SCRIPT_AND_STYLE = 60_000
+MOST_SCRIPT_AND_STYLE = 55_000
 
 
 def text_of(task: MicroTask) -> str:
