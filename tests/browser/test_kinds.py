@@ -186,6 +186,26 @@ def test_one_function_turns_offsets_both_ways_as_python_counts_them(start):
         assert turned == [units, list(range(len(text) + 1))]
 
 
+def test_a_long_text_is_ready_at_once(start):
+    text = "Given aspirin 😀 100 mg daily, 患者因胸痛. " * 2500
+    page = start("spans", SYMPTOMS, [text])
+    seconds = page.evaluate(
+        """async (text) => {
+            const { unitsOf } = await import("/static/js/marking/units.js"), started = performance.now();
+            unitsOf(text);
+            return (performance.now() - started) / 1000;
+        }""",
+        text,
+    )
+    assert seconds < 5, "the time must grow with the text, not with its square"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    is_saved(page)
+    assert value() == {"spans": marked(text, ("aspirin", "drug"))}
+
+
 def test_characters_are_chosen_one_by_one_with_control(start):
     page = start("spans", SYMPTOMS, ["Gave 120mg daily."])
     page.keyboard.press("ArrowRight")

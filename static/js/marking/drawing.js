@@ -52,17 +52,20 @@ export class Drawing {
     if (this.#makeRoom(Math.max(LEAST_BANDS, nBands))) {
       for (const one of drawn) one.boxes = this.boxes(one.mark);
     }
-    for (const one of drawn) this.#place(one);
-    for (const box of selection ? this.boxes(selection) : []) this.#cover(this.#add("mark-selection"), box);
+    // Everything is measured before anything is placed, so that the page is laid out once and not for each mark.
+    const chosen = selection ? this.boxes(selection) : [];
+    const width = this.#layer.clientWidth;
+    for (const one of drawn) this.#place(one, width);
+    for (const box of chosen) this.#cover(this.#add("mark-selection"), box);
   }
 
   #makeRoom(nBands) {
-    const stands = this.#record.style.getPropertyValue("--bands");
+    if (this.#record.style.getPropertyValue("--bands") === String(nBands)) return false;
     this.#record.style.setProperty("--bands", nBands);
-    return stands !== String(nBands);
+    return true;
   }
 
-  #place({ mark, name, width, boxes, band }) {
+  #place({ mark, name, width, boxes, band }, room) {
     for (const box of boxes) {
       const state = `${mark.isSelected ? " selected" : ""}${mark.isLinked ? " linked" : ""}`;
       this.#cover(this.#add(`mark-ground ${mark.tone}${state}`), box);
@@ -71,8 +74,7 @@ export class Drawing {
       line.style.setProperty("--band", band);
     }
     if (!boxes.length) return;
-    const most = this.#layer.clientWidth - width;
-    name.style.left = `${Math.max(0, Math.min(boxes[0].left, most))}px`;
+    name.style.left = `${Math.max(0, Math.min(boxes[0].left, room - width))}px`;
     name.style.top = `${boxes[0].bottom}px`;
     name.style.setProperty("--band", band);
   }
