@@ -39,8 +39,8 @@ def stack(transactional_db):
 
 @pytest.fixture
 def slow_tiny_bert(tmp_path) -> Path:
-    """Wide enough to train for some seconds."""
-    return save_tiny_bert(tmp_path, WORDS, width=256, n_layers=4)
+    """Deep enough to train for some seconds, and so narrow that a checkpoint is due after two."""
+    return save_tiny_bert(tmp_path, WORDS, width=32, n_layers=12)
 
 
 def token_of(user: User) -> str:
@@ -146,8 +146,8 @@ def test_records_become_answers_a_model_and_a_new_order(stack):
 
 def test_a_run_goes_on_from_its_checkpoint_after_its_worker_was_killed(stack, slow_tiny_bert):
     campaign = make_campaign(labels=YES_NO)
-    add_labelled(campaign, sentences(300))
-    add_open(campaign, [text for text, _ in sentences(320)[300:]])
+    add_labelled(campaign, sentences(600))
+    add_open(campaign, [text for text, _ in sentences(620)[600:]])
     TrainingPolicy.objects.create(campaign=campaign, min_new_labels=100, base_model=str(slow_tiny_bert))
     stack.start("worker", "training", "beat")
     checkpoints = stack.data_dir / "models" / str(campaign.pk) / "run-1" / "checkpoint"
