@@ -117,6 +117,8 @@ class Choice:
         gold = np.full(table.n_tasks, -1, dtype=np.int32)
         for task, value in table.gold.items():
             gold[task] = index[value["label"]]
+        # What reviewers decided teaches who is right, but says nothing of how sure to be elsewhere.
+        fair_gold = np.where(np.isin(np.arange(table.n_tasks), list(table.reviewed)), -1, gold)
         answers = Answers(
             table.task,
             table.worker,
@@ -137,10 +139,10 @@ class Choice:
             )
             for w, parameters in enumerate(fitted.workers)
         ]
-        crowd = fitted.crowd | {"keys": keys} | _hear_model(table, fitted, gold, keys)
-        if (gold >= 0).sum() >= LEAST_GOLD:
+        crowd = fitted.crowd | {"keys": keys} | _hear_model(table, fitted, fair_gold, keys)
+        if (fair_gold >= 0).sum() >= LEAST_GOLD:
             unseen = fit_crowd(answers, method=method, ordinal=self.ordered).posterior
-            crowd |= _calibration(unseen, gold)
+            crowd |= _calibration(unseen, fair_gold)
         return Fit(crowd, skills)
 
 

@@ -47,6 +47,7 @@ class Table:
     n_tasks: int
     n_workers: int
     gold: dict[int, dict] = field(default_factory=dict)  # task: its right answer
+    reviewed: frozenset[int] = frozenset()  # whose gold a reviewer gave: doubtful tasks, no fair sample
     texts: Sequence[str] = ()  # [T] where the kind needs them
     opinions: dict[int, dict[str, float]] = field(default_factory=dict)  # task: a model's, out of fold
 

@@ -145,7 +145,12 @@ def read_table(
     counts = np.array([kind.counts(value, campaign.labels) for value in values], dtype=bool)
     answers = np.concatenate(pages)
     answers = answers[counts[answers[:, 2]]] if len(values) else answers
-    gold = Gold.objects.filter(campaign=campaign).values_list("task_id", "value")
+    known = Gold.objects.filter(campaign=campaign)
+    gold = [
+        (task_numbers[pk], value, origin)
+        for pk, value, origin in known.values_list("task_id", "value", "origin")
+        if pk in task_numbers and kind.counts(value, campaign.labels)
+    ]
     opinions = Opinion.objects.filter(campaign=campaign).values_list("task_id", "probabilities")
     table = Table(
         task=answers[:, 0],
@@ -155,9 +160,8 @@ def read_table(
         values=values,
         n_tasks=len(task_numbers),
         n_workers=len(volunteers),
-        gold={
-            task_numbers[pk]: v for pk, v in gold if pk in task_numbers and kind.counts(v, campaign.labels)
-        },
+        gold={task: value for task, value, _ in gold},
+        reviewed=frozenset(task for task, _, origin in gold if origin == Gold.Origin.REVIEWER),
         texts=_texts(kind, list(task_numbers)),
         opinions={task_numbers[pk]: said for pk, said in opinions if pk in task_numbers},
     )

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from annotation.errors import Invalid
-from annotation.models import Answer, Consensus, CrowdFit, MicroTask, Skill, Volunteer
+from annotation.models import Answer, Consensus, CrowdFit, Gold, MicroTask, Skill, Volunteer
 from annotation.services.answers import submit_answer
 from annotation.services.campaigns import update_campaign
 from annotation.services.consensus import recompute_consensus
@@ -304,3 +304,13 @@ def test_a_table_for_each_volunteer_is_refused_for_many_labels_and_the_engine_ta
     assert set(Consensus.objects.values_list("label", flat=True)) == {f"k{n * 7}" for n in range(30)}
     assert differences(campaign) == 0
     assert Skill.objects.first().confusion is None
+
+
+def test_what_reviewers_decided_does_not_calibrate_because_it_was_doubtful(answered):
+    campaign, _, tasks = answered
+    for task in tasks[:30]:
+        make_gold(task, "unclear")
+    Gold.objects.update(origin="reviewer")
+    parameters = refit(campaign, now=NOW).parameters
+    assert parameters["temperature"] == 1.0
+    assert "calibration" not in parameters
