@@ -86,8 +86,12 @@ def labelled_examples(
 
     Read in pages: one long query would keep dead rows of the hot tables from being cleaned.
     """
+    # A reviewer may have decided for a label that was taken out of the campaign since.
+    keys = Campaign.objects.get(pk=campaign_id).label_names
     for row in _pages(LABELLED, [campaign_id, settled_by], batch):
-        yield LabelledExample(*row)
+        example = LabelledExample(*row)
+        if example.label in keys:
+            yield example
 
 
 def count_new_labels(campaign_id: UUID, *, since: datetime | None) -> int:

@@ -13,6 +13,9 @@ class CrowdFit(models.Model):
     method = models.CharField(max_length=20)
     parameters = models.JSONField(help_text="What all volunteers share; see annotation.algorithms.crowd.")
     n_answers = models.PositiveIntegerField()
+    n_given = models.PositiveIntegerField(
+        default=0, help_text="Answers there were, those that don't count too; tells when a refit is due."
+    )
     n_tasks = models.PositiveIntegerField()
     n_changed = models.PositiveIntegerField(default=0, help_text="Consensus rows that moved with it.")
     seconds = models.FloatField()

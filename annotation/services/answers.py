@@ -80,12 +80,14 @@ READ_WEIGHED_ANSWERS = PreparedStatement(
     "read_weighed_answers",
     READ.format(
         own_skill=""", k.parameters::text, coalesce(k.n_answers, 0), o.probabilities::text,
-       (SELECT c.crowd_version FROM annotation_microtask t JOIN annotation_campaign c ON c.id = t.campaign_id
-        WHERE t.id = a.task_id)""",
-        join_own_skill="""LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id
+       c.crowd_version""",
+        # Whoever had no part in the fit in force is unknown: an older fit's parameters may be of other form.
+        join_own_skill="""JOIN annotation_campaign c ON c.id = v.campaign_id
+LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id AND k.version = c.crowd_version
 LEFT JOIN annotation_opinion o ON o.task_id = a.task_id""",
         others_skill=", k.parameters, coalesce(k.n_answers, 0)",
-        join_others_skill="LEFT JOIN annotation_skill k ON k.volunteer_id = b.volunteer_id",
+        join_others_skill="""LEFT JOIN annotation_skill k
+        ON k.volunteer_id = b.volunteer_id AND k.version = c.crowd_version""",
     ),
 )
 

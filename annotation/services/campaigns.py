@@ -9,11 +9,8 @@ from annotation.errors import Conflict, Forbidden, Invalid
 from annotation.kinds import kind_named
 from annotation.kinds.pairs import Pairs
 from annotation.models import Campaign, Membership, Role, TrailEntry, User
+from annotation.services.judging import DECIDING, FITTED
 from annotation.services.need import follow_need
-
-# What a fit of the crowd depends on, and what else the judgement of a task does.
-FITTED = {"labels", "aggregation"}
-DECIDING = FITTED | {"stopping", "stop_certainty", "most_answers", "audit_share"}
 
 
 @transaction.atomic
@@ -53,9 +50,9 @@ def _update(campaign: Campaign, by: User | None, fields: dict) -> tuple[Campaign
     for name, value in changed.items():
         setattr(campaign, name, value)
     _validate(campaign)
-    if changed.keys() & DECIDING and campaign.n_tasks:
+    if changed.keys() & set(DECIDING) and campaign.n_tasks:
         changed["is_to_be_judged"] = campaign.is_to_be_judged = True
-    if changed.keys() & FITTED:
+    if changed.keys() & set(FITTED):
         changed["crowd_version"] = campaign.crowd_version = 0  # the next fit is of the new rules
     if changed:
         campaign.save(update_fields=list(changed))

@@ -47,7 +47,7 @@ FROM annotation_microtask t
 JOIN annotation_record r ON r.id = t.record_id
 JOIN annotation_assignment a ON a.task_id = t.id
 JOIN annotation_answer an ON an.assignment_id = a.id
-LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id AND %(with_skill)s
+LEFT JOIN annotation_skill k ON k.volunteer_id = a.volunteer_id AND %(with_skill)s AND k.version = %(version)s
 LEFT JOIN annotation_consensus s ON s.task_id = t.id
 LEFT JOIN annotation_opinion o ON o.task_id = t.id AND %(with_skill)s
 LEFT JOIN annotation_gold g ON g.task_id = t.id
@@ -148,6 +148,7 @@ def _judged(rules: Rules, first: UUID, last: UUID) -> dict[UUID, Judgement]:
                 "last": last,
                 "with_text": kind_named(rules.kind).needs_text,
                 "with_skill": rules.crowd is not None,
+                "version": rules.version,
             },
         )
         rows = cursor.fetchall()

@@ -12,8 +12,9 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from annotation.kinds import Fit, Kind, Table, kind_named
-from annotation.models import Campaign, CrowdFit, Gold, Opinion, Skill
+from annotation.models import Campaign, CrowdFit, Gold, MicroTask, Opinion, Skill, VolunteerDay
 from annotation.services.consensus import CROWD_GATE, recompute_consensus
+from annotation.services.judging import DECIDING, FITTED
 
 PAGE = 50_000  # answers read at a time
 FIRST_FIT = 50  # answers before the first fit
@@ -48,8 +49,8 @@ def fit_is_due(campaign: Campaign, n_answers: int) -> bool:
     last = campaign.crowd_fits.filter(method=campaign.aggregation).first()
     if last is None or last.number != campaign.crowd_version:
         return True
-    n_new = n_answers - last.n_answers
-    return n_new >= min(MOST_NEW, max(1, GROWTH * last.n_answers))
+    n_new = n_answers - last.n_given
+    return n_new >= min(MOST_NEW, max(1, GROWTH * last.n_given))
 
 
 def refit(
@@ -60,18 +61,22 @@ def refit(
 ) -> CrowdFit | None:
     """Fit the crowd to all its answers, store the parameters, and judge again what moved by them.
 
-    None where another refit of the campaign is at work. Volunteers go on answering meanwhile: their answers
-    are judged by the fit that is the latest when they come in.
+    None where another refit of the campaign is at work, or where its rules changed meanwhile, so that the fit
+    is of the old ones: the next look at the campaign asks for another. Volunteers go on answering meanwhile:
+    their answers are judged by the fit that is the latest when they come in.
     """
     with _one_at_a_time(campaign) as is_ours:
         if not is_ours:
             return None
-        began = time.perf_counter()
+        began, n_given = time.perf_counter(), count_answers(campaign)
         table, _, volunteers = read_table(campaign, on_progress=on_progress)
         on_progress("fitting", len(table.task))
         kind = kind_named(campaign.kind)
         fitted = kind.fit(table, campaign.labels, method=campaign.aggregation)
-        stored = _store(campaign, fitted, table, volunteers, now, time.perf_counter() - began)
+        figures = {"n_given": n_given, "seconds": time.perf_counter() - began, "fitted_at": now}
+        stored = _store(campaign, fitted, table, volunteers, **figures)
+        if stored is None:
+            return None
         stored.n_changed = _judge_all(campaign, on_progress)
         stored.save(update_fields=["n_changed"])
         return stored
@@ -84,14 +89,21 @@ def judge_again(campaign: Campaign) -> int | None:
 
 
 def _judge_all(campaign: Campaign, on_progress: Progress = silent) -> int:
-    # First, so that rules which change meanwhile ask for another time.
-    Campaign.objects.filter(pk=campaign.pk).update(is_to_be_judged=False)
     campaign.refresh_from_db()
     n_changed = 0
     for n_tasks, n_different in recompute_consensus(campaign):
         n_changed += n_different
         on_progress("judging", n_tasks)
+    # At the end, so that a worker that is killed leaves the rest to the next; and only if what they were
+    # judged by is still in force.
+    in_force = {name: getattr(campaign, name) for name in (*DECIDING, "crowd_version")}
+    Campaign.objects.filter(pk=campaign.pk, **in_force).update(is_to_be_judged=False)
     return n_changed
+
+
+def count_answers(campaign: Campaign) -> int:
+    days = VolunteerDay.objects.filter(volunteer__campaign=campaign)
+    return days.aggregate(n=Sum("n_answers", default=0))["n"]
 
 
 def campaigns_to_judge() -> list[tuple[UUID, bool]]:
@@ -99,10 +111,17 @@ def campaigns_to_judge() -> list[tuple[UUID, bool]]:
     n_answers = Sum("volunteers__days__n_answers", default=0)
     found = []
     for campaign in Campaign.objects.annotate(n_answers=n_answers):
-        is_due = fit_is_due(campaign, campaign.n_answers)
+        is_due = fit_is_due(campaign, campaign.n_answers) or _waits_for_its_first(campaign)
         if is_due or campaign.is_to_be_judged:
             found.append((campaign.pk, is_due))
     return found
+
+
+def _waits_for_its_first(campaign: Campaign) -> bool:
+    """Tasks that stop when sure wait for the first fit; where none is open, no answers would bring it."""
+    if not campaign.is_adaptive or campaign.crowd_version or not campaign.n_answers:
+        return False
+    return not MicroTask.objects.filter(campaign=campaign, is_open=True).exists()
 
 
 @contextmanager
@@ -190,12 +209,15 @@ def _texts(kind: Kind, tasks: list[UUID]) -> list[str]:
 
 @transaction.atomic
 def _store(
-    campaign: Campaign, fitted: Fit, table: Table, volunteers: list[UUID], now: datetime, seconds: float
-) -> CrowdFit:
-    """All of a fit at once: whoever judges sees the parameters of one fit, never of two."""
+    campaign: Campaign, fitted: Fit, table: Table, volunteers: list[UUID], **figures
+) -> CrowdFit | None:
+    """All of a fit at once: whoever judges sees the parameters of one fit, never of two. None where the
+    campaign's rules are no longer those that the fit was made by."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CROWD_GATE])
-    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    fitted_by, campaign = campaign, Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    if any(getattr(campaign, name) != getattr(fitted_by, name) for name in FITTED):
+        return None
     last = campaign.crowd_fits.first()
     number = last.number + 1 if last else 1
     n_answers = np.bincount(table.worker, minlength=table.n_workers)
@@ -206,8 +228,7 @@ def _store(
         parameters=fitted.crowd,
         n_answers=len(table.task),
         n_tasks=table.n_tasks,
-        seconds=seconds,
-        fitted_at=now,
+        **figures,
     )
     Skill.objects.bulk_create(
         (
@@ -228,6 +249,6 @@ def _store(
         unique_fields=["volunteer"],
         update_fields=["version", "n_answers", "parameters", "accuracy", "low", "high", "confusion"],
     )
-    campaign.crowd_version = number
-    campaign.save(update_fields=["crowd_version"])
+    campaign.crowd_version, campaign.is_to_be_judged = number, True
+    campaign.save(update_fields=["crowd_version", "is_to_be_judged"])
     return stored

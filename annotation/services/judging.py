@@ -13,6 +13,9 @@ from annotation.models import Campaign, Consensus
 
 KNOWN_AFTER = 20  # answers in the latest fit from which on a volunteer's skill counts as known
 LEAST_PEOPLE = 2
+# What a fit of the crowd depends on, and what else the judgement of a task does: fields of the campaign.
+FITTED = ("labels", "aggregation")
+DECIDING = (*FITTED, "stopping", "stop_certainty", "most_answers", "audit_share")
 AUDIT_BUCKETS = 100_000
 
 

@@ -38,7 +38,7 @@ REASONS = {
 }
 
 RAISE_NEED = """
-UPDATE annotation_microtask t SET needed = wanted.n
+UPDATE annotation_microtask t SET needed = wanted.n, cap = greatest(t.cap, wanted.n)
 FROM unnest(%s::uuid[], %s::int[]) AS wanted (task_id, n)
 WHERE t.id = wanted.task_id AND t.needed < wanted.n
 """

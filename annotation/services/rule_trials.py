@@ -130,7 +130,7 @@ def _crowd(campaign: Campaign, table, volunteers: list[UUID]) -> tuple[dict, lis
         fitted = kind_named(campaign.kind).fit(table, campaign.labels, method="engine")
         n_answers = np.bincount(table.worker, minlength=table.n_workers)
         return fitted.crowd, [row.parameters for row in fitted.skills], n_answers >= KNOWN_AFTER
-    skills = {skill.pk: skill for skill in Skill.objects.filter(volunteer__in=volunteers)}
+    skills = {skill.pk: skill for skill in Skill.objects.filter(volunteer__in=volunteers, version=fit.number)}
     workers = [skills[pk].parameters if pk in skills else None for pk in volunteers]
     is_known = [pk in skills and skills[pk].n_answers >= KNOWN_AFTER for pk in volunteers]
     return fit.parameters, workers, np.array(is_known)

@@ -87,7 +87,9 @@ def python_that_starts(data_dir: Path, then: str) -> subprocess.Popen:
         {then}
     """
     code = "\n".join(line.strip() for line in code.splitlines())
-    return subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.PIPE, text=True)
+    # An input of its own: the tests' may be at its end, and nobody would wait for it.
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-P", "-c", code], text=True, **pipes)
 
 
 def test_socket_paths_stay_short_however_deep_the_data_directory_is():

@@ -104,8 +104,8 @@ def test_the_queues_head_tells_what_the_model_thinks_and_what_is_random(client, 
     client.force_login(alice)
     html = dashboard(client, campaign)
     assert "No 0.60 / Yes 0.40" in html
-    assert '<td class="num">random</td>' in html
-    assert '<td class="num">not read yet</td>' in html
+    assert '<td class="num">random<' in html
+    assert '<td class="num">not read yet<' in html
 
 
 def test_starting_too_early_says_what_is_missing(client, alice, campaign):

@@ -314,3 +314,61 @@ def test_what_reviewers_decided_does_not_calibrate_because_it_was_doubtful(answe
     parameters = refit(campaign, now=NOW).parameters
     assert parameters["temperature"] == 1.0
     assert "calibration" not in parameters
+
+
+def test_answers_that_do_not_count_do_not_ask_for_a_fit_again_and_again(answered):
+    campaign, volunteers, _ = answered
+    Answer.objects.filter(assignment__volunteer=volunteers[3]).update(weighs=False)
+    fit = refit(campaign, now=NOW)
+    assert (fit.n_answers, fit.n_given) == (120, 160)
+    assert campaigns_to_judge() == []
+
+
+def test_who_had_no_part_in_the_fit_in_force_is_unknown_whatever_an_older_fit_said(answered):
+    campaign, volunteers, tasks = answered
+    refit(campaign, now=NOW)
+    Skill.objects.filter(pk=volunteers[0].pk).update(version=0, parameters={"of": "another form"})
+    (task,) = make_tasks(campaign, 1)
+    place = take_place(task.pk, volunteers[0].pk, now=NOW)
+    submit_answer(place, volunteers[0].user, {"label": "no"}, key=uuid4(), now=NOW)
+    assert Consensus.objects.get(pk=task.pk).method == "engine"
+    assert 0 < differences(campaign) <= len(tasks), "what they answered is judged without their skill now"
+    judge_again(campaign)
+    assert differences(campaign) == 0
+
+
+def test_a_fit_by_rules_that_changed_meanwhile_is_not_stored(answered, alice):
+    campaign, _, _ = answered
+    stale = type(campaign).objects.get(pk=campaign.pk)
+    update_campaign(campaign, by=alice, labels=[*campaign.labels, {"key": "new", "name": "New"}])
+    assert refit(stale, now=NOW) is None
+    assert not CrowdFit.objects.exists()
+    assert campaigns_to_judge() == [(campaign.pk, True)]
+
+
+def test_tasks_that_wait_for_the_first_fit_get_it_although_the_answers_are_few():
+    campaign = make_campaign(aggregation="engine", stopping="adaptive", needed=1, most_answers=5)
+    volunteers = make_volunteers(campaign, make_users(2))
+    make_tasks(campaign, 3)
+    work_to_the_end(campaign, volunteers, lambda volunteer, task: "yes")
+    assert not MicroTask.objects.filter(is_open=True).exists()
+    assert Consensus.objects.filter(settled_at=None).count() == 3
+    assert campaigns_to_judge() == [(campaign.pk, True)]
+    refit(campaign, now=NOW)
+    assert MicroTask.objects.filter(is_open=True).count() == 3, "nobody is known yet, so more are asked"
+
+
+def test_a_worker_that_is_killed_while_it_judges_leaves_the_rest_to_the_next(answered, monkeypatch):
+    campaign, _, _ = answered
+
+    def killed(*arguments):
+        raise SystemExit
+
+    monkeypatch.setattr("annotation.services.crowd._judge_all", killed)
+    with pytest.raises(SystemExit):
+        refit(campaign, now=NOW)
+    monkeypatch.undo()
+    assert campaigns_to_judge() == [(campaign.pk, False)]
+    judge_again(campaign)
+    assert set(Consensus.objects.values_list("method", flat=True)) == {"engine"}
+    assert campaigns_to_judge() == []
