@@ -29,7 +29,8 @@ def create_campaign(*, by: User | None, **fields) -> Campaign:
 
 
 def update_campaign(campaign: Campaign, *, by: User | None, **fields) -> Campaign:
-    """Change what may still be changed: a label that has answers stays, a unit that has tasks stays."""
+    """Change what may still be changed: kind and unit stay once there are tasks. Answers with a label that is
+    taken out are kept, and count no longer."""
     campaign, changed = _update(campaign, by, fields)
     if "needed" in changed:
         follow_need(campaign)
