@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='crowdfit',
             name='n_given',
-            field=models.PositiveIntegerField(default=0, help_text="Answers there were, those that don't count too: a refit is due by how many came."),
+            field=models.PositiveIntegerField(default=0, help_text="Answers there were, those that don't count too; tells when a refit is due."),
         ),
     ]
