@@ -11,7 +11,14 @@ from annotation.algorithms.spans import relation_votes
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds.decision import Decision, Fit, Given, Table
 from annotation.kinds.labels import parse_labels
-from annotation.kinds.spans import Spans, as_tuples, parse_json, parse_spans, read_spans
+from annotation.kinds.spans import (
+    Spans,
+    as_tuples,
+    decision_for,
+    parse_json,
+    parse_spans,
+    read_spans,
+)
 
 ROLES = ("span", "relation")
 MOST_RELATIONS = 1000
@@ -112,8 +119,8 @@ class Relations:
         opinion: dict | None = None,
     ) -> Decision:
         span_labels = of_role(labels, "span")
-        decision = SPANS.decide(given, span_labels, method=method, crowd=crowd, text=text)
-        _, consensus = read_spans(given, span_labels, method, crowd, text)
+        method, consensus = read_spans(given, span_labels, method, crowd, text)
+        decision = decision_for(given, method, consensus)
         stated = [
             (
                 as_tuples(answer.value["spans"]),

@@ -89,21 +89,7 @@ class Spans:
         opinion: dict | None = None,
     ) -> Decision:
         method, spans = read_spans(given, labels, method, crowd, text)
-        marked = [as_tuples(answer.value["spans"]) for answer in given]
-        # Sure of the whole answer is who is sure of each of its spans, boundaries included.
-        sureness = [span.confidence * span.boundary for span in spans]
-        found = {span.span for span in spans}
-        share = max(1, sum(set(one) == found for one in marked)) / len(given)
-        return Decision(
-            method,
-            "",
-            {"spans": [{"start": s.start, "end": s.end, "label": s.label} for s in spans]},
-            share,
-            dict(Counter(key for one in marked for key in {label for _, _, label in one})),
-            float(np.prod(sureness)) if sureness else share,
-            sum(entropy_bits([p, 1 - p]) for p in sureness),
-            {f"{s.start}-{s.end} {s.label}": round(s.confidence, 4) for s in spans},
-        )
+        return decision_for(given, method, spans)
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
         answers: list[list] = [[] for _ in range(table.n_tasks)]
@@ -131,6 +117,25 @@ def read_spans(
     marked = [as_tuples(answer.value["spans"]) for answer in given]
     spans = task_spans(text, marked, [answer.skill for answer in given], crowd)
     return method, sorted(spans, key=lambda span: (span.start, -span.end, span.label))
+
+
+def decision_for(given: list[Given], method: str, spans: list[ScoredSpan]) -> Decision:
+    """What these spans, read from the answers, come to as a consensus."""
+    marked = [as_tuples(answer.value["spans"]) for answer in given]
+    # Sure of the whole answer is who is sure of each of its spans, boundaries included.
+    sureness = [span.confidence * span.boundary for span in spans]
+    found = {span.span for span in spans}
+    share = max(1, sum(set(one) == found for one in marked)) / len(given)
+    return Decision(
+        method,
+        "",
+        {"spans": [{"start": s.start, "end": s.end, "label": s.label} for s in spans]},
+        share,
+        dict(Counter(key for one in marked for key in {label for _, _, label in one})),
+        float(np.prod(sureness)) if sureness else share,
+        sum(entropy_bits([p, 1 - p]) for p in sureness),
+        {f"{s.start}-{s.end} {s.label}": round(s.confidence, 4) for s in spans},
+    )
 
 
 def parse_json(cell: str) -> object:
