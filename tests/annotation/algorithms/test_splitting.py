@@ -246,7 +246,8 @@ def test_ten_times_the_lines_take_about_ten_times_as_long():
         split_sentences(text)
         return time.process_time() - started
 
-    assert seconds(20_000) < 30 * min(seconds(2_000) for _ in range(3))
+    # The shortest of three has the least noise; what grows with the square would take a hundred times.
+    assert min(seconds(20_000) for _ in range(3)) < 40 * min(seconds(2_000) for _ in range(3))
 
 
 @pytest.mark.parametrize("text", ["", " ", "\r\n \t\n", "\u3000\u2028"])
