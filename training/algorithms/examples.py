@@ -1,0 +1,69 @@
+"""What every learner takes: texts, what people said of them, and the part that each belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+HEADS = ("single", "ordinal", "multiple", "spans", "relations")
+
+
+class Span(NamedTuple):
+    """[start, end) in the text's code points."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """N labelled texts.
+
+    head        single: one of K classes. ordinal: the same, classes in their order. multiple: any of K, each
+                on its own. spans: stretches of the text, class_names are their labels. relations: one of K
+                classes, of which the first is "no relation", for a text in which two spans are marked.
+    texts       N of them; seconds: the second text of each pair, or None where there is one text.
+    targets     float32 [N, K]: what people said, as probabilities (rows sum to 1; for multiple each entry is
+                a probability of its own). For spans None.
+    spans       for spans N lists of Span, sorted; else None.
+    weights     float32 [N], at least 0: what an example counts in the loss.
+    parts       int8 [N]: TRAIN, VALIDATION, TEST or CALIBRATION of algorithms.splits.
+    """
+
+    head: str
+    class_names: tuple[str, ...]
+    texts: Sequence[str]
+    targets: np.ndarray | None
+    weights: np.ndarray
+    parts: np.ndarray
+    seconds: Sequence[str] | None = None
+    spans: Sequence[Sequence[Span]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.head not in HEADS:
+            raise ValueError(f"no such head: {self.head!r}")
+        n = len(self.texts)
+        marks = self.head == "spans"
+        if (self.spans is not None) != marks or (self.targets is None) != marks:
+            raise ValueError("spans have spans, every other head has targets")
+        columns = (self.weights, self.parts, self.targets, self.spans, self.seconds)
+        if any(column is not None and len(column) != n for column in columns):
+            raise ValueError("texts, targets, weights and parts differ in length")
+        if self.targets is not None and self.targets.shape != (n, len(self.class_names)):
+            raise ValueError("targets are [N, K]")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def rows(self, part: int) -> np.ndarray:
+        """Return the places of a part's examples."""
+        return np.flatnonzero(self.parts == part)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The likeliest class of each example, int64 [N]; not for spans and multiple."""
+        if self.targets is None or self.head == "multiple":
+            raise ValueError(f"{self.head} has no one label an example")
+        return self.targets.argmax(axis=1)
