@@ -39,7 +39,7 @@ class RunReportSerializer(RunSerializer):
         fields = [*RunSerializer.Meta.fields, "history", "config", "model_version"]
 
     def get_model_version(self, run) -> ModelVersionSerializer(allow_null=True):
-        version = ModelVersion.objects.filter(run=run).first()
+        version = run.model_version
         return version and ModelVersionSerializer(version).data
 
 

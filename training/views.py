@@ -47,8 +47,8 @@ STRONGEST_SHADE = 5
 @require_GET
 def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     mine = TrainingRun.objects.administered_by(request.user)
-    run = get_object_or_404(mine.select_related("campaign", "model_version"), pk=run_id)
-    version = getattr(run, "model_version", None)
+    run = get_object_or_404(mine.select_related("campaign").prefetch_related("versions"), pk=run_id)
+    version = run.model_version
     context = {"run": run, "campaign": run.campaign, "version": version}
     context |= {"stage_words": STAGES.get(run.stage, run.stage), "curve": _loss_curve(run.history)}
     if version:

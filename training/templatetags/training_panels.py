@@ -24,18 +24,14 @@ def _runs(campaign: Campaign) -> TrainingRunQuerySet:
     return TrainingRun.objects.filter(campaign=campaign)
 
 
-def macro_f1(version: ModelVersion) -> float:
-    return version.metrics["test"]["macro_f1"]
-
-
 @register.inclusion_tag("training/model_card.html")
 def model_card(campaign: Campaign) -> dict:
     latest = list(_versions(campaign)[:2])
     version = next((one for one in latest if one.in_charge), None)
-    change = macro_f1(latest[0]) - macro_f1(latest[1]) if version and len(latest) == 2 else None
+    change = latest[0].score - latest[1].score if version and len(latest) == 2 else None
     return {
         "version": version,
-        "macro_f1": version and macro_f1(version),
+        "macro_f1": version and version.score,
         "change": change,
         "change_words": f"{change:+.2f}".replace("-", "\N{MINUS SIGN}") if change is not None else "",
         "n_tested": version and version.metrics["test"]["n_examples"],
@@ -66,7 +62,7 @@ def gain_panel(campaign: Campaign) -> dict:
             "y": "macro-F1 on unseen texts",
             "labels": [f"{version.run.n_examples:,}" for version in versions],
             "series": [
-                {"name": "macro-F1", "values": [round(macro_f1(v), 3) for v in versions], "tone": "brand"}
+                {"name": "macro-F1", "values": [round(v.score, 3) for v in versions], "tone": "brand"}
             ],
         },
     }
@@ -74,12 +70,12 @@ def gain_panel(campaign: Campaign) -> dict:
 
 @register.inclusion_tag("training/runs_panel.html")
 def runs_panel(campaign: Campaign) -> dict:
-    runs = _runs(campaign).select_related("model_version")[:RUNS_SHOWN]
+    runs = _runs(campaign).prefetch_related("versions")[:RUNS_SHOWN]
     return {"campaign": campaign, "runs": [{"run": run, "macro_f1": _macro_f1_of(run)} for run in runs]}
 
 
 def _macro_f1_of(run: TrainingRun) -> float | None:
-    return macro_f1(run.model_version) if hasattr(run, "model_version") else None
+    return run.model_version and run.model_version.score
 
 
 @register.inclusion_tag("training/queue_panel.html")
