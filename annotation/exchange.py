@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 
 from annotation.kinds import kind_named
+from annotation.kinds.pairs import BETWEEN
 from annotation.models import Campaign, Consensus, Gold
 from annotation.services.gold import import_gold
 from annotation.services.simulation import simulate_answers
@@ -21,12 +22,14 @@ from annotation.services.simulation import simulate_answers
 __all__ = [
     "GoldExample",
     "LabelledExample",
+    "Question",
     "TaskText",
     "count_new_labels",
     "gold_examples",
     "hears_models",
     "import_gold",
     "labelled_examples",
+    "question_of",
     "set_opinions",
     "set_priorities",
     "simulate_answers",
@@ -37,43 +40,79 @@ CHUNK = 2000  # rows locked at a time while volunteers go on claiming
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a campaign asks: its kind of task and its labels, as the campaign has them."""
+
+    kind: str
+    labels: list[dict]
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledExample:
+    """`value` is the consensus in the kind's form of an answer, or what a reviewer decided (is_expert)."""
+
     task_id: UUID
     record_id: UUID
+    record_name: str
     text: str
-    label: str
-    share: float
+    second: str | None  # of a pair
+    value: dict
+    votes: dict[str, int]
+    posterior: dict[str, float] | None
+    certainty: float  # of `value`, by the campaign's method
     n_answers: int
+    is_expert: bool
+    metadata: dict  # the record's other columns
 
 
 @dataclass(frozen=True, slots=True)
 class TaskText:
     task_id: UUID
+    record_id: UUID
     text: str
+    second: str | None  # of a pair
 
 
 @dataclass(frozen=True, slots=True)
 class GoldExample:
+    """A task whose right answer a file gave."""
+
     task_id: UUID
+    record_id: UUID
     record_name: str  # its external id, the same in every campaign that has the record
     text: str
-    label: str
+    second: str | None
+    label: str  # empty where the kind's answer is not one label
+    value: dict
+    metadata: dict
 
 
-LABELLED = """
-SELECT t.id, t.record_id, substr(r.text, t.start + 1, t."end" - t.start), coalesce(g.label, s.label),
-       CASE WHEN g.label IS NULL THEN s.share ELSE 1 END, s.n_answers
+TEXTS = f"""substr(r.text, t.start + 1, coalesce(t.divider - {len(BETWEEN)}, t."end") - t.start),
+       substr(r.text, t.divider + 1, t."end" - t.divider)"""
+
+LABELLED = f"""
+SELECT t.id, t.record_id, r.external_id, {TEXTS}, coalesce(g.value, s.value), s.votes, s.posterior,
+       coalesce(s.certainty, s.share), s.n_answers, g.task_id IS NOT NULL, r.metadata
 FROM annotation_consensus s
 JOIN annotation_microtask t ON t.id = s.task_id
 JOIN annotation_record r ON r.id = t.record_id
 LEFT JOIN annotation_gold g ON g.task_id = t.id AND g.decided_at IS NOT NULL
-WHERE s.campaign_id = %s AND s.settled_at <= %s AND coalesce(g.label, s.label) <> '' AND NOT t.held
+WHERE s.campaign_id = %s AND s.settled_at <= %s AND coalesce(g.value, s.value) IS NOT NULL AND NOT t.held
   AND t.id > %s
 ORDER BY t.id LIMIT %s
 """
 
-UNLABELLED = """
-SELECT t.id, substr(r.text, t.start + 1, t."end" - t.start)
+GOLD = f"""
+SELECT t.id, t.record_id, r.external_id, {TEXTS}, g.label, g.value, r.metadata
+FROM annotation_gold g
+JOIN annotation_microtask t ON t.id = g.task_id
+JOIN annotation_record r ON r.id = t.record_id
+WHERE g.campaign_id = %s AND g.origin = %s AND NOT t.held AND t.id > %s
+ORDER BY t.id LIMIT %s
+"""
+
+UNLABELLED = f"""
+SELECT t.id, t.record_id, {TEXTS}
 FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.campaign_id = %s AND t.is_open AND t.id > %s ORDER BY t.id LIMIT %s
 """
@@ -86,31 +125,42 @@ def labelled_examples(
 
     Read in pages: one long query would keep dead rows of the hot tables from being cleaned.
     """
-    # A reviewer may have decided for a label that was taken out of the campaign since.
-    keys = Campaign.objects.get(pk=campaign_id).label_names
+    campaign = Campaign.objects.get(pk=campaign_id)
+    kind = kind_named(campaign.kind)
     for row in _pages(LABELLED, [campaign_id, settled_by], batch):
-        example = LabelledExample(*row)
-        if example.label in keys:
+        example = LabelledExample(*map(_parsed, row, LABELLED_JSON))
+        # A reviewer may have decided for a label that was taken out of the campaign since.
+        if kind.counts(example.value, campaign.labels):
             yield example
+
+
+JSON_COLUMNS = ("value", "votes", "posterior", "metadata")
+LABELLED_JSON = [name in JSON_COLUMNS for name in LabelledExample.__slots__]
+GOLD_JSON = [name in JSON_COLUMNS for name in GoldExample.__slots__]
+
+
+def _parsed(column: object, is_json: bool) -> object:
+    """Django leaves JSON columns of a plain cursor as they are written."""
+    return orjson.loads(column) if is_json and column is not None else column
+
+
+def question_of(campaign_id: UUID) -> Question:
+    campaign = Campaign.objects.get(pk=campaign_id)
+    return Question(campaign.kind, campaign.labels)
 
 
 def count_new_labels(campaign_id: UUID, *, since: datetime | None) -> int:
     """Consensus labels settled after `since` (all of them if None); ties teach nothing and don't count."""
-    decided = Q(task__gold__decided_at__isnull=False) & ~Q(task__gold__label="")
-    settled = Consensus.objects.filter(campaign=campaign_id).settled().filter(~Q(label="") | decided)
+    decided = Q(task__gold__decided_at__isnull=False)
+    settled = Consensus.objects.filter(campaign=campaign_id).settled()
+    settled = settled.filter(Q(value__isnull=False) | decided)
     return settled.filter(settled_at__gt=since).count() if since else settled.count()
 
 
 def gold_examples(campaign_id: UUID) -> list[GoldExample]:
     """Tasks whose right answer a file gave, by task id: for measuring. What a reviewer decided is a label."""
-    known = Gold.objects.filter(campaign=campaign_id, origin=Gold.Origin.FILE)
-    gold = known.select_related("task__record").order_by("pk")
-    return [
-        GoldExample(
-            g.task_id, g.task.record.external_id, g.task.record.text[g.task.start : g.task.end], g.label
-        )
-        for g in gold
-    ]
+    rows = _pages(GOLD, [campaign_id, Gold.Origin.FILE], 2000)
+    return [GoldExample(*map(_parsed, row, GOLD_JSON)) for row in rows]
 
 
 def unlabelled_texts(campaign_id: UUID, *, batch: int = 2000) -> Iterator[TaskText]:

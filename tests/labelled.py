@@ -40,6 +40,7 @@ def add_labelled(
             campaign=campaign,
             method="majority",
             label=label,
+            value={"label": label} if label else None,
             share=1.0 if label else 0.5,
             votes={label: campaign.needed} if label else {"no": 1, "yes": 1},
             n_answers=campaign.needed,

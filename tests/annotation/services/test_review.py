@@ -160,8 +160,8 @@ def test_models_learn_what_the_reviewer_said_and_exports_say_it_too(campaign, vo
     assert count_new_labels(campaign.pk, since=None) == 1
     for task in (tied, wrong):
         decide(campaign, task, "no", alice)
-    examples = {e.task_id: (e.label, e.share) for e in labelled_examples(campaign.pk, settled_by=LATER)}
-    assert examples == {tied.pk: ("no", 1), wrong.pk: ("no", 1)}
+    examples = {e.task_id: (e.value, e.is_expert) for e in labelled_examples(campaign.pk, settled_by=LATER)}
+    assert examples == {task.pk: ({"label": "no"}, True) for task in (tied, wrong)}
     assert count_new_labels(campaign.pk, since=NOW) == 2
     assert [(row.label, row.gold) for row in read_consensus(campaign)] == [("no", "no")] * 2
     assert {row.label for row in read_consensus(campaign, with_decisions=False)} == {"yes"}

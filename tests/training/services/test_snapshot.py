@@ -36,7 +36,7 @@ def test_a_snapshot_holds_every_settled_label_with_its_part_and_the_files_sha256
     assert [row["task"] for row in rows] == sorted(str(task.pk) for task in tasks)
     assert {(row["text"], row["label"]) for row in rows} == set(sentences(40))
     assert {row["part"] for row in rows} == {"train", "validation", "test"}
-    assert {(row["share"], row["n_answers"]) for row in rows} == {(1.0, 2)}
+    assert {(row["certainty"], row["n_answers"]) for row in rows} == {(1.0, 2)}
     assert snapshot == read_snapshot(snapshot.path)
     assert [path.name for path in snapshot.path.parent.iterdir()] == ["snapshot.jsonl"]
 
