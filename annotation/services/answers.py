@@ -55,7 +55,7 @@ FOR NO KEY UPDATE OF t
 READ = """
 SELECT a.state, v.standing, v.taken_out_at IS NOT NULL, a.claimed_at, own.key, own.value::text, own.certain,
        others.answers, others.n_ignored, coalesce(s.audited, false), coalesce(s.review = 'unclear', false),
-       g.decided_at{own_skill}
+       g.decided_at, coalesce(g.origin = 'file', false){own_skill}
 FROM annotation_assignment a
 JOIN annotation_volunteer v ON v.id = a.volunteer_id
 LEFT JOIN annotation_answer own ON own.assignment_id = a.id
@@ -196,12 +196,18 @@ def submit_answer(
     if place.state == "skipped":
         raise NotOpen()
     late = place.state == "expired"
-    if late and place.task.taken >= place.task.needed:
+    if late and not _has_room(place.task):
         raise LeaseExpired()
     if late and place.held:
         raise RecordHeld()
     weighs = place.standing == "trusted"
-    task = replace(place.task, taken=place.task.taken + late, n_ignored=place.task.n_ignored + (not weighs))
+    taken = place.task.taken + late
+    task = replace(
+        place.task,
+        taken=taken,
+        needed=max(place.task.needed, taken),
+        n_ignored=place.task.n_ignored + (not weighs),
+    )
     _write(
         RECORD_ANSWER,
         place,
@@ -246,6 +252,11 @@ def revise_answer(
     return Submission(place.rules.campaign_id, repeated=False)
 
 
+def _has_room(task: TaskState) -> bool:
+    """For a late answer. Hidden gold makes room, as it does at the claim: a refusal would tell it apart."""
+    return task.taken < (task.cap if task.is_known else task.needed)
+
+
 def _parse(place: Place, raw_answer: object, certain: bool | None) -> dict:
     if certain is not None and not place.asks_certainty:
         raise InvalidAnswer("This campaign does not ask whether you are sure.", code="certainty_not_asked")
@@ -262,7 +273,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     is_weighed = aggregation != Campaign.Aggregation.MAJORITY
     row = (READ_WEIGHED_ANSWERS if is_weighed else READ_ANSWERS).first_row({"assignment": assignment_id})
     (own_state, standing, taken_out, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited,
-     is_unclear, decided_at, *own_skill) = row  # fmt: skip
+     is_unclear, decided_at, is_known, *own_skill) = row  # fmt: skip
     own_parameters, own_n_fitted, opinion, version = own_skill or (None, 0, None, 0)
     crowd = crowd_parameters(campaign_id, version, aggregation) if version else None
     rules = Rules(campaign_id, kind, orjson.loads(labels), first, aggregation, version, crowd, rule)
@@ -279,6 +290,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
             audited,
             is_unclear,
             decided_at,
+            is_known,
             text,
             opinion and orjson.loads(opinion),
         ),

@@ -39,7 +39,7 @@ SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "task_
 
 READ_TASKS = """
 SELECT t.id, t.needed, t.taken, t.cap, coalesce(s.audited, false), coalesce(s.review = 'unclear', false),
-       g.decided_at,
+       g.decided_at, coalesce(g.origin = 'file', false),
        CASE WHEN %(with_text)s THEN substr(r.text, t.start + 1, t."end" - t.start) ELSE '' END,
        a.id, an.value::text, an.certain, an.weighs, an.answered_at, k.parameters::text,
        coalesce(k.n_answers, 0), o.probabilities::text
@@ -158,7 +158,7 @@ def _judged(rules: Rules, first: UUID, last: UUID) -> dict[UUID, Judgement]:
 
 
 def _judged_task(rules: Rules, rows: list[tuple]) -> Judgement:
-    task_id, needed, taken, cap, audited, is_unclear, decided_at, text, *_ = rows[0]
+    task_id, needed, taken, cap, audited, is_unclear, decided_at, is_known, text, *_ = rows[0]
     answers = [
         CountedAnswer(
             assignment_id,
@@ -171,7 +171,9 @@ def _judged_task(rules: Rules, rows: list[tuple]) -> Judgement:
     ]
     n_ignored = len(rows) - len(answers)
     opinion = rows[0][-1] and orjson.loads(rows[0][-1])
-    task = TaskState(task_id, needed, taken, cap, n_ignored, audited, is_unclear, decided_at, text, opinion)
+    task = TaskState(
+        task_id, needed, taken, cap, n_ignored, audited, is_unclear, decided_at, is_known, text, opinion
+    )
     return judge(rules, task, answers)
 
 

@@ -33,6 +33,7 @@ from annotation.services.places import (
     lock_task,
     read_handouts,
     set_held,
+    take_back,
 )
 from annotation.services.prepared import PreparedStatement
 
@@ -73,18 +74,11 @@ RETURNING a.id, t.held
 """,
 )
 
-GIVE_BACK_PLACE = """
-WITH place AS MATERIALIZED (
-    SELECT a.id FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
-    WHERE a.id = %(assignment)s
-    FOR NO KEY UPDATE OF t
-), closed AS (
-    UPDATE annotation_assignment a SET state = 'expired', closed_at = %(now)s
-    FROM place WHERE a.id = place.id AND a.state = 'open'
-    RETURNING a.task_id
-)
-UPDATE annotation_microtask t SET taken = t.taken - 1 FROM closed WHERE t.id = closed.task_id
-RETURNING t.id
+# What a place's end means for its task is read after the task's lock, by another statement: whoever waited
+# would see the other tables as they were before.
+CLOSE_PLACES = """
+UPDATE annotation_assignment SET state = 'expired', closed_at = %s WHERE id = ANY(%s) AND state = 'open'
+RETURNING task_id
 """
 
 # OFFSET 0 keeps the planner from turning the look-up into a hash join over all that the volunteer has had.
@@ -107,13 +101,14 @@ THIS_ONE = f"""
 
 # Hidden gold is asked of everybody, so it makes room for one more where it is full.
 GOLD_SEEN = 100  # gold tasks looked at for one that the volunteer has not had
+GOLD_PLACES = 300  # of one gold task: each answer to it reads all the others
 GOLD = f"""
     SELECT t.id, t.priority FROM (
         SELECT task_id, draw FROM annotation_gold
         WHERE campaign_id = %(campaign)s AND origin = 'file' AND draw >= %(draw)s
         ORDER BY draw LIMIT %(gold_seen)s
     ) g JOIN annotation_microtask t ON t.id = g.task_id
-    WHERE NOT t.held AND t.taken < 30000 AND {NEVER_HAD}
+    WHERE NOT t.held AND t.taken < {GOLD_PLACES} AND {NEVER_HAD}
     ORDER BY g.draw
     LIMIT 1
 """  # nosec B608 # constants of this module
@@ -188,25 +183,15 @@ SELECT task, what FROM (
 ) something ORDER BY what LIMIT 1
 """  # nosec B608 # constants of this module
 
-# Idempotent: a lease is closed by the statement that sees it open, and gives back exactly one place.
-EXPIRE_LEASES = """
-WITH due AS MATERIALIZED (
-    SELECT a.id FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
-    WHERE a.state = 'open' AND a.expires_at < %(now)s
-    ORDER BY a.expires_at
-    LIMIT %(limit)s
-    FOR NO KEY UPDATE OF t SKIP LOCKED
-), closed AS (
-    UPDATE annotation_assignment a SET state = 'expired', closed_at = %(now)s
-    FROM due WHERE a.id = due.id AND a.state = 'open' AND a.expires_at < %(now)s
-    RETURNING a.task_id
-), given_back AS (
-    UPDATE annotation_microtask t SET taken = t.taken - c.n
-    FROM (SELECT task_id, count(*) AS n FROM closed GROUP BY task_id) c WHERE t.id = c.task_id
-    RETURNING c.n
-)
-SELECT coalesce(sum(n), 0) FROM given_back
+# Idempotent: a lease is closed by the transaction that sees it open, and gives back exactly one place.
+LOCK_OVERDUE = """
+SELECT a.id FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id
+WHERE a.state = 'open' AND a.expires_at < %(now)s
+ORDER BY a.expires_at
+LIMIT %(limit)s
+FOR NO KEY UPDATE OF t SKIP LOCKED
 """
+CLOSE_OVERDUE = CLOSE_PLACES.replace("RETURNING", "AND expires_at < %s RETURNING")
 
 
 def claim_task(campaign_id: UUID, user: User, *, now: datetime) -> Handout | None:
@@ -326,13 +311,26 @@ def _parameters(seat: Seat, now: datetime, cursor: tuple[float, UUID]) -> dict:
 
 def give_back_place(assignment_id: UUID, *, now: datetime) -> None:
     """End the lease at once, unless it has been answered or given back already."""
-    _one(GIVE_BACK_PLACE, {"assignment": assignment_id, "now": now})
+    lock_task(Assignment.objects.values_list("task", flat=True).get(pk=assignment_id))
+    _close(CLOSE_PLACES, [now, [assignment_id]])
 
 
 def expire_leases(*, now: datetime, limit: int = 1000) -> int:
     """Give back the places of leases that ran out; returns how many. Safe to run twice or never."""
-    with transaction.atomic():
-        return int(_one(EXPIRE_LEASES, {"now": now, "limit": limit})[0])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK_OVERDUE, {"now": now, "limit": limit})
+        overdue = [assignment_id for (assignment_id,) in cursor.fetchall()]
+        return _close(CLOSE_OVERDUE, [now, overdue, now]) if overdue else 0
+
+
+def _close(sql: str, parameters: list) -> int:
+    """Close the places that are open still; returns how many. The caller has locked their tasks."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        task_ids = [task_id for (task_id,) in cursor.fetchall()]
+    if task_ids:
+        take_back(task_ids)
+    return len(task_ids)
 
 
 @transaction.atomic
@@ -402,10 +400,7 @@ def _close_as_skipped(assignment: Assignment, reason: str, now: datetime) -> Non
     assignment.state, assignment.skip_reason, assignment.closed_at = Assignment.State.SKIPPED, reason, now
     assignment.save(update_fields=["state", "skip_reason", "closed_at"])
     if held_a_place:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE annotation_microtask SET taken = taken - 1 WHERE id = %s", [assignment.task_id]
-            )
+        take_back([assignment.task_id])
 
 
 def _own(assignment_id: UUID, user: User) -> Assignment:

@@ -46,6 +46,7 @@ class TaskState:
     """A task under its lock. `n_ignored` answers have a place and don't count.
 
     `is_unclear`: skilled volunteers were found to disagree. `decided_at`: when a reviewer decided it.
+    `is_known`: a file gave its right answer, so that hidden places may raise its need beyond the campaign's.
     """
 
     task_id: UUID
@@ -56,6 +57,7 @@ class TaskState:
     audited: bool
     is_unclear: bool = False
     decided_at: datetime | None = None
+    is_known: bool = False
     text: str = ""
     opinion: dict | None = None  # a model's
 
@@ -120,7 +122,7 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgem
         opinion=task.opinion,
     )
     if rules.stopping is None:
-        is_settled, review, audited = len(answers) >= task.needed - task.n_ignored, "", False
+        is_settled, review, audited = len(answers) >= _wanted(rules, task), "", False
         needed = task.needed
     else:
         is_settled, review, audited, needed = _stop_or_ask(rules, task, answers, decision.certainty)
@@ -152,6 +154,12 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgem
         "review": review,
     }
     return Judgement(row, needed)
+
+
+def _wanted(rules: Rules, task: TaskState) -> int:
+    """Answers after which a task is done, of those that count. Who is tested by it keeps nobody waiting."""
+    needed = task.needed - task.n_ignored
+    return min(needed, rules.needed) if task.is_known else needed
 
 
 def _stop_or_ask(

@@ -29,6 +29,31 @@ JOIN annotation_campaign c ON c.id = t.campaign_id
 READ_ASSIGNMENTS = READ_PLACES.format(places="annotation_assignment") + "WHERE a.id = ANY(%s)"
 
 
+# Places that are given back go out again, but where nobody else is wanted: hidden gold had made room, or the
+# task was done before they came back. What was answered and does not count is wanted from somebody else.
+TAKE_BACK = """
+WITH given_back AS (
+    SELECT task_id, count(*) AS n FROM unnest(%s::uuid[]) AS task_id GROUP BY task_id
+), wanted AS (
+    SELECT b.task_id, b.n,
+           CASE WHEN c.stopping = 'fixed' AND g.origin = 'file' THEN c.needed - coalesce(s.n_answers, 0) + (
+                         SELECT count(*) FROM annotation_assignment a
+                         WHERE a.task_id = b.task_id AND a.state = 'answered')
+                WHEN c.stopping = 'adaptive' AND (s.settled_at IS NOT NULL AND NOT s.audited
+                                                  OR s.review = 'undecided') THEN 0
+                ELSE t.needed END AS needed
+    FROM given_back b
+    JOIN annotation_microtask t ON t.id = b.task_id
+    JOIN annotation_campaign c ON c.id = t.campaign_id
+    LEFT JOIN annotation_consensus s ON s.task_id = t.id
+    LEFT JOIN annotation_gold g ON g.task_id = t.id
+)
+UPDATE annotation_microtask t
+SET taken = t.taken - w.n, needed = t.needed - least(w.n, greatest(0, t.needed - w.needed))
+FROM wanted w WHERE t.id = w.task_id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Handout:
     """A place in a task: everything that the volunteer's page shows. `second` is a pair's other text."""
@@ -50,6 +75,15 @@ def lock_task(task_id: UUID) -> None:
     """Hold the row that holds the predicate, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
+
+
+def take_back(task_ids: list[UUID]) -> None:
+    """Take back one place for each of these, in which a task may stand several times.
+
+    The caller has locked the tasks, by a statement of its own, and closed the assignments.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_BACK, [task_ids])
 
 
 def set_held(records: QuerySet, *, held: bool) -> int:
