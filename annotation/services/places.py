@@ -29,14 +29,16 @@ JOIN annotation_campaign c ON c.id = t.campaign_id
 READ_ASSIGNMENTS = READ_PLACES.format(places="annotation_assignment") + "WHERE a.id = ANY(%s)"
 
 
-# Places that are given back go out again, but where nobody else is wanted: hidden gold had made room, or the
-# task was done before they came back. What was answered and does not count is wanted from somebody else.
+# Places that are given back go out again, but where nobody else is wanted: hidden gold had made room, the
+# task was done before they came back, or a reviewer has decided. What was answered and does not count is
+# wanted from somebody else.
 TAKE_BACK = """
 WITH given_back AS (
     SELECT task_id, count(*) AS n FROM unnest(%s::uuid[]) AS task_id GROUP BY task_id
 ), wanted AS (
     SELECT b.task_id, b.n,
-           CASE WHEN c.stopping = 'fixed' AND g.origin = 'file' THEN c.needed - coalesce(s.n_answers, 0) + (
+           CASE WHEN g.decided_at IS NOT NULL THEN 0
+                WHEN c.stopping = 'fixed' AND g.origin = 'file' THEN c.needed - coalesce(s.n_answers, 0) + (
                          SELECT count(*) FROM annotation_assignment a
                          WHERE a.task_id = b.task_id AND a.state = 'answered')
                 WHEN c.stopping = 'adaptive' AND (s.settled_at IS NOT NULL AND NOT s.audited

@@ -60,7 +60,7 @@ def decide_task(
 ) -> Decided:
     """Say what the right answer is: it becomes gold, and nobody else is asked. The same again is harmless.
 
-    Whoever holds a place at this moment may still answer; a place that is given back is handed out once more.
+    Whoever holds a place at this moment may still answer; a place that is given back stays empty.
     `changes` says that the reviewer saw an earlier decision and means to replace it; the trail keeps it.
     """
     rules = rules_for_now(campaign.pk)

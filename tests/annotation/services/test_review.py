@@ -12,7 +12,7 @@ from annotation.services.answers import submit_answer
 from annotation.services.campaigns import update_campaign
 from annotation.services.consensus import recompute_consensus
 from annotation.services.export import read_consensus
-from annotation.services.handout import claim_task, take_place
+from annotation.services.handout import claim_task, expire_leases, skip_task, take_place
 from annotation.services.review import decide_task, tasks_to_review
 from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
@@ -102,6 +102,21 @@ def test_an_answer_that_comes_after_the_decision_is_kept_and_changes_nothing(cam
     assert (row.n_answers, row.settled_at) == (2, LATER)
     task.refresh_from_db()
     assert not task.is_open
+    assert_everything_adds_up(campaign)
+
+
+@pytest.mark.parametrize("comes_back", ["skipped", "overdue"])
+def test_a_place_that_comes_back_after_the_decision_stays_empty(campaign, volunteers, alice, comes_back):
+    task = answered(campaign, volunteers, "yes")
+    place = take_place(task.pk, volunteers[1].pk, now=NOW)
+    decide(campaign, task, "no", alice)
+    if comes_back == "skipped":
+        skip_task(place, volunteers[1].user, "unclear", now=LATER)
+    else:
+        assert expire_leases(now=LATER) == 1
+    assert claim_task(campaign.pk, volunteers[2].user, now=LATER) is None
+    task.refresh_from_db()
+    assert (task.taken, task.needed) == (1, 1)
     assert_everything_adds_up(campaign)
 
 
