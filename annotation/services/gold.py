@@ -51,6 +51,8 @@ def _write(campaign: Campaign, wanted: list[tuple[int, list[str]]], tally: Tally
             standing[task_id] = value
             new.append(Gold(task_id=task_id, campaign=campaign, value=value, label=label_of(kind, value)))
     Gold.objects.bulk_create(new)
+    if new:  # what waits for a reviewer is done now that its answer is known
+        Campaign.objects.filter(pk=campaign.pk).update(is_to_be_judged=True)
     tally.n_taken += len(new)
 
 

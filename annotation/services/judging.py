@@ -185,6 +185,8 @@ def _stop_or_ask(
         n_more = min(1, task.needed - task.taken) if task.audited else int(audited and not n_places_out)
         return True, "", audited, min(task.cap, task.taken + n_more)
     if verdict == "review":
+        if task.is_known:  # a reviewer has nothing to say where a file gave the answer
+            return True, "", task.audited, max(1, task.taken)
         return False, Consensus.Review.UNDECIDED, task.audited, max(1, task.taken)
     wanted = task.taken if n_places_out else task.taken + 1
     return False, "", task.audited, min(task.cap, max(task.needed, wanted))

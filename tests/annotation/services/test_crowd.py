@@ -11,6 +11,7 @@ from annotation.services.answers import submit_answer
 from annotation.services.campaigns import update_campaign
 from annotation.services.consensus import recompute_consensus
 from annotation.services.crowd import FIRST_FIT, campaigns_to_judge, fit_is_due, judge_again, refit
+from annotation.services.gold import import_gold
 from annotation.services.handout import claim_task, take_place
 from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
@@ -243,6 +244,43 @@ def test_where_they_disagree_more_are_asked_up_to_the_most_and_then_a_reviewer(a
     assert set(rows.values_list("n_answers", flat=True)) <= {2, 3, 4}
     assert rows.filter(review="undecided", n_answers=4, settled_at=None).exists()
     assert not MicroTask.objects.filter(pk__in=[task.pk for task in fresh], is_open=True).exists()
+    assert_everything_adds_up(campaign)
+
+
+@pytest.fixture
+def never_sure(adaptive, alice):
+    """The same campaign where nothing is sure enough; half of its volunteers say one thing, half another."""
+    campaign, volunteers = adaptive
+    campaign = update_campaign(campaign, by=alice, stop_certainty=0.9999)
+    turn = {volunteer.pk: CLASSES[n % 2] for n, volunteer in enumerate(volunteers)}
+    return campaign, volunteers, lambda volunteer, task: turn[volunteer.pk]
+
+
+def test_a_task_of_known_answer_on_which_they_disagree_is_done_at_the_most_answers(never_sure):
+    campaign, volunteers, said = never_sure
+    fresh = make_tasks(campaign, 10)
+    for task in fresh[:5]:
+        make_gold(task, "yes")
+    work_to_the_end(campaign, volunteers, said)
+    rows = Consensus.objects.filter(task__in=fresh)
+    assert not rows.filter(task__gold__isnull=False, settled_at=None).exists()
+    assert not rows.filter(task__gold__isnull=False).exclude(review="").exists()
+    assert rows.filter(task__gold__isnull=True, review="undecided").count() == 5
+
+
+def test_what_waits_for_a_reviewer_is_done_when_its_gold_comes_in(never_sure, tmp_path):
+    campaign, volunteers, said = never_sure
+    fresh = make_tasks(campaign, 10)
+    work_to_the_end(campaign, volunteers, said)
+    judge_again(campaign)
+    waiting = Consensus.objects.filter(task__in=fresh, review="undecided")
+    lines = "".join(f"{name},yes\n" for name in waiting.values_list("task__record__external_id", flat=True))
+    (tmp_path / "gold.csv").write_text("task,label\n" + lines)
+    assert import_gold(campaign, tmp_path / "gold.csv").n_taken == waiting.count() == 10
+    assert type(campaign).objects.get().is_to_be_judged
+    judge_again(campaign)
+    assert waiting.count() == 0
+    assert not Consensus.objects.filter(task__gold__isnull=False, settled_at=None).exists()
     assert_everything_adds_up(campaign)
 
 
