@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from scipy.special import expit, log_softmax, softmax
+
+from training.algorithms.calibration import (
+    apply_temperature,
+    cross_entropies,
+    fit_temperature,
+    tempered_cross_entropy,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def drawn(probabilities: np.ndarray) -> np.ndarray:
+    """One-hot labels that follow the probabilities [N, K]."""
+    cumulative = probabilities.cumsum(axis=1)
+    labels = (RNG.random((len(cumulative), 1)) > cumulative[:, :-1]).sum(axis=1)
+    return np.eye(probabilities.shape[1])[labels]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_of_many_examples_is_found(temperature):
+    scores = 2 * RNG.normal(size=(20_000, 4))
+    targets = drawn(softmax(scores, axis=1))
+    assert fit_temperature(targets, scores * temperature) == pytest.approx(temperature, rel=0.05)
+
+
+def test_the_temperature_of_many_yes_no_questions_is_found():
+    scores = RNG.normal(size=(5000, 3))
+    targets = (RNG.random(scores.shape) < expit(scores)).astype(float)
+    assert fit_temperature(targets, scores * 2.5, multiple=True) == pytest.approx(2.5, rel=0.05)
+
+
+def test_a_few_examples_that_are_all_right_do_not_make_a_model_certain():
+    scores, targets = np.array([[2.0, 0.0]] * 5), np.array([[1.0, 0.0]] * 5)
+    assert 0.6 < fit_temperature(targets, scores) < 1.0
+
+
+def test_soft_targets_count_by_their_shares():
+    scores = np.array([[3.0, 0.0]] * 400)
+    hard = np.repeat([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], 100, axis=0)
+    soft = np.full((400, 2), [0.75, 0.25])
+    assert fit_temperature(soft, scores) == pytest.approx(fit_temperature(hard, scores))
+    assert apply_temperature(scores[:1], fit_temperature(soft, scores))[0, 0] == pytest.approx(0.75, abs=0.01)
+
+
+def test_cross_entropies_follow_their_definition():
+    scores, targets = RNG.normal(size=(6, 3)), softmax(RNG.normal(size=(6, 3)), axis=1)
+    expected = -(targets * log_softmax(scores / 2, axis=1)).sum(axis=1)
+    np.testing.assert_allclose(cross_entropies(targets, scores, temperature=2.0), expected)
+    p = expit(scores)
+    expected = -(targets * np.log(p) + (1 - targets) * np.log(1 - p)).mean(axis=1)
+    np.testing.assert_allclose(cross_entropies(targets, scores, multiple=True), expected)
+
+
+def test_probabilities_are_float32_and_the_order_of_classes_stays():
+    scores = RNG.normal(size=(50, 4))
+    found = apply_temperature(scores, 3.0)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
+    assert (found.argmax(axis=1) == scores.argmax(axis=1)).all()
+
+
+def test_the_tempered_loss_does_not_punish_overconfidence_and_weighs_the_rows():
+    scores, targets = 2 * RNG.normal(size=(2000, 3)), None
+    targets = drawn(softmax(scores, axis=1))
+    assert tempered_cross_entropy(targets, 8 * scores) == pytest.approx(
+        tempered_cross_entropy(targets, scores), rel=0.01
+    )
+    weights = np.r_[np.ones(1000), np.zeros(1000)]
+    first_half = tempered_cross_entropy(targets[:1000], scores[:1000])
+    assert tempered_cross_entropy(targets, scores, weights) == pytest.approx(first_half)
