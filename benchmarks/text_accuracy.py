@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from _real_texts import ROOT, data_folder, read_texts_and_labels
+from _real_texts import ROOT, data_folder, gold_examples, read_texts_and_labels
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from training.algorithms.metrics import evaluate
 from training.algorithms.splits import TEST, TRAIN, VALIDATION, split_by_group
 from training.config import FineTuneConfig
-from training.encoder import Progress, fine_tune
+from training.encoder import Progress, fine_tune, predict_proba
 
 REPORTED = ("accuracy", "macro_f1", "negative_log_likelihood", "expected_calibration_error")
 
@@ -53,18 +53,20 @@ def compare(name: str, texts: list[str], names: list[str]) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         tuned, tuned_seconds = timed(
             lambda: fine_tune(
-                texts, labels, parts, class_names, config, output_dir=Path(folder) / "m", on_progress=show
+                gold_examples(texts, names, parts), config, output_dir=Path(folder) / "m", on_progress=show
             )
         )
+        probabilities = predict_proba(tuned.path, [texts[i] for i in np.flatnonzero(parts == TEST)])
+    figures = evaluate(labels[parts == TEST], probabilities)
     derived = tuned.manifest["derived"]
     return {
         "benchmark": "text_accuracy",
         "data": name,
         "n_classes": len(class_names),
-        "n_train_validation_test": [derived["n_train"], derived["n_validation"], derived["n_test"]],
+        "n_train_validation_test": np.bincount(parts).tolist(),
         "tf_idf_logistic_regression": summary(linear, linear_seconds),
         "fine_tuned_minilm": {
-            **summary(tuned.metrics["test"], tuned_seconds),
+            **summary(figures, tuned_seconds),
             "epochs": len(tuned.history),
             "best_epoch": derived["best_epoch"],
             "precision": derived["precision"],

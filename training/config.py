@@ -15,8 +15,16 @@ class FineTuneConfig:
     base_model_path: str  # a folder with config.json, a tokenizer and safetensors weights; never a hub name
     seed: int = 0  # head initialisation, dropout, order of the batches, split
 
-    # Length. Sentences have about 35 tokens; 128 holds nearly all of them and keeps a step short.
-    max_tokens: int = 128  # tokens a text, special tokens included; the rest is cut off
+    # Few labels: another head and another order can move accuracy by points (Mosbach et al. 2021), so more
+    # than one is tried, seed, seed + 1, ..., and the validation loss decides.
+    few_examples: int = 200  # examples to train on below which seeds are tried
+    seeds_when_few: int = 3
+
+    # Length. Sentences have about 35 tokens; 128 holds nearly all of them and keeps a step short. Longer
+    # texts are read in windows, whose outputs are averaged; of a pair's two texts, the longer one is cut.
+    max_tokens: int = 128  # tokens a window, special tokens included
+    window_overlap: int = 32  # tokens that two windows share, so that no phrase is cut in both
+    train_windows: int = 4  # of one text in a step, drawn anew in each epoch; scoring reads all of them
 
     # Steps. Few labels need many epochs (Mosbach et al. 2021, Zhang et al. 2021), many labels need few:
     # the budget is in steps, and the two limits keep the extremes sane.
@@ -29,13 +37,14 @@ class FineTuneConfig:
     # AdamW with bias correction, linear warm-up, linear decay to zero.
     learning_rate: float = 5e-5  # peak, at a width of 768; see learning_rate_for
     head_learning_rate_factor: float = 5.0  # the head starts from random weights and has further to go
+    layer_decay: float = 1.0  # what a layer's rate is of the rate of the layer above it
     weight_decay: float = 0.01  # a step, times the learning rate; not on biases, LayerNorm, word embeddings
     warmup_share: float = 0.1  # share of the steps before the full learning rate is reached
     max_grad_norm: float = 1.0  # L2 norm above which the gradient is scaled down
 
     # Parts, as shares of the groups (see algorithms/splits.py).
     validation_share: float = 0.15  # decides when to stop
-    test_share: float = 0.15  # looked at once, after training
+    test_share: float = 0.15  # never looked at here: it judges
 
     # Limits.
     imbalance_ratio: float = 3.0  # largest class over smallest from which the loss is weighted by class
@@ -54,6 +63,12 @@ class FineTuneConfig:
             raise ValueError("batch_size, max_steps, patience and eval_batch_tokens must be at least 1")
         if self.max_tokens < 8:
             raise ValueError("max_tokens must be at least 8")
+        if min(self.seeds_when_few, self.train_windows) < 1:
+            raise ValueError("seeds_when_few and train_windows must be at least 1")
+        if not 0 <= self.window_overlap <= self.max_tokens // 2:
+            raise ValueError("window_overlap must be at most half of max_tokens")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError("layer_decay must be above 0 and at most 1")
 
     def epochs_for(self, n_train: int) -> int:
         """Return the most epochs to train on n_train examples.
@@ -63,6 +78,15 @@ class FineTuneConfig:
         """
         steps_per_epoch = -(-n_train // self.batch_size)
         return min(self.max_epochs, max(self.min_epochs, self.max_steps // steps_per_epoch))
+
+    def seeds_for(self, n_train: int) -> list[int]:
+        """Return the seeds to try on n_train examples.
+
+        >>> FineTuneConfig("m", seed=7, few_examples=200, seeds_when_few=3).seeds_for(150)
+        [7, 8, 9]
+        """
+        n_seeds = self.seeds_when_few if n_train < self.few_examples else 1
+        return [self.seed + attempt for attempt in range(n_seeds)]
 
     def learning_rate_for(self, width: int) -> float:
         """Return the peak learning rate for an encoder whose hidden states are `width` wide.

@@ -3,12 +3,15 @@
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging
 
+from training.encoder.heads import HEADS
 from training.encoder.refusals import TrainingRefused
 from training.encoder.tokens import tokenise
 
@@ -33,7 +36,24 @@ def checked_folder(base_model_path: str | Path) -> Path:
             "The campaign's base model has no safetensors weights. Pickled weights are not loaded; "
             "convert the model to safetensors first.",
         )
+    _refuse_other_architectures(folder)
     return folder
+
+
+def _refuse_other_architectures(folder: Path) -> None:
+    """Text encoders are the models that transformers can train to fill in masked words, and no more."""
+    try:
+        config = AutoConfig.from_pretrained(  # nosec B615 # a local folder
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # transformers raises whatever the file provokes
+        raise _unreadable() from error
+    if config.model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES or config.is_encoder_decoder:
+        raise TrainingRefused(
+            "base_model_not_an_encoder",
+            f"The campaign's base model is of the kind {config.model_type}, which is not a text encoder. "
+            "Set one of the BERT, RoBERTa, DeBERTa or ModernBERT families.",
+        )
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -61,13 +81,23 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         raise _unreadable() from error
 
 
-def load_classifier(folder: Path, class_names: list[str] | None = None) -> PreTrainedModel:
-    """Return the model with a classification head; given class_names, a fresh one (torch's randomness)."""
-    head = {}
-    if class_names is not None:
-        id2label = dict(enumerate(class_names))
-        head = {"num_labels": len(class_names), "id2label": id2label, "ignore_mismatched_sizes": True}
-        head["label2id"] = {name: index for index, name in id2label.items()}
+def fresh_classifier(folder: Path, head: str, class_names: list[str]) -> PreTrainedModel:
+    """Return the pretrained model under a new head, whose weights are torch's randomness."""
+    names = HEADS[head].output_names(class_names)
+    model = load_classifier(
+        folder,
+        num_labels=len(names),
+        id2label=dict(enumerate(names)),
+        label2id={name: index for index, name in enumerate(names)},
+        problem_type=HEADS[head].problem_type,
+        ignore_mismatched_sizes=True,  # a base model may have been given a head before
+    )
+    HEADS[head].prepare(model)
+    return model
+
+
+def load_classifier(folder: Path, **changes: Any) -> PreTrainedModel:
+    """Return the model of a folder with its classification head."""
     try:
         return AutoModelForSequenceClassification.from_pretrained(  # nosec B615 # a local folder
             str(folder),
@@ -75,7 +105,7 @@ def load_classifier(folder: Path, class_names: list[str] | None = None) -> PreTr
             trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.float32,
-            **head,
+            **changes,
         )
     except Exception as error:  # as above
         raise _unreadable() from error

@@ -1,6 +1,8 @@
-"""The state of a training after an epoch, as safetensors and JSON, so that a killed worker's run goes on.
+"""The state of a training, as safetensors and JSON, so that a killed worker's run goes on where it was.
 
-No state of a random generator is kept: each epoch seeds its own from the config's seed and its number.
+A training is found again by a few numbers (which seed, epoch and step, and into how many pieces a batch had
+to be cut) and by its tensors: weights, the optimiser's moments, the best weights so far. The learning rate
+and the order of the data follow from the numbers. So does the random state: each step seeds its own.
 """
 
 import json
@@ -29,99 +31,86 @@ Tensors = dict[str, torch.Tensor]
 class Standing:
     """How far a training has come; what cannot be had from the weights."""
 
-    epoch: int = 0  # epochs done
-    best_epoch: int = 0
-    best_loss: float = float("inf")  # tempered validation loss after the best epoch
+    attempt: int = 0  # seeds done
+    epoch: int = 0  # whole epochs of this seed
+    step: int = 0  # batches of the next epoch that are done
+    losses: list[float] = field(default_factory=list)  # of those batches
+    best_epoch: int = 0  # of this seed
+    best_loss: float = float("inf")  # tempered validation loss after it
+    champion: dict[str, Any] | None = None  # {"seed", "epoch", "loss"} of the best among the seeds done
     history: list[dict[str, Any]] = field(default_factory=list)
     precision: str = "fp32"  # found once a run: a second measurement might fall out otherwise
+    n_pieces: int = 1  # that a batch is cut into, so that it fits the memory
+
+
+@dataclass(slots=True)
+class State:
+    """All that a checkpoint holds."""
+
+    standing: Standing
+    best: Tensors  # this seed's best weights; empty before its first epoch ends
+    champion: Tensors  # the best weights of the seeds before; empty during the first
+    weights: Tensors  # as they are now; empty where they are the best
+    moments: Tensors  # the optimiser's, by "moment/parameter"; empty where nothing is trained any more
 
 
 class Checkpoints:
-    """The folder in which one training keeps its state. Make it before the first step.
+    """The folder in which one training keeps its state.
 
     Of word embeddings, half of a small model, only the rows are written that differ from the base model's:
     the others are in the base model, which the fingerprint knows, and have no moments.
     """
 
-    def __init__(
-        self, folder: Path, fingerprint: str, model: PreTrainedModel, optimiser: torch.optim.Optimizer
-    ) -> None:
+    def __init__(self, folder: Path, fingerprint: str, model: PreTrainedModel) -> None:
+        """Take the pretrained model, before its first step."""
         self.folder, self.fingerprint = folder, fingerprint
-        self.weights, self.optimiser = dict(model.named_parameters()), optimiser
         words = model.get_input_embeddings().weight
-        self._words = next(name for name, weight in self.weights.items() if weight is words)
+        self._words = next(name for name, weight in model.named_parameters() if weight is words)
         self._base_words = words.detach().cpu().clone()
         # The weights, the best weights and two moments of each.
-        n_bytes = 4 * sum(weight.nbytes for weight in self.weights.values() if weight is not words)
+        n_bytes = 4 * sum(weight.nbytes for weight in model.parameters() if weight is not words)
         self._seconds_between = n_bytes / BYTES_PER_SECOND
         self._due_at = time.monotonic() + self._seconds_between
 
-    def save_when_due(self, standing: Standing, best_weights: Tensors) -> None:
-        """Write the state after an epoch; the one before is removed once this one is whole."""
-        if time.monotonic() < self._due_at:
-            return
-        with appearing_folder(self.folder / f"epoch-{standing.epoch:04d}") as folder:
-            self._write_best(folder, standing, best_weights)
-            if standing.best_epoch < standing.epoch:  # else they are the best weights
-                self._write(folder / "weights.safetensors", self.weights)
-            self._write(folder / "optimiser.safetensors", self._moments())
-        self._remove_all_but(f"epoch-{standing.epoch:04d}")
+    @property
+    def due(self) -> bool:
+        return time.monotonic() >= self._due_at
+
+    def save(self, state: State) -> None:
+        """Write the state; the one before is removed once this one is whole."""
+        standing = state.standing
+        name = f"at-{standing.attempt:02d}-{standing.epoch:04d}-{standing.step:07d}"
+        with appearing_folder(self.folder / name) as folder:
+            (folder / "state.json").write_text(
+                json.dumps({"fingerprint": self.fingerprint, "standing": asdict(standing)})
+            )
+            for part in ("best", "champion", "weights", "moments"):
+                if tensors := getattr(state, part):
+                    self._write(folder / f"{part}.safetensors", tensors)
+        for older in self.folder.iterdir():
+            if older.name != name:
+                shutil.rmtree(older, ignore_errors=True)
         self._due_at = time.monotonic() + self._seconds_between
 
-    def finish(self, standing: Standing, best_weights: Tensors) -> None:
-        """Keep the best weights alone: nothing is trained any more, and the model will want the room."""
-        with appearing_folder(self.folder / "finished") as folder:
-            self._write_best(folder, standing, best_weights)
-        self._remove_all_but("finished")
-
-    def restore(self) -> tuple[Standing, Tensors] | None:
-        """Load the last state into weights and optimiser; return it with the best weights, or None.
+    def last(self) -> State | None:
+        """Return the last state of this training, or None.
 
         A checkpoint of another config, other examples or another base model is not ours. One that cannot be
-        read is worth less than the minutes it would save. In both cases nothing has been changed.
+        read is worth less than the minutes it would save.
         """
-        finished, epochs = self.folder.glob("finished"), self.folder.glob("epoch-*")
-        for folder in [*finished, *sorted(epochs, reverse=True)]:
+        for folder in sorted(self.folder.glob("at-*"), reverse=True):
             try:
                 state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
                 if state["fingerprint"] != self.fingerprint:
                     continue
-                standing = Standing(**state["standing"])
-                best_weights = self._read(folder / "best.safetensors")
-                if folder.name == "finished":
-                    return standing, best_weights
-                is_best = standing.best_epoch == standing.epoch
-                weights = best_weights if is_best else self._read(folder / "weights.safetensors")
-                moments = self._read(folder / "optimiser.safetensors")
+                parts = [
+                    self._read(path) if (path := folder / f"{part}.safetensors").exists() else {}
+                    for part in ("best", "champion", "weights", "moments")
+                ]
+                return State(Standing(**state["standing"]), *parts)
             except (OSError, ValueError, SafetensorError):
                 logger.warning("checkpoint %s cannot be read; it is passed over", folder.name)
-                continue
-            self._load(weights, moments)
-            return standing, best_weights
         return None
-
-    def _load(self, weights: Tensors, moments: Tensors) -> None:
-        with torch.no_grad():
-            for name, weight in self.weights.items():
-                weight.copy_(weights[name])
-        for key, tensor in moments.items():
-            kind, name = key.split("/", 1)
-            weight = self.weights[name]
-            # The step count stays on the CPU, as AdamW keeps it there; the moments live beside their weight.
-            self.optimiser.state[weight][kind] = tensor if kind == "step" else tensor.to(weight.device)
-
-    def _moments(self) -> Tensors:
-        """Return the optimiser's moments and step counts as "moment/parameter" -> tensor."""
-        return {
-            f"{kind}/{name}": tensor
-            for name, weight in self.weights.items()
-            for kind, tensor in self.optimiser.state[weight].items()
-        }
-
-    def _write_best(self, folder: Path, standing: Standing, best_weights: Tensors) -> None:
-        state = {"fingerprint": self.fingerprint, "standing": asdict(standing)}
-        (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        self._write(folder / "best.safetensors", best_weights)
 
     def _write(self, path: Path, tensors: Tensors) -> None:
         written = {}
@@ -147,7 +136,27 @@ class Checkpoints:
         is_moment = key.endswith(f"/{self._words}") and not key.startswith("step/")
         return torch.zeros_like(self._base_words) if is_moment else None
 
-    def _remove_all_but(self, name: str) -> None:
-        for older in self.folder.iterdir():
-            if older.name != name:
-                shutil.rmtree(older, ignore_errors=True)
+
+def moments_of(optimiser: torch.optim.Optimizer, weights: Tensors) -> Tensors:
+    """Return the optimiser's moments and step counts as "moment/parameter" -> tensor."""
+    return {
+        f"{kind}/{name}": tensor
+        for name, weight in weights.items()
+        for kind, tensor in optimiser.state[weight].items()
+    }
+
+
+def put_back(state: State, optimiser: torch.optim.Optimizer, weights: Tensors) -> None:
+    """Load a state's weights and moments into a model's parameters and its optimiser."""
+    copy_into(weights, state.weights or state.best)
+    for key, tensor in state.moments.items():
+        kind, name = key.split("/", 1)
+        weight = weights[name]
+        # The step count stays on the CPU, as AdamW keeps it there; the moments live beside their weight.
+        optimiser.state[weight][kind] = tensor if kind == "step" else tensor.to(weight.device)
+
+
+def copy_into(weights: Tensors, values: Tensors) -> None:
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(values[name])

@@ -1,13 +1,21 @@
-"""A folder that appears whole or not at all."""
+"""A model's folder: appears whole or not at all, and is read only if it is one that we can read."""
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from training.encoder.refusals import refuse_full_disk
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from training.encoder.base_model import weight_files, weights_sha256
+from training.encoder.refusals import TrainingRefused, refuse_full_disk
+
+FORMAT = 2  # of manifest.json
 
 
 @contextmanager
@@ -43,3 +51,28 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_model(folder: Path, model: PreTrainedModel, tokenizer: Tokenizer, manifest: dict[str, Any]) -> str:
+    """Write weights, config, tokenizer and manifest; return the weights' SHA-256."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    manifest["sha256"] = weights_sha256(folder)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return manifest["sha256"]
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what manifest.json says of a model that fine_tune made; or refuse."""
+    if not (folder / "manifest.json").is_file() or not weight_files(folder):
+        raise TrainingRefused(
+            "model_missing",
+            "The files of the campaign's model are not on the worker's disk. Start a new training.",
+        )
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    if manifest["format"] != FORMAT:
+        raise TrainingRefused(
+            "model_outdated",
+            "The campaign's model was made by another version of this program. Start a new training.",
+        )
+    return manifest

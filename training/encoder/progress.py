@@ -12,6 +12,8 @@ INTERVAL_SECONDS = 1.0  # between two reports of one stage; a listener may write
 class Progress:
     stage: str  # "tokenising", "training", "evaluating" or "saving"; "scoring" in predict_proba
     share_done: float  # of the whole computation, 0 to 1
+    attempt: int = 0  # from 1; one for each seed that is tried
+    n_attempts: int = 0
     epoch: int = 0  # from 1 while training
     n_epochs: int = 0  # at most; early stopping may end sooner
     step: int = 0
@@ -26,14 +28,18 @@ class ProgressReporter:
 
     def __init__(self, listener: Callable[[Progress], None] | None) -> None:
         self._listener = listener
-        self._stage = ""
+        self._last: Progress | None = None
         self._told_at = 0.0
 
     def tell(self, progress: Progress) -> None:
+        is_new_stage = self._last is None or progress.stage != self._last.stage
         now = time.monotonic()
-        if self._listener is None or (
-            progress.stage == self._stage and now < self._told_at + INTERVAL_SECONDS
-        ):
+        if self._listener is None or not (is_new_stage or now >= self._told_at + INTERVAL_SECONDS):
             return
-        self._stage, self._told_at = progress.stage, now
+        self._last, self._told_at = progress, now
         self._listener(progress)
+
+    def again(self) -> None:
+        """Give the listener its say where there is nothing new to tell, such as between two batches."""
+        if self._last is not None:
+            self.tell(self._last)

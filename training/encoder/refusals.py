@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from accelerate.utils.memory import should_reduce_batch_size
 from safetensors import SafetensorError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk's end, the quota's, the process's limit
@@ -16,6 +17,25 @@ class TrainingRefused(Exception):
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
+
+
+def out_of_memory() -> TrainingRefused:
+    return TrainingRefused(
+        "out_of_memory",
+        "The memory does not suffice for a single text of this length under this base model. "
+        "Choose fewer tokens a text or a smaller base model, or free memory that other programs hold.",
+    )
+
+
+@contextmanager
+def refuse_no_memory() -> Iterator[None]:
+    """Turn "out of memory", as a GPU and as the system say it, into a refusal."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+            raise
+        raise out_of_memory() from error
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Class probabilities for many texts, fast."""
 
 import copy
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from training.encoder.base_model import load_classifier, load_tokenizer, weight_files
+from training.algorithms.calibration import apply_temperature
+from training.encoder.base_model import load_classifier, load_tokenizer
+from training.encoder.heads import HEADS, OneOf, final_layer, fold
+from training.encoder.model_files import read_manifest
 from training.encoder.precision import best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
-from training.encoder.refusals import TrainingRefused
 from training.encoder.tokens import Tokens, sorted_batches, tokenise
+from training.encoder.windows import pooled, windows_of
 
 TOKENISING_SHARE = 0.05  # of the time that scoring takes, for the progress bar
 
@@ -24,11 +26,15 @@ TOKENISING_SHARE = 0.05  # of the time that scoring takes, for the progress bar
 def predict_proba(
     model_dir: Path | str,
     texts: Iterable[str],
+    seconds: Iterable[str] | None = None,
     *,
     batch_tokens: int = 2048,
     on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> np.ndarray:
-    """Return probabilities [N, K] float32 of a model that fine_tune made, in the order of the texts.
+    """Return calibrated probabilities [N, K] float32 of a model that fine_tune made, in the texts' order.
+
+    Rows sum to 1; where any number of labels may hold, each entry is a probability of its own. seconds are
+    the second texts of pairs. A text longer than the model's window is read in windows.
 
     Four things make it fast, measured in benchmarks/scoring_speed.py: texts are tokenised once, batches hold
     texts of equal length, weights are bf16 where the processor multiplies that faster, and BERT's last layer
@@ -36,13 +42,16 @@ def predict_proba(
     share done about once a second; what it raises stops the scoring.
     """
     reporter = ProgressReporter(lambda progress: on_progress(progress.share_done))
-    folder = _model_folder(model_dir)
-    config = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["config"]
+    folder = Path(model_dir)
+    manifest = read_manifest(folder)
+    config, head = manifest["config"], HEADS[manifest["head"]]
     reporter.tell(Progress("tokenising", 0.0))
     tokens = tokenise(
         load_tokenizer(folder),
         texts,
+        seconds,
         max_tokens=config["max_tokens"],
+        overlap=config["window_overlap"],
         on_chunk=lambda n_done: reporter.tell(Progress("tokenising", 0.0, step=n_done)),
     )
     device = best_device()
@@ -52,39 +61,32 @@ def predict_proba(
         reporter.tell(Progress("scoring", TOKENISING_SHARE + (1 - TOKENISING_SHARE) * done))
 
     tell(0.0)
-    return probabilities(model, tokens, np.arange(len(tokens)), batch_tokens=batch_tokens, on_batch=tell)
+    everything = np.arange(len(tokens))
+    scores = scores_of(model, head, tokens, everything, batch_tokens=batch_tokens, on_batch=tell)
+    return apply_temperature(scores, manifest["temperature"], multiple=head.multiple)
 
 
-def _model_folder(model_dir: Path | str) -> Path:
-    folder = Path(model_dir)
-    if not (folder / "manifest.json").is_file() or not weight_files(folder):
-        raise TrainingRefused(
-            "model_missing",
-            "The files of the campaign's model are not on the worker's disk. Start a new training.",
-        )
-    return folder
-
-
-def probabilities(
+def scores_of(
     model: PreTrainedModel,
+    head: OneOf,
     tokens: Tokens,
-    rows: np.ndarray,
+    texts: np.ndarray,
     *,
     batch_tokens: int,
     on_batch: Callable[[float], None] = lambda done: None,
 ) -> np.ndarray:
-    """Return probabilities [len(rows), K] float32, in the order of rows; on_batch gets the share done."""
-    place = np.empty(len(tokens), dtype=np.int64)  # of a row among rows
-    place[rows] = np.arange(len(rows))
-    result = np.empty((len(rows), model.config.num_labels), dtype=np.float32)
-    n_tokens, n_done = max(int(tokens.lengths[rows].sum()), 1), 0
+    """Return scores [len(texts), K] float32, in the order of texts; on_batch gets the share done."""
+    windows, place = windows_of(tokens, texts)
+    outputs = torch.empty(len(windows), model.config.num_labels)  # [R, O]
+    lengths = tokens.window_lengths[windows]
+    n_tokens, n_done = max(int(lengths.sum()), 1), 0
     with torch.inference_mode():
-        for batch in sorted_batches(tokens.lengths, rows, batch_tokens):
-            logits = model(**tokens.padded(batch, model.device)).logits  # [B, K]
-            result[place[batch]] = logits.float().softmax(dim=-1).cpu().numpy()
-            n_done += int(tokens.lengths[batch].sum())
+        for batch in sorted_batches(lengths, np.arange(len(windows)), batch_tokens):
+            logits = model(**tokens.padded(windows[batch], model.device)).logits
+            outputs[torch.from_numpy(batch)] = logits.float().cpu()
+            n_done += int(lengths[batch].sum())
             on_batch(n_done / n_tokens)
-    return result
+        return head.scores(pooled(outputs, torch.from_numpy(place), len(texts))).numpy()
 
 
 def ready_to_score(model: PreTrainedModel, precision: str) -> PreTrainedModel:
@@ -93,14 +95,14 @@ def ready_to_score(model: PreTrainedModel, precision: str) -> PreTrainedModel:
     The weights themselves become bf16, because autocast would convert them again at every batch. The last
     linear layer stays fp32: bf16 logits have steps of 1/128, which would tie thousands of tasks in the queue.
     """
-    model = copy.deepcopy(model).eval()
+    model = fold(copy.deepcopy(model)).eval()
     if model.config.model_type == "bert":
         layers = model.bert.encoder.layer
         layers[-1] = FirstTokenLayer(layers[-1])
     if precision == "bf16":
         model.to(torch.bfloat16)
-        final = [module for module in model.modules() if isinstance(module, nn.Linear)][-1].float()
-        final.register_forward_pre_hook(lambda module, inputs: (inputs[0].float(),))
+        _, _, final = final_layer(model)
+        final.float().register_forward_pre_hook(lambda module, inputs: (inputs[0].float(),))
     return model
 
 

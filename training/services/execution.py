@@ -19,6 +19,9 @@ from django.utils import timezone
 from annotation.errors import Invalid
 from annotation.models import Campaign
 from training import encoder
+from training.algorithms.examples import Examples
+from training.algorithms.metrics import evaluate
+from training.algorithms.splits import TEST, VALIDATION
 from training.config import FineTuneConfig
 from training.encoder.refusals import NO_ROOM
 from training.errors import RunLost
@@ -85,20 +88,50 @@ def _learn(run: TrainingRun, token: int, config: FineTuneConfig, progress: "Prog
     snapshot = _snapshot(run, token, config, directory)
     progress.enter("training")
     label_keys = _labels_with_examples(run.campaign, snapshot)
+    examples = _examples(snapshot, label_keys)
     tuned = encoder.fine_tune(
-        snapshot.texts,
-        [label_keys.index(label) for label in snapshot.labels],
-        np.array(snapshot.parts),
-        label_keys,
+        examples,
         config,
         output_dir=directory / "model",
         checkpoint_dir=directory / "checkpoint",
         on_progress=progress.report,
     )
     progress.history(tuned.history)
+    metrics = {
+        name: _judge(tuned.path, examples, part, progress)
+        for name, part in (("validation", VALIDATION), ("test", TEST))
+    }
     return runs.publish_model(
-        run.pk, token, path=tuned.path, sha256=tuned.sha256, label_keys=label_keys, metrics=tuned.metrics
+        run.pk, token, path=tuned.path, sha256=tuned.sha256, label_keys=label_keys, metrics=metrics
     )
+
+
+def _examples(snapshot: Snapshot, label_keys: list[str]) -> Examples:
+    """The snapshot as the learners take it: every label certain, every example of one weight."""
+    n, parts = len(snapshot.texts), np.array(snapshot.parts, dtype=np.int8)
+    if not (parts == TEST).any():
+        raise encoder.TrainingRefused(
+            "too_few_examples",
+            "There are too few labelled examples, or they come from too few different records, to train, "
+            "validate and test apart. Collect labels on at least ten records.",
+        )
+    targets = np.zeros((n, len(label_keys)), dtype=np.float32)
+    targets[np.arange(n), [label_keys.index(label) for label in snapshot.labels]] = 1.0
+    return Examples(
+        head="single",
+        class_names=tuple(label_keys),
+        texts=snapshot.texts,
+        targets=targets,
+        weights=np.ones(n, dtype=np.float32),
+        parts=parts,
+    )
+
+
+def _judge(model_dir: Path, examples: Examples, part: int, progress: "Progress") -> dict:
+    rows = examples.rows(part)
+    texts = [examples.texts[row] for row in rows]
+    probabilities = encoder.predict_proba(model_dir, texts, on_progress=lambda share: progress.check())
+    return evaluate(examples.labels[rows], probabilities)
 
 
 def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: Path) -> Snapshot:

@@ -1,10 +1,13 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from training.algorithms.calibration import apply_temperature
+from training.algorithms.splits import TEST, TRAIN, VALIDATION
 from training.config import FineTuneConfig
 from training.encoder import TrainingRefused, fine_tune, predict_proba, unknown_token_share
 from training.encoder.scoring import ready_to_score
@@ -13,7 +16,7 @@ from training.encoder.scoring import ready_to_score
 @pytest.fixture(scope="module")
 def tiny_model(tiny_base, examples, tmp_path_factory):
     config = FineTuneConfig(str(tiny_base), max_epochs=8, learning_rate=9e-6, precision="fp32")
-    return fine_tune(**examples, config=config, output_dir=tmp_path_factory.mktemp("scored") / "model").path
+    return fine_tune(examples, config=config, output_dir=tmp_path_factory.mktemp("scored") / "model").path
 
 
 def plain_probabilities(model_dir, texts) -> np.ndarray:
@@ -25,18 +28,19 @@ def plain_probabilities(model_dir, texts) -> np.ndarray:
             model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=64)).logits
             for text in texts
         ]
-    return torch.cat(logits).softmax(dim=-1).numpy()
+    temperature = json.loads((model_dir / "manifest.json").read_text())["temperature"]
+    return (torch.cat(logits) / temperature).softmax(dim=-1).numpy()
 
 
 def test_scores_equal_a_plain_forward_pass_in_the_order_of_the_texts(tiny_model, examples):
-    scores = predict_proba(tiny_model, examples["texts"], batch_tokens=128)
+    scores = predict_proba(tiny_model, examples.texts, batch_tokens=128)
     assert scores.dtype == np.float32
     assert scores.shape == (160, 2)
-    np.testing.assert_allclose(scores, plain_probabilities(tiny_model, examples["texts"]), atol=1e-5)
+    np.testing.assert_allclose(scores, plain_probabilities(tiny_model, examples.texts), atol=1e-5)
 
 
 def test_scores_do_not_depend_on_the_size_of_the_batches(tiny_model, examples):
-    small, large = (predict_proba(tiny_model, examples["texts"], batch_tokens=n) for n in (1, 4096))
+    small, large = (predict_proba(tiny_model, examples.texts, batch_tokens=n) for n in (1, 4096))
     np.testing.assert_allclose(small, large, atol=1e-5)
 
 
@@ -53,7 +57,7 @@ def test_no_texts_give_no_scores(tiny_model):
 
 def test_scoring_reports_a_rising_share_and_stops_when_the_listener_raises(tiny_model, examples):
     shares = []
-    predict_proba(tiny_model, examples["texts"], on_progress=shares.append)
+    predict_proba(tiny_model, examples.texts, on_progress=shares.append)
     assert shares == sorted(shares)
     assert shares[0] == 0.0
 
@@ -61,7 +65,7 @@ def test_scoring_reports_a_rising_share_and_stops_when_the_listener_raises(tiny_
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        predict_proba(tiny_model, examples["texts"], on_progress=stop)
+        predict_proba(tiny_model, examples.texts, on_progress=stop)
 
 
 def test_a_model_that_is_gone_is_refused(tmp_path):
@@ -81,17 +85,21 @@ def test_making_a_model_ready_to_score_leaves_the_trained_one_as_it_was(tiny_mod
 
 
 def test_minilm_in_bf16_agrees_with_fp32_and_keeps_fine_differences(minilm, examples, tmp_path):
-    few = np.concatenate([np.flatnonzero(examples["parts"] == part)[:8] for part in (0, 1, 2)])
-    chosen = {
-        "texts": [f"The patient had {examples['texts'][i]} after the drug." for i in few],
-        "labels": [examples["labels"][i] for i in few],
-        "parts": examples["parts"][few],
-        "class_names": ["no", "yes"],
-    }
-    config = FineTuneConfig(str(minilm), precision="bf16", batch_size=8, min_epochs=1, max_epochs=1)
-    tuned = fine_tune(**chosen, config=config, output_dir=tmp_path / "model")
-    scores = predict_proba(tuned.path, chosen["texts"])
-    np.testing.assert_allclose(scores, plain_probabilities(tuned.path, chosen["texts"]), atol=0.02)
+    few = np.concatenate([examples.rows(part)[:8] for part in (TRAIN, VALIDATION, TEST)])
+    chosen = dataclasses.replace(
+        examples,
+        texts=[f"The patient had {examples.texts[i]} after the drug." for i in few],
+        targets=examples.targets[few],
+        weights=examples.weights[few],
+        parts=examples.parts[few],
+    )
+    config = FineTuneConfig(
+        str(minilm), precision="bf16", batch_size=8, min_epochs=1, max_epochs=1, seeds_when_few=1
+    )
+    tuned = fine_tune(chosen, config=config, output_dir=tmp_path / "model")
+    scores = predict_proba(tuned.path, chosen.texts)
+    plain = plain_probabilities(tuned.path, chosen.texts)
+    np.testing.assert_allclose(scores, plain, atol=0.02)
     assert len(np.unique(scores[:, 0])) > 20  # bf16 logits would tie
 
 
@@ -101,11 +109,17 @@ def test_unknown_share_tells_a_foreign_language_from_a_known_one(minilm):
     assert unknown_token_share(minilm, []) == 0.0
 
 
-def test_config_of_the_model_decides_how_much_of_a_text_is_read(tiny_base, examples, tmp_path):
-    config = dataclasses.replace(
-        FineTuneConfig(str(tiny_base), precision="fp32"), max_tokens=8, min_epochs=1, max_epochs=1
+def test_a_long_text_is_the_mean_of_its_windows(tiny_base, examples, tmp_path):
+    config = FineTuneConfig(
+        str(tiny_base), precision="fp32", max_tokens=10, window_overlap=2, min_epochs=1, max_epochs=1
     )
-    tuned = fine_tune(**examples, config=config, output_dir=tmp_path / "model")
-    start = "word1 word2 word3 word4 word5 word6"
-    scores = predict_proba(tuned.path, [start, f"{start} rash nausea"])
-    np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
+    tuned = fine_tune(examples, config=config, output_dir=tmp_path / "model")
+    words = [f"word{i}" for i in range(20)]
+    windows = [
+        " ".join(words[start : start + 8]) for start in (0, 6, 12)
+    ]  # eight words and two special tokens
+    temperature = tuned.manifest["temperature"]
+    log_odds = np.log(predict_proba(tuned.path, windows)) * temperature
+    expected = apply_temperature(log_odds.mean(axis=0, keepdims=True), temperature)
+    scores = predict_proba(tuned.path, [" ".join(words), "rash"])
+    np.testing.assert_allclose(scores[:1], expected, atol=1e-5)

@@ -1,0 +1,114 @@
+"""The lesson of every head that gives a text (or a pair) probabilities of K classes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from training.algorithms.calibration import (
+    cross_entropies,
+    fit_temperature,
+    tempered_cross_entropy,
+)
+from training.algorithms.class_weights import class_weights
+from training.algorithms.examples import Examples
+from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
+from training.config import FineTuneConfig
+from training.encoder.base_model import fresh_classifier
+from training.encoder.heads import HEADS
+from training.encoder.refusals import TrainingRefused
+from training.encoder.scoring import ready_to_score, scores_of
+from training.encoder.tokens import Tokens
+from training.encoder.windows import pooled
+
+
+class Classifying:
+    """See training_loop.Lesson."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        tokens: Tokens,
+        base: Path,
+        config: FineTuneConfig,
+        on_batch: Callable[[], None],
+    ) -> None:
+        self.examples, self.tokens, self.base, self.config = examples, tokens, base, config
+        self.head, self.on_batch = HEADS[examples.head], on_batch
+        self.targets = np.asarray(examples.targets, dtype=np.float32)  # [N, K]
+        counts = examples.weights > 0  # what counts nothing is not computed
+        self.train_rows, self.validation_rows, self.calibration_rows = (
+            np.flatnonzero((examples.parts == part) & counts) for part in (TRAIN, VALIDATION, CALIBRATION)
+        )
+        self._refuse_unlearnable()
+        self.weights = (examples.weights / examples.weights[self.train_rows].mean()).astype(np.float32)
+        mass = self.weights[self.train_rows] @ self.targets[self.train_rows]  # [K]
+        found = None if self.head.multiple else class_weights(mass, imbalance_ratio=config.imbalance_ratio)
+        self.class_weights = found
+        self._class_weights = torch.ones(len(mass)) if found is None else torch.from_numpy(found).float()
+
+    def _refuse_unlearnable(self) -> None:
+        if not len(self.train_rows) or not len(self.validation_rows):
+            raise TrainingRefused(
+                "too_few_examples",
+                "There are too few labelled examples, or they come from too few different records, to train, "
+                "validate and test apart. Collect labels on at least ten records.",
+            )
+        chosen = self.targets[self.train_rows]
+        said = chosen > 0.5 if self.head.multiple else chosen.argmax(axis=1)[:, None]
+        if (said == said[0]).all():
+            raise TrainingRefused(
+                "one_class",
+                "All examples to train on have the same label, so there is nothing to tell apart. "
+                "Collect examples of at least two labels.",
+            )
+
+    def fresh_model(self) -> PreTrainedModel:
+        return fresh_classifier(self.base, self.examples.head, list(self.examples.class_names))
+
+    def losses(self, outputs: Tensor, texts: np.ndarray, windows: np.ndarray, place: np.ndarray) -> Tensor:
+        device = outputs.device
+        of_texts = pooled(outputs, torch.from_numpy(place).to(device), len(texts))  # [B, O]
+        targets = torch.from_numpy(self.targets[texts]).to(device)
+        return self.head.losses(of_texts, targets, self._class_weights.to(device))
+
+    def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
+        scores = self._scores(model, precision, self.validation_rows)  # [N, K]
+        targets, weights = self.targets[self.validation_rows], self.weights[self.validation_rows]
+        losses = cross_entropies(targets, scores, multiple=self.head.multiple)
+        if self.head.multiple:
+            hits = ((scores > 0) == (targets > 0.5)).mean(axis=1)
+        else:
+            hits = scores.argmax(axis=1) == targets.argmax(axis=1)
+        return {
+            "validation_loss": float(np.average(losses, weights=weights)),
+            "tempered_loss": tempered_cross_entropy(targets, scores, weights, multiple=self.head.multiple),
+            "validation_accuracy": float(np.average(hits, weights=weights)),
+        }
+
+    def calibrate(self, model: PreTrainedModel, precision: str) -> dict[str, float | str]:
+        """Return what the manifest says of the temperature; VALIDATION stands in for no CALIBRATION part."""
+        name = "calibration" if len(self.calibration_rows) else "validation"
+        rows = self.calibration_rows if len(self.calibration_rows) else self.validation_rows
+        scores = self._scores(model, precision, rows)
+        temperature = fit_temperature(self.targets[rows], scores, multiple=self.head.multiple)
+        return {"temperature": temperature, "temperature_from": name, "n_calibration": len(rows)}
+
+    def derived(self) -> dict[str, Any]:
+        """Return what followed from the examples, for the manifest."""
+        weights = None if self.class_weights is None else self.class_weights.tolist()
+        return {"n_validation": len(self.validation_rows), "class_weights": weights}
+
+    def _scores(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> np.ndarray:
+        return scores_of(
+            ready_to_score(model, precision),
+            self.head,
+            self.tokens,
+            rows,
+            batch_tokens=self.config.eval_batch_tokens,
+            on_batch=lambda done: self.on_batch(),
+        )

@@ -1,0 +1,262 @@
+"""The loop: seeds, epochs, steps. It knows nothing of heads; what is learned is a Lesson."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils.memory import should_reduce_batch_size
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from training.config import FineTuneConfig
+from training.encoder.checkpoints import Checkpoints, Standing, State, copy_into, moments_of, put_back
+from training.encoder.optimiser import make_optimiser, share_of_peak
+from training.encoder.precision import resolve_precision
+from training.encoder.progress import Progress, ProgressReporter
+from training.encoder.refusals import TrainingRefused, out_of_memory
+from training.encoder.tokens import Tokens, bucketed_batches
+from training.encoder.windows import drawn_windows
+
+
+class Lesson(Protocol):
+    """What is learned from which texts."""
+
+    tokens: Tokens
+    train_rows: np.ndarray  # the texts to learn from
+    weights: np.ndarray  # float32 [N], what each counts; 1 on the mean over train_rows
+
+    def fresh_model(self) -> PreTrainedModel:
+        """Return the pretrained model under a new head."""
+
+    def losses(self, outputs: Tensor, texts: np.ndarray, windows: np.ndarray, place: np.ndarray) -> Tensor:
+        """Return the loss [B] of each text, given the network's outputs for R windows and their texts [R]."""
+
+    def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
+        """Return figures on the validation part; the epoch with the least tempered_loss is the best."""
+
+
+class Training:
+    """One training: model, optimiser, where it stands. Epochs count from 1, steps from 0."""
+
+    def __init__(self, lesson: Lesson, config: FineTuneConfig, reporter: ProgressReporter) -> None:
+        self.lesson, self.config, self.reporter = lesson, config, reporter
+        # Precision is our own business: an Accelerator has one for the whole process, and a worker trains
+        # models with others.
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        n_train = len(lesson.train_rows)
+        self.seeds = config.seeds_for(n_train)
+        self.n_epochs = config.epochs_for(n_train)
+        self.steps_per_epoch = -(-n_train // config.batch_size)
+        precision = resolve_precision(config.precision, self.accelerator.device)
+        self.standing = Standing(precision=precision)
+        self.best: dict[str, Tensor] = {}
+        self.champion: dict[str, Tensor] = {}
+        self.checkpoints: Checkpoints | None = None
+        self._start_seed()
+
+    def _start_seed(self) -> None:
+        """Go back to the pretrained weights, under a head of the next seed."""
+        torch.manual_seed(self.seeds[min(self.standing.attempt, len(self.seeds) - 1)])
+        self.model = self.lesson.fresh_model().to(self.accelerator.device)
+        self.network = self.accelerator.prepare_model(
+            self.model
+        )  # itself, unless there are several processes
+        self.weights = dict(self.model.named_parameters())
+        self.optimiser = make_optimiser(self.model, self.config)
+        self.peak_learning_rate = self.config.learning_rate_for(self.model.config.hidden_size)
+
+    def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
+        """Go on from the last checkpoint, if there is one of this training, and write more."""
+        self.checkpoints = checkpoints
+        state = checkpoints.last()
+        if state is None:
+            return
+        self.standing, self.best, self.champion = state.standing, state.best, state.champion
+        self._start_seed()
+        if state.moments:
+            put_back(state, self.optimiser, self.weights)
+
+    def run(self) -> PreTrainedModel:
+        """Train every seed; return the model with the best weights among all of them."""
+        while self.standing.attempt < len(self.seeds):
+            while not self._seed_finished():
+                self._train_epoch()
+                self._end_epoch()
+                self._save_when_due()
+            self._end_seed()
+        copy_into(self.weights, self.champion)
+        return self.model
+
+    def _seed_finished(self) -> bool:
+        n_without_gain = self.standing.epoch - self.standing.best_epoch
+        return self.standing.epoch >= self.n_epochs or n_without_gain >= self.config.patience
+
+    def _train_epoch(self) -> None:
+        """Take a pass over the training part, or what is left of it."""
+        standing, tokens = self.standing, self.lesson.tokens
+        # Order and dropout follow from seed, epoch and step: a training that goes on from a checkpoint sees
+        # what it would have seen.
+        order = np.random.default_rng([self.seeds[standing.attempt], standing.epoch])
+        batches = bucketed_batches(tokens.lengths, self.lesson.train_rows, self.config.batch_size, order)
+        self.network.train()
+        for batch in batches[standing.step :]:
+            standing.losses.append(self._step(batch) * len(batch))
+            standing.step += 1
+            self._tell("training", train_loss=standing.losses[-1] / len(batch))
+            if standing.step < len(batches):
+                self._save_when_due()
+
+    def _step(self, batch: np.ndarray) -> float:
+        """Change the weights once, by the mean loss of a batch, which is returned."""
+        n_done = self.standing.epoch * self.steps_per_epoch + self.standing.step
+        share = share_of_peak(n_done, self.n_epochs * self.steps_per_epoch, self.config.warmup_share)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.peak_learning_rate * group["factor"] * share
+        value = self._gradient(batch, seed=[self.seeds[self.standing.attempt], n_done])
+        if not np.isfinite(value):
+            raise TrainingRefused(
+                "loss_not_finite",
+                "The training did not converge: its loss is no longer a number. "
+                "A lower learning rate, or precision fp32, usually helps.",
+            )
+        self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        self.optimiser.step()
+        return value
+
+    def _gradient(self, batch: np.ndarray, seed: list[int]) -> float:
+        """Set the gradient of the batch's mean loss, in as many pieces as the memory asks for."""
+        while True:
+            rng = np.random.default_rng(seed)
+            torch.manual_seed(int(rng.integers(2**62)))
+            windows, place = drawn_windows(self.lesson.tokens, batch, self.config.train_windows, rng)
+            self.optimiser.zero_grad(set_to_none=True)
+            try:
+                n_pieces = min(self.standing.n_pieces, len(batch))
+                pieces = np.array_split(np.arange(len(batch)), n_pieces)
+                return sum(self._add_gradient(batch, piece, windows, place) for piece in pieces)
+            except RuntimeError as error:
+                if not should_reduce_batch_size(error):
+                    raise
+                self._cut_smaller(len(batch))
+
+    def _add_gradient(
+        self, batch: np.ndarray, piece: np.ndarray, windows: np.ndarray, place: np.ndarray
+    ) -> float:
+        """Add the gradient of some texts, by their places in the batch; return their share of its loss."""
+        piece = self._of_this_process(piece)
+        chosen = np.isin(place, piece)
+        texts, windows, place = batch[piece], windows[chosen], np.searchsorted(piece, place[chosen])
+        device, bf16 = self.accelerator.device, self.standing.precision == "bf16"
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+            outputs = self.network(**self.lesson.tokens.padded(windows, device)).logits
+        losses = self.lesson.losses(outputs.float(), texts, windows, place)  # [B]
+        weights = torch.from_numpy(self.lesson.weights[texts]).to(device)
+        loss = (weights * losses).sum() / len(batch)
+        # Gradients of several processes are averaged; theirs are shares of one sum.
+        self.accelerator.backward(loss * self.accelerator.num_processes)
+        return self.accelerator.reduce(loss.detach()).item()
+
+    def _of_this_process(self, piece: np.ndarray) -> np.ndarray:
+        return piece[self.accelerator.process_index :: self.accelerator.num_processes]
+
+    def _cut_smaller(self, n_texts: int) -> None:
+        """After memory ran out: halve what is computed at once. The batch, and so the result, stays."""
+        if self.standing.n_pieces >= n_texts or self.accelerator.num_processes > 1:
+            raise out_of_memory()
+        self.standing.n_pieces *= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _end_epoch(self) -> None:
+        """Note the losses, and keep the weights if none of this seed were better."""
+        standing = self.standing
+        standing.epoch += 1
+        mean_loss = sum(standing.losses) / len(self.lesson.train_rows)
+        standing.step, standing.losses = 0, []
+        self._tell("evaluating")
+        figures = self.lesson.judge(self.model, standing.precision)
+        standing.history.append(
+            {
+                "seed": self.seeds[standing.attempt],
+                "epoch": standing.epoch,
+                "step": self._steps_done(),
+                "train_loss": mean_loss,
+                **figures,
+            }
+        )
+        # Not the plain loss: where a volunteers' label in ten is wrong, it rises as soon as the network is
+        # sure of itself, while what the network knows of the truth still grows. And not from the start:
+        # against few noisy labels, a network that only knows the classes' shares is hard to beat.
+        if standing.epoch <= self.n_epochs // 4 or figures["tempered_loss"] < standing.best_loss:
+            standing.best_loss, standing.best_epoch = figures["tempered_loss"], standing.epoch
+            self.best = {name: weight.detach().cpu().clone() for name, weight in self.weights.items()}
+
+    def _end_seed(self) -> None:
+        """Let this seed's best weights take the lead, if they are better than those of the seeds before."""
+        standing = self.standing
+        if standing.champion is None or standing.best_loss < standing.champion["loss"]:
+            seed = self.seeds[standing.attempt]
+            standing.champion = {"seed": seed, "epoch": standing.best_epoch, "loss": standing.best_loss}
+            self.champion = self.best
+        standing.attempt += 1
+        if standing.attempt < len(self.seeds):
+            standing.epoch, standing.best_epoch, standing.best_loss, self.best = 0, 0, float("inf"), {}
+            self._start_seed()
+        elif self.checkpoints is not None:
+            self._save(State(standing, best={}, champion=self.champion, weights={}, moments={}))
+
+    def _save_when_due(self) -> None:
+        if self.checkpoints is None or not self.checkpoints.due:
+            return
+        is_best = self.standing.step == 0 and self.standing.best_epoch == self.standing.epoch
+        weights = {} if is_best else self.weights
+        moments = moments_of(self.optimiser, self.weights)
+        self._save(State(self.standing, self.best, self.champion, weights, moments))
+
+    def _save(self, state: State) -> None:
+        if self.accelerator.is_main_process:
+            self.checkpoints.save(state)
+
+    def derived(self) -> dict[str, Any]:
+        """Return what followed from config and examples, for the manifest."""
+        return {
+            "n_train": len(self.lesson.train_rows),
+            "seeds": self.seeds,
+            "max_epochs": self.n_epochs,
+            "best_seed": self.standing.champion["seed"],
+            "best_epoch": self.standing.champion["epoch"],
+            "peak_learning_rate": self.peak_learning_rate,
+            "precision": self.standing.precision,
+            "n_pieces": self.standing.n_pieces,
+            "device": self.accelerator.device.type,
+        }
+
+    def _steps_done(self) -> int:
+        """Return the steps behind us over all seeds; a seed that stopped early counts in full."""
+        epochs = self.standing.attempt * self.n_epochs + self.standing.epoch
+        return epochs * self.steps_per_epoch + self.standing.step
+
+    def tell_saving(self) -> None:
+        """Ask the listener for the last time; a worker that lost its run must not put its model in place."""
+        self._tell("saving")
+
+    def _tell(self, stage: str, train_loss: float | None = None) -> None:
+        history, step = self.standing.history, self._steps_done()
+        n_steps = len(self.seeds) * self.n_epochs * self.steps_per_epoch
+        last = history[-1] if history else {"train_loss": None, "validation_loss": None}
+        self.reporter.tell(
+            Progress(
+                stage=stage,
+                share_done=1.0 if stage == "saving" else 0.02 + 0.95 * step / n_steps,
+                attempt=min(self.standing.attempt + 1, len(self.seeds)),
+                n_attempts=len(self.seeds),
+                epoch=self.standing.epoch + (stage == "training" and self.standing.step > 0),
+                n_epochs=self.n_epochs,
+                step=step,
+                n_steps=n_steps,
+                train_loss=last["train_loss"] if train_loss is None else train_loss,
+                validation_loss=last["validation_loss"],
+                history=list(history),
+            )
+        )
