@@ -11,9 +11,18 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from training.encoder.base_model import unknown_token_share
+from training.encoder.embedding import embed
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.progress import Progress
 from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import predict_proba
 
-__all__ = ["FineTuned", "Progress", "TrainingRefused", "fine_tune", "predict_proba", "unknown_token_share"]
+__all__ = [
+    "FineTuned",
+    "Progress",
+    "TrainingRefused",
+    "embed",
+    "fine_tune",
+    "predict_proba",
+    "unknown_token_share",
+]

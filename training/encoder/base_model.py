@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+)
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging
@@ -98,8 +104,17 @@ def fresh_classifier(folder: Path, head: str, class_names: list[str]) -> PreTrai
 
 def load_classifier(folder: Path, **changes: Any) -> PreTrainedModel:
     """Return the model of a folder with its classification head."""
+    return _load(AutoModelForSequenceClassification, folder, **changes)
+
+
+def load_encoder(folder: Path) -> PreTrainedModel:
+    """Return the encoder alone: its outputs are hidden states."""
+    return _load(AutoModel, folder)
+
+
+def _load(kind: type, folder: Path, **changes: Any) -> PreTrainedModel:
     try:
-        return AutoModelForSequenceClassification.from_pretrained(  # nosec B615 # a local folder
+        return kind.from_pretrained(  # nosec B615 # a local folder
             str(folder),
             local_files_only=True,
             trust_remote_code=False,

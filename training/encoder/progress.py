@@ -10,7 +10,7 @@ INTERVAL_SECONDS = 1.0  # between two reports of one stage; a listener may write
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    stage: str  # "tokenising", "training", "evaluating" or "saving"; "scoring" in predict_proba
+    stage: str  # "tokenising", "training", "evaluating" or "saving"; else "scoring" or "embedding"
     share_done: float  # of the whole computation, 0 to 1
     attempt: int = 0  # from 1; one for each seed that is tried
     n_attempts: int = 0
