@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Count, F
 
 from annotation.kinds import kind_named
 from annotation.kinds.pairs import BETWEEN
@@ -150,17 +150,28 @@ def question_of(campaign_id: UUID) -> Question:
 
 
 def count_new_labels(campaign_id: UUID, *, since: datetime | None) -> int:
-    """Consensus labels settled after `since` (all of them if None); ties teach nothing and don't count."""
-    decided = Q(task__gold__decided_at__isnull=False)
-    settled = Consensus.objects.filter(campaign=campaign_id).settled()
-    settled = settled.filter(Q(value__isnull=False) | decided)
-    return settled.filter(settled_at__gt=since).count() if since else settled.count()
+    """Consensus labels settled after `since` (all of them if None). Ties and labels that were taken out teach
+    nothing and don't count."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    settled = Consensus.objects.filter(campaign=campaign).settled()
+    settled = settled.filter(settled_at__gt=since) if since else settled
+    by_answers = settled.exclude(task__gold__decided_at__isnull=False).filter(value__isnull=False)
+    # The label is empty where an answer is not one; what answers add up to is judged again without the label.
+    n_by_answers = by_answers.filter(label__in=[*campaign.label_names, ""]).count()
+    decided = settled.filter(task__gold__decided_at__isnull=False).values_list("task__gold__value")
+    kind = kind_named(campaign.kind)
+    return n_by_answers + sum(
+        n for value, n in decided.annotate(n=Count("pk")) if kind.counts(value, campaign.labels)
+    )
 
 
 def gold_examples(campaign_id: UUID) -> list[GoldExample]:
     """Tasks whose right answer a file gave, by task id: for measuring. What a reviewer decided is a label."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    kind = kind_named(campaign.kind)
     rows = _pages(GOLD, [campaign_id, Gold.Origin.FILE], 2000)
-    return [GoldExample(*map(_parsed, row, GOLD_JSON)) for row in rows]
+    examples = (GoldExample(*map(_parsed, row, GOLD_JSON)) for row in rows)
+    return [example for example in examples if kind.counts(example.value, campaign.labels)]
 
 
 def unlabelled_texts(campaign_id: UUID, *, batch: int = 2000) -> Iterator[TaskText]:

@@ -41,20 +41,19 @@ def consensus_tick() -> None:
 @shared_task
 def weigh_volunteer(volunteer_id: str) -> None:
     """Their earlier answers count, or don't, by their standing; two messages at once do no harm."""
-    standing.weigh_answers_again(Volunteer.objects.get(pk=volunteer_id))
+    standing.weigh_answers_again(Volunteer.objects.get(pk=volunteer_id), now=timezone.now())
 
 
 @shared_task
 def judge_campaign(campaign_id: str, is_fit_due: bool) -> None:
     """A second message finds the first at work and leaves it to it."""
-    campaign = Campaign.objects.get(pk=campaign_id)
+    campaign, now = Campaign.objects.get(pk=campaign_id), timezone.now()
     if is_fit_due:
-        now = timezone.now()
         if crowd.refit(campaign, now=now) is not None:
             flagging.flag_volunteers(campaign, now=now)
             doubts.mark_unclear_cases(campaign, now=now)
     else:
-        crowd.judge_again(campaign)
+        crowd.judge_again(campaign, now=now)
 
 
 @shared_task

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from datetime import UTC, datetime
 
 import _fixtures as fixtures
 import _stack as stack
@@ -79,10 +80,11 @@ def check(campaign) -> dict:
 
     tasks = MicroTask.objects.filter(campaign=campaign)
     answers = Answer.objects.filter(assignment__task__campaign=campaign)
+    judged = recompute_consensus(campaign, now=datetime.now(UTC), check=True)
     return {
         "answers_stored": answers.count(),
         "tasks_over_their_need": tasks.filter(taken__gt=F("needed")).count(),
-        "consensus_differences": sum(d for _, d in recompute_consensus(campaign, check=True)),
+        "consensus_differences": sum(d for _, d in judged),
     }
 
 

@@ -8,6 +8,7 @@ import csv
 import json
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import _stack as stack
@@ -52,13 +53,14 @@ def replay(name: str) -> dict:
     seconds = time.monotonic() - began
     consensus = {row.task: row for row in read_consensus(campaign)}
     right = [consensus[task].label == label for task, label in gold.items() if task in consensus]
+    judged = recompute_consensus(campaign, now=datetime.now(UTC), check=True)
     return {
         "data": name,
         "answers": tally.n_taken,
         "seconds": round(seconds, 1),
         "accuracy": round(sum(right) / len(right), 4),
         "majority_vote_of_the_data": PUBLISHED.get(name),
-        "consensus_differences": sum(n for _, n in recompute_consensus(campaign, check=True)),
+        "consensus_differences": sum(n for _, n in judged),
     }
 
 

@@ -435,7 +435,7 @@ def test_answers_given_while_their_volunteer_is_flagged_do_not_stay_in_the_count
 
         def flag(volunteer=volunteer):
             set_standing(volunteer, "flagged", "Lock-step.", by=None, now=NOW)
-            return weigh_answers_again(volunteer)
+            return weigh_answers_again(volunteer, now=NOW)
 
         works = [lambda user=user: work_to_the_end(campaign, user) for user in users]
         at_once([*works, flag, flag])
@@ -481,7 +481,7 @@ def test_two_people_who_change_their_mind_at_once_leave_the_answers_as_the_last_
         for minute in range(4):
             now = NOW + timedelta(minutes=minute, seconds=len(standing))
             set_standing(volunteer, standing, "", by=users[1], now=now)
-            weigh_answers_again(volunteer)
+            weigh_answers_again(volunteer, now=NOW)
 
     for _ in range(4):
         at_once([partial(decide, "excluded"), partial(decide, "trusted"), partial(decide, "excluded")])
@@ -606,7 +606,7 @@ def test_refits_flags_decisions_and_answers_at_the_same_time_leave_every_task_ju
     def change_their_mind():
         for standing in ("excluded", "trusted", "excluded"):
             set_standing(suspect, standing, "", by=users[1], now=NOW)
-            weigh_answers_again(suspect)
+            weigh_answers_again(suspect, now=NOW)
 
     def decide_some():
         for task in tasks[::3]:
@@ -623,7 +623,7 @@ def test_refits_flags_decisions_and_answers_at_the_same_time_leave_every_task_ju
 
     works = [partial(work, user) for user in users]
     at_once([*works, fit_again_and_again, change_their_mind, decide_some])
-    weigh_answers_again(suspect)
+    weigh_answers_again(suspect, now=NOW)
     campaign.refresh_from_db()
     assert campaign.crowd_version >= 2
     assert not Answer.objects.filter(assignment__volunteer=suspect, weighs=True).exists()

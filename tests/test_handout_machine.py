@@ -49,6 +49,7 @@ class Task:
     needed: int
     held: bool = False
     version: int = 0
+    settled_at: datetime | None = None
 
     @property
     def key(self) -> tuple:
@@ -65,7 +66,6 @@ class Turn:
     expires_at: datetime
     state: str = "open"
     answer: str | None = None
-    answered_at: datetime | None = None
     keys: dict[UUID, str] = field(default_factory=dict)  # every key that was used, with its label
 
 
@@ -118,6 +118,11 @@ class Model:
         own = [t for t in self.turns_of(volunteer) if t.state == "expired" and self.has_room(t.task)]
         return min(own, key=lambda turn: turn.task.key, default=None)
 
+    def judge(self, task: Task, now: datetime) -> None:
+        """What is settled stays so since when it was."""
+        n_answers = sum(turn.task is task and turn.state == "answered" for turn in self.turns)
+        task.settled_at = task.settled_at or now if n_answers >= task.needed else None
+
     def consensus(self, task: Task) -> tuple | None:
         """(label, share, number of answers, when it settled)"""
         turns = [turn for turn in self.turns if turn.task is task and turn.state == "answered"]
@@ -125,8 +130,7 @@ class Model:
             return None
         most = Counter(turn.answer for turn in turns).most_common()
         tied = len(most) > 1 and most[0][1] == most[1][1]
-        settled = max(turn.answered_at for turn in turns) if len(turns) >= task.needed else None
-        return ("" if tied else most[0][0], most[0][1] / len(turns), len(turns), settled)
+        return ("" if tied else most[0][0], most[0][1] / len(turns), len(turns), task.settled_at)
 
 
 volunteers = st.integers(0, N_VOLUNTEERS - 1)
@@ -222,8 +226,9 @@ class HandoutMachine(RuleBasedStateMachine):
             assert result.repeated
 
     def answered(self, turn, label, key):
-        turn.answer, turn.answered_at = label, self.now
+        turn.answer = label
         turn.keys[key] = label
+        self.model.judge(turn.task, self.now)
 
     @precondition(lambda self: self.model.turns)
     @rule(data=st.data(), label=labels)
@@ -308,6 +313,7 @@ class HandoutMachine(RuleBasedStateMachine):
         update_campaign(self.campaign, by=self.users[0], needed=self.model.needed)
         for task in self.model.tasks:
             task.needed = self.model.needed
+            self.model.judge(task, self.now)
 
     @rule(data=st.data(), newer=st.sampled_from([1, 0, -1]))
     def order_anew(self, data, newer):

@@ -26,8 +26,9 @@ class Consensus(models.Model):
     """One row a task that has an answer, written with every answer in its transaction.
 
     `value` is the consensus answer in the kind's form and empty when the vote is tied; `label` is its label
-    where the kind's answer is one label. A task is settled when it has the answers it needs. Recomputable
-    from the answers and the fit of number `version` at any time (`recompute_consensus --check`).
+    where the kind's answer is one label. A task is settled when it has the answers it needs. All but
+    when that was is recomputable from the answers and the fit of number `version` at any time
+    (`recompute_consensus --check`).
     """
 
     class Review(models.TextChoices):
@@ -54,7 +55,7 @@ class Consensus(models.Model):
     entropy = models.FloatField(null=True, help_text="Of the posterior, in bits.")
     weights = models.JSONField(null=True, help_text="{assignment: what its answer weighed}")
     n_answers = models.PositiveSmallIntegerField()
-    settled_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)  # when it became so, by whatever: an answer, a fit, a rule
     audited = models.BooleanField(
         db_default=False, help_text="Asked once more after it stopped, to see whether it was rightly sure."
     )

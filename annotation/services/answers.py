@@ -55,7 +55,7 @@ FOR NO KEY UPDATE OF t
 READ = """
 SELECT a.state, v.standing, v.taken_out_at IS NOT NULL, a.claimed_at, own.key, own.value::text, own.certain,
        others.answers, others.n_ignored, coalesce(s.audited, false), coalesce(s.review = 'unclear', false),
-       g.decided_at, coalesce(g.origin = 'file', false){own_skill}
+       g.decided_at, coalesce(g.origin = 'file', false), s.settled_at{own_skill}
 FROM annotation_assignment a
 JOIN annotation_volunteer v ON v.id = a.volunteer_id
 LEFT JOIN annotation_answer own ON own.assignment_id = a.id
@@ -273,7 +273,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     is_weighed = aggregation != Campaign.Aggregation.MAJORITY
     row = (READ_WEIGHED_ANSWERS if is_weighed else READ_ANSWERS).first_row({"assignment": assignment_id})
     (own_state, standing, taken_out, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited,
-     is_unclear, decided_at, is_known, *own_skill) = row  # fmt: skip
+     is_unclear, decided_at, is_known, settled_at, *own_skill) = row  # fmt: skip
     own_parameters, own_n_fitted, opinion, version = own_skill or (None, 0, None, 0)
     crowd = crowd_parameters(campaign_id, version, aggregation) if version else None
     rules = Rules(campaign_id, kind, orjson.loads(labels), first, aggregation, version, crowd, rule)
@@ -293,6 +293,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
             is_known,
             text,
             opinion and orjson.loads(opinion),
+            settled_at,
         ),
         length=length,
         held=held,
@@ -366,10 +367,9 @@ def _write(
     """Store the answer, and in the same statement what the task's answers add up to with it."""
     answers = list(place.others)
     if weighs:
-        # Whoever waited for the lock may have asked the clock first: the latest instant stands.
         given = Given(value, place.own_skill, certain)
         answers.append(CountedAnswer(place.assignment_id, given, now, place.own_n_fitted))
-    judgement = judge(place.rules, task, answers)
+    judgement = judge(place.rules, task, answers, now=now)
     parameters |= {
         "assignment": place.assignment_id,
         "task": task.task_id,

@@ -1,6 +1,7 @@
 """Consensus rows: written with every answer, recomputable from the answers at any time."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 from uuid import UUID
@@ -39,7 +40,7 @@ SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "task_
 
 READ_TASKS = """
 SELECT t.id, t.needed, t.taken, t.cap, coalesce(s.audited, false), coalesce(s.review = 'unclear', false),
-       g.decided_at, coalesce(g.origin = 'file', false),
+       g.decided_at, coalesce(g.origin = 'file', false), s.settled_at,
        CASE WHEN %(with_text)s THEN substr(r.text, t.start + 1, t."end" - t.start) ELSE '' END,
        a.id, an.value::text, an.certain, an.weighs, an.answered_at, k.parameters::text,
        coalesce(k.n_answers, 0), o.probabilities::text
@@ -90,21 +91,24 @@ def rules_for_now(campaign_id: UUID) -> Rules:
     return campaign_rules(Campaign.objects.get(pk=campaign_id))
 
 
-def recompute_consensus(campaign: Campaign, *, check: bool = False) -> Iterator[tuple[int, int]]:
+def recompute_consensus(
+    campaign: Campaign, *, now: datetime, check: bool = False
+) -> Iterator[tuple[int, int]]:
     """Judge every task again by its answers, in batches; yields (tasks seen, differences).
 
     With `check` nothing is written. Each task that seems to differ is locked and judged afresh: answers
-    which arrive meanwhile are neither lost nor taken for differences.
+    which arrive meanwhile are neither lost nor taken for differences. What becomes settled by this is so from
+    `now` on; what was, since it was.
     """
     rules = campaign_rules(campaign)
     for first, last in _task_ranges(campaign):
         differences = 0
-        judged = _judged(rules, first, last)
+        judged = _judged(rules, first, last, now)
         stored = _stored(campaign, first, last)
         for task_id in judged.keys() | stored.keys():
             judgement = judged.get(task_id)
             if not _is_as_stored(judgement, stored.get(task_id)):
-                differences += mend_task(rules, task_id, write=not check)
+                differences += mend_task(rules, task_id, now=now, write=not check)
         yield len(judged), differences
 
 
@@ -138,7 +142,7 @@ def _task_ranges(campaign: Campaign, size: int = 5000) -> Iterator[tuple[UUID, U
         last = row[0]
 
 
-def _judged(rules: Rules, first: UUID, last: UUID) -> dict[UUID, Judgement]:
+def _judged(rules: Rules, first: UUID, last: UUID, now: datetime) -> dict[UUID, Judgement]:
     with connection.cursor() as cursor:
         cursor.execute(
             READ_TASKS,
@@ -153,12 +157,14 @@ def _judged(rules: Rules, first: UUID, last: UUID) -> dict[UUID, Judgement]:
         )
         rows = cursor.fetchall()
     return {
-        task_id: _judged_task(rules, list(group)) for task_id, group in groupby(rows, key=lambda row: row[0])
+        task_id: _judged_task(rules, list(group), now)
+        for task_id, group in groupby(rows, key=lambda row: row[0])
     }
 
 
-def _judged_task(rules: Rules, rows: list[tuple]) -> Judgement:
-    task_id, needed, taken, cap, audited, is_unclear, decided_at, is_known, text, *_ = rows[0]
+def _judged_task(rules: Rules, rows: list[tuple], now: datetime) -> Judgement:
+    (task_id, needed, taken, cap, audited, is_unclear, decided_at, is_known, settled_at, text,
+     *_) = rows[0]  # fmt: skip
     answers = [
         CountedAnswer(
             assignment_id,
@@ -172,16 +178,17 @@ def _judged_task(rules: Rules, rows: list[tuple]) -> Judgement:
     n_ignored = len(rows) - len(answers)
     opinion = rows[0][-1] and orjson.loads(rows[0][-1])
     task = TaskState(
-        task_id, needed, taken, cap, n_ignored, audited, is_unclear, decided_at, is_known, text, opinion
-    )
-    return judge(rules, task, answers)
+        task_id, needed, taken, cap, n_ignored, audited, is_unclear, decided_at, is_known, text, opinion,
+        settled_at,
+    )  # fmt: skip
+    return judge(rules, task, answers, now=now)
 
 
 @transaction.atomic
-def mend_task(rules: Rules, task_id: UUID, *, write: bool = True) -> bool:
+def mend_task(rules: Rules, task_id: UUID, *, now: datetime, write: bool = True) -> bool:
     """Judge one task under its lock and write what differs; says whether anything did."""
     lock_task(task_id)
-    judgement = _judged(rules, UUID(int=task_id.int - 1), task_id).get(task_id)
+    judgement = _judged(rules, UUID(int=task_id.int - 1), task_id, now).get(task_id)
     if _is_as_stored(judgement, Consensus.objects.filter(pk=task_id).values().first()):
         return False
     if write:

@@ -77,21 +77,21 @@ def refit(
         stored = _store(campaign, fitted, table, volunteers, **figures)
         if stored is None:
             return None
-        stored.n_changed = _judge_all(campaign, on_progress)
+        stored.n_changed = _judge_all(campaign, now, on_progress)
         stored.save(update_fields=["n_changed"])
         return stored
 
 
-def judge_again(campaign: Campaign) -> int | None:
+def judge_again(campaign: Campaign, *, now: datetime) -> int | None:
     """Judge all tasks by the campaign's rules as they are now; returns how many moved, None if at work."""
     with _one_at_a_time(campaign) as is_ours:
-        return _judge_all(campaign) if is_ours else None
+        return _judge_all(campaign, now) if is_ours else None
 
 
-def _judge_all(campaign: Campaign, on_progress: Progress = silent) -> int:
+def _judge_all(campaign: Campaign, now: datetime, on_progress: Progress = silent) -> int:
     campaign.refresh_from_db()
     n_changed = 0
-    for n_tasks, n_different in recompute_consensus(campaign):
+    for n_tasks, n_different in recompute_consensus(campaign, now=now):
         n_changed += n_different
         on_progress("judging", n_tasks)
     # At the end, so that a worker that is killed leaves the rest to the next; and only if what they were

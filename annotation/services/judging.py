@@ -47,6 +47,7 @@ class TaskState:
 
     `is_unclear`: skilled volunteers were found to disagree. `decided_at`: when a reviewer decided it.
     `is_known`: a file gave its right answer, so that hidden places may raise its need beyond the campaign's.
+    `settled_at`: since when it has been settled, by the latest judgement.
     """
 
     task_id: UUID
@@ -60,6 +61,7 @@ class TaskState:
     is_known: bool = False
     text: str = ""
     opinion: dict | None = None  # a model's
+    settled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,8 @@ def stopping_rule(
     )
 
 
-def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgement:
-    """Decide a task by the answers that count, in any order."""
+def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer], *, now: datetime) -> Judgement:
+    """Decide a task by the answers that count, in any order. What was settled is so since then."""
     kind = kind_named(rules.kind)
     counted = [answer for answer in answers if kind.counts(answer.given.value, rules.labels)]
     n_ignored = task.n_ignored + len(answers) - len(counted)
@@ -126,7 +128,8 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer]) -> Judgem
         needed = task.needed
     else:
         is_settled, review, audited, needed = _stop_or_ask(rules, task, answers, decision.certainty)
-    settled_at = answers[-1].answered_at if is_settled else None
+    # Whoever waited for the task's lock may have asked the clock before the one who held it.
+    settled_at = task.settled_at or max(now, answers[-1].answered_at) if is_settled else None
     if task.is_unclear:
         review = review or Consensus.Review.UNCLEAR
     if task.decided_at is not None:  # a reviewer has the last word: nobody else is asked

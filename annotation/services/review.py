@@ -89,7 +89,7 @@ def decide_task(
     )
     detail = {"task": str(task_id), "value": value, "before": gold and gold.value}
     TrailEntry.objects.create(user=by, campaign=campaign, verb="decide_task", detail=detail)
-    mend_task(rules, task_id)
+    mend_task(rules, task_id, now=now)
     return Decided(value, repeated=False)
 
 

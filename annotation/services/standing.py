@@ -74,7 +74,7 @@ def volunteers_to_weigh() -> list[Volunteer]:
     return list(Volunteer.objects.filter(is_to_be_weighed=True).order_by("standing_at"))
 
 
-def weigh_answers_again(volunteer: Volunteer) -> int:
+def weigh_answers_again(volunteer: Volunteer, *, now: datetime) -> int:
     """Count a volunteer's answers, or don't, by their standing; returns how many tasks that concerned.
 
     The tasks are judged again, and such as lost an answer are asked once more. Safe to run twice or at once.
@@ -82,7 +82,7 @@ def weigh_answers_again(volunteer: Volunteer) -> int:
     volunteer.refresh_from_db()
     n_concerned, last = 0, UUID(int=0)
     while last is not None:
-        n, last = _weigh_chunk(volunteer, last)
+        n, last = _weigh_chunk(volunteer, last, now)
         n_concerned += n
     done = Q(pk=volunteer.pk, standing_at=volunteer.standing_at)  # not if it has changed meanwhile
     Volunteer.objects.filter(done).update(is_to_be_weighed=False)
@@ -90,7 +90,7 @@ def weigh_answers_again(volunteer: Volunteer) -> int:
 
 
 @transaction.atomic
-def _weigh_chunk(volunteer: Volunteer, after: UUID) -> tuple[int, UUID | None]:
+def _weigh_chunk(volunteer: Volunteer, after: UUID, now: datetime) -> tuple[int, UUID | None]:
     rules = rules_for_now(volunteer.campaign_id)
     with connection.cursor() as cursor:
         cursor.execute(NEXT_TASKS, [volunteer.pk, after, CHUNK])
@@ -101,5 +101,5 @@ def _weigh_chunk(volunteer: Volunteer, after: UUID) -> tuple[int, UUID | None]:
         if rules.stopping is None:
             cursor.execute(FOLLOW_NEED, [rules.needed, concerned])
     for task_id in concerned:
-        mend_task(rules, task_id)
+        mend_task(rules, task_id, now=now)
     return len(concerned), task_ids[-1] if len(task_ids) == CHUNK else None

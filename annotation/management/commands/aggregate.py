@@ -46,7 +46,7 @@ class Command(PlatformCommand):
         if wanted != found.aggregation:
             found = update_campaign(found, by=None, aggregation=wanted)
         if not found.weighs_volunteers:
-            self.stdout.write(f"{judge_again(found):,} tasks moved (majority)")
+            self.stdout.write(f"{judge_again(found, now=timezone.now()):,} tasks moved (majority)")
             return
         with progress_bar(unit=" answers") as bar:
 
@@ -65,7 +65,7 @@ class Command(PlatformCommand):
     def _check(self, campaign: Campaign, wanted: str) -> None:
         if wanted != campaign.aggregation:
             raise CommandError(f"The campaign's answers are weighed by {campaign.aggregation}, not {wanted}.")
-        n_differences = sum(n for _, n in recompute_consensus(campaign, check=True))
+        n_differences = sum(n for _, n in recompute_consensus(campaign, now=timezone.now(), check=True))
         self.stdout.write(f"{n_differences} difference{'' if n_differences == 1 else 's'}")
         if n_differences:
             sys.exit(1)

@@ -2,6 +2,8 @@
 
 import sys
 
+from django.utils import timezone
+
 from annotation.management.console import PlatformCommand, campaign_named, progress_bar
 from annotation.services.consensus import recompute_consensus
 
@@ -18,7 +20,8 @@ class Command(PlatformCommand):
     def handle(self, *, campaign: str, check: bool, **options):
         n_differences = 0
         with progress_bar(unit=" tasks") as bar:
-            for n_tasks, n_different in recompute_consensus(campaign_named(campaign), check=check):
+            judged = recompute_consensus(campaign_named(campaign), now=timezone.now(), check=check)
+            for n_tasks, n_different in judged:
                 bar.update(n_tasks)
                 n_differences += n_different
         done = "" if check or not n_differences else ", written anew"

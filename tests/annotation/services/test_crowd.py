@@ -23,7 +23,7 @@ ACCURACIES = [0.95, 0.9, 0.85, 0.4]
 
 
 def differences(campaign) -> int:
-    return sum(n for _, n in recompute_consensus(campaign, check=True))
+    return sum(n for _, n in recompute_consensus(campaign, now=NOW, check=True))
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_back_to_majority_every_task_is_judged_by_votes_again(answered, alice):
     campaign, _, _ = answered
     refit(campaign, now=NOW)
     campaign = update_campaign(campaign, by=alice, aggregation="majority")
-    judge_again(campaign)
+    judge_again(campaign, now=NOW)
     assert set(Consensus.objects.values_list("method", "version", "posterior")) == {("majority", 0, None)}
     assert campaigns_to_judge() == []
 
@@ -170,7 +170,7 @@ def test_back_to_majority_every_task_is_judged_by_votes_again(answered, alice):
 def test_answers_with_a_label_that_is_taken_out_stay_and_no_longer_count(answered, alice):
     campaign, _, _ = answered
     campaign = update_campaign(campaign, by=alice, labels=campaign.labels[:2])
-    judge_again(campaign)
+    judge_again(campaign, now=NOW)
     assert Answer.objects.filter(value={"label": "unclear"}).exists()
     assert not Consensus.objects.filter(votes__has_key="unclear").exists()
     assert MicroTask.objects.filter(is_open=True).exists(), "their places are for somebody else"
@@ -272,13 +272,13 @@ def test_what_waits_for_a_reviewer_is_done_when_its_gold_comes_in(never_sure, tm
     campaign, volunteers, said = never_sure
     fresh = make_tasks(campaign, 10)
     work_to_the_end(campaign, volunteers, said)
-    judge_again(campaign)
+    judge_again(campaign, now=NOW)
     waiting = Consensus.objects.filter(task__in=fresh, review="undecided")
     lines = "".join(f"{name},yes\n" for name in waiting.values_list("task__record__external_id", flat=True))
     (tmp_path / "gold.csv").write_text("task,label\n" + lines)
     assert import_gold(campaign, tmp_path / "gold.csv").n_taken == waiting.count() == 10
     assert type(campaign).objects.get().is_to_be_judged
-    judge_again(campaign)
+    judge_again(campaign, now=NOW)
     assert waiting.count() == 0
     assert not Consensus.objects.filter(task__gold__isnull=False, settled_at=None).exists()
     assert_everything_adds_up(campaign)
@@ -287,7 +287,7 @@ def test_what_waits_for_a_reviewer_is_done_when_its_gold_comes_in(never_sure, tm
 def test_every_audited_task_gets_one_answer_more_than_it_stopped_at(adaptive, alice):
     campaign, volunteers = adaptive
     campaign = update_campaign(campaign, by=alice, audit_share=1.0)
-    judge_again(campaign)
+    judge_again(campaign, now=NOW)
     fresh = make_tasks(campaign, 5)
     work_to_the_end(campaign, volunteers[:5], lambda volunteer, task: "yes")
     rows = Consensus.objects.filter(task__in=fresh)
@@ -371,7 +371,7 @@ def test_who_had_no_part_in_the_fit_in_force_is_unknown_whatever_an_older_fit_sa
     submit_answer(place, volunteers[0].user, {"label": "no"}, key=uuid4(), now=NOW)
     assert Consensus.objects.get(pk=task.pk).method == "engine"
     assert 0 < differences(campaign) <= len(tasks), "what they answered is judged without their skill now"
-    judge_again(campaign)
+    judge_again(campaign, now=NOW)
     assert differences(campaign) == 0
 
 
@@ -407,6 +407,6 @@ def test_a_worker_that_is_killed_while_it_judges_leaves_the_rest_to_the_next(ans
         refit(campaign, now=NOW)
     monkeypatch.undo()
     assert campaigns_to_judge() == [(campaign.pk, False)]
-    judge_again(campaign)
+    judge_again(campaign, now=NOW)
     assert set(Consensus.objects.values_list("method", flat=True)) == {"engine"}
     assert campaigns_to_judge() == []

@@ -63,7 +63,7 @@ def test_the_mark_outlives_a_further_answer_and_a_computation_of_everything(camp
     split = answered(campaign, volunteers, "yes", "yes", "no", "no")
     mark_unclear_cases(campaign, now=NOW)
     answer(split, volunteers[5], "no")
-    sum(n for _, n in recompute_consensus(campaign))
+    sum(n for _, n in recompute_consensus(campaign, now=NOW))
     assert Consensus.objects.get().review == "unclear"
     assert_everything_adds_up(campaign)
 

@@ -53,7 +53,7 @@ def store(campaign, volunteers, tasks, said, seconds) -> None:
         VolunteerDay(volunteer=volunteer, day=NOW.date(), n_answers=len(tasks)) for volunteer in volunteers
     )
     MicroTask.objects.update(taken=len(volunteers))
-    sum(n for _, n in recompute_consensus(campaign))
+    sum(n for _, n in recompute_consensus(campaign, now=NOW))
 
 
 def crowd_with(odd_ones, odd_seconds):
@@ -91,7 +91,7 @@ def test_who_always_gives_the_same_label_is_flagged_with_the_evidence_and_nobody
     habit = Skill.objects.get(pk=suspect.pk).evidence["habit"]
     assert habit["striking"] and habit["share"] == 1.0
     assert not Skill.objects.get(pk=volunteers[0].pk).evidence["habit"]["striking"]
-    weigh_answers_again(suspect)
+    weigh_answers_again(suspect, now=NOW)
     assert set(Consensus.objects.values_list("n_answers", flat=True)) == {HONEST}
     assert_everything_adds_up(campaign)
 

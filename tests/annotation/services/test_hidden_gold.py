@@ -120,7 +120,7 @@ def test_a_settled_task_stays_settled_while_somebody_is_tested_by_it(settled):
     assignment = task.assignments.get(volunteer=volunteers[0])
     revise_answer(assignment.pk, volunteers[0].user, {"label": "no"}, key=uuid4(), now=NOW)
     assert is_settled(task)
-    assert sum(n for _, n in recompute_consensus(campaign)) == 0
+    assert sum(n for _, n in recompute_consensus(campaign, now=NOW)) == 0
     submit_answer(place.assignment_id, volunteer.user, {"label": "yes"}, key=uuid4(), now=NOW)
     assert is_settled(task)
     assert_everything_adds_up(campaign)

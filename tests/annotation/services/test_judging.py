@@ -1,6 +1,7 @@
 """What the answers of a task mean for it, without a database."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,11 +15,13 @@ from annotation.services.judging import (
     Rules,
     TaskState,
     is_audited,
-    judge,
 )
+from annotation.services.judging import judge as judge_now
 from tests.factories import LABELS, NOW
 from tests.simulated import skilled_crowd
 
+LATER = NOW + timedelta(days=1)
+judge = partial(judge_now, now=LATER)
 KEYS = [label["key"] for label in LABELS]
 NEVER_AUDITED, ALWAYS_AUDITED = UUID(int=99_999), UUID(int=0)
 
@@ -139,3 +142,10 @@ def test_an_answer_with_a_label_that_is_gone_does_not_count_and_leaves_its_place
 def test_without_an_answer_that_counts_there_is_no_consensus(rules, said):
     judgement = judge(rules(), task(1), [said(0, "gone")])
     assert (judgement.row, judgement.needed) == (None, 3)
+
+
+def test_what_is_settled_stays_so_since_then_and_what_becomes_so_is_from_now_on(rules, said):
+    answers = [said(0, "yes"), said(1, "yes")]
+    assert judge(rules(), task(2), answers).row["settled_at"] == LATER
+    assert judge(rules(), task(2, settled_at=NOW), answers).row["settled_at"] == NOW
+    assert judge(rules(needed=3), task(2, needed=3, settled_at=NOW), answers).row["settled_at"] is None

@@ -134,8 +134,8 @@ def test_new_opinions_have_the_tasks_judged_again(weighed):
     assert campaigns_to_judge() == []
     think(campaign, tasks, accuracy=0.6, version=2)
     assert campaigns_to_judge() == [(campaign.pk, False)]
-    judge_again(campaign)
-    assert sum(n for _, n in recompute_consensus(campaign, check=True)) == 0
+    judge_again(campaign, now=NOW)
+    assert sum(n for _, n in recompute_consensus(campaign, now=NOW, check=True)) == 0
     assert CrowdFit.objects.count() == 1
 
 

@@ -9,7 +9,7 @@ from annotation.errors import CampaignPaused
 from annotation.models import Answer, Campaign, Consensus, MicroTask, User, Volunteer, VolunteerDay
 from annotation.services.consensus import recompute_consensus
 from annotation.services.replay import replay_answers
-from tests.factories import make_campaign, make_tasks
+from tests.factories import NOW, make_campaign, make_tasks
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +75,7 @@ def test_replaying_twice_adds_nothing(campaign, tmp_path):
     assert Answer.objects.count() == 6
     assert Volunteer.objects.count() == User.objects.count() == 2
     assert list(VolunteerDay.objects.values_list("n_answers", flat=True)) == [3, 3]
-    assert sum(n_different for _, n_different in recompute_consensus(campaign, check=True)) == 0
+    assert sum(n_different for _, n_different in recompute_consensus(campaign, now=NOW, check=True)) == 0
 
 
 def test_a_second_answer_of_a_worker_is_refused(campaign, tmp_path):

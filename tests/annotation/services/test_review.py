@@ -125,7 +125,7 @@ def test_a_decision_outlives_another_need_and_a_computation_of_everything(campai
     open_task = answered(campaign, volunteers, "yes", "no")
     decide(campaign, task, "no", alice)
     update_campaign(campaign, by=alice, needed=4)
-    sum(n for _, n in recompute_consensus(campaign))
+    sum(n for _, n in recompute_consensus(campaign, now=NOW))
     needed = dict(MicroTask.objects.values_list("pk", "needed"))
     assert needed == {task.pk: 2, open_task.pk: 4}
     assert Consensus.objects.get(pk=task.pk).settled_at == LATER
@@ -187,6 +187,18 @@ def test_what_a_reviewer_decided_is_not_what_models_are_measured_by(campaign, vo
     decide(campaign, decided, "no", alice)
     make_gold(known, "yes")
     assert [example.task_id for example in gold_examples(campaign.pk)] == [known.pk]
+
+
+def test_a_label_that_was_taken_out_is_neither_counted_nor_measured_by(campaign, volunteers, alice):
+    answered(campaign, volunteers, "yes", "yes")
+    decided, known = answered(campaign, volunteers, "yes", "no"), make_tasks(campaign, 2)
+    decide(campaign, decided, "unclear", alice)
+    make_gold(known[0], "unclear")
+    make_gold(known[1], "no")
+    assert count_new_labels(campaign.pk, since=None) == 2
+    update_campaign(campaign, by=alice, labels=[lab for lab in campaign.labels if lab["key"] != "unclear"])
+    assert count_new_labels(campaign.pk, since=None) == 1
+    assert [example.task_id for example in gold_examples(campaign.pk)] == [known[1].pk]
 
 
 def test_reviewers_and_admins_of_a_campaign_review_it_and_nobody_else(campaign, alice, bob, charlie):

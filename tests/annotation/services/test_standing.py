@@ -44,7 +44,7 @@ def test_answers_of_a_flagged_volunteer_weigh_nothing_and_their_tasks_are_asked_
 ):
     task = answered(campaign, volunteers, "yes", "no", "no")
     flag(volunteers[1])
-    assert weigh_answers_again(volunteers[1]) == 1
+    assert weigh_answers_again(volunteers[1], now=NOW) == 1
     row = Consensus.objects.get()
     assert (row.votes, row.n_answers, row.settled_at) == ({"yes": 1, "no": 1}, 2, None)
     task.refresh_from_db()
@@ -59,7 +59,7 @@ def test_a_task_whose_only_answer_no_longer_counts_has_no_consensus_and_is_asked
     campaign.save()
     task = answered(campaign, volunteers, "yes")
     flag(volunteers[0])
-    weigh_answers_again(volunteers[0])
+    weigh_answers_again(volunteers[0], now=NOW)
     task.refresh_from_db()
     assert (task.needed, task.is_open, Consensus.objects.count()) == (2, True, 0)
     assert_everything_adds_up(campaign)
@@ -69,7 +69,7 @@ def test_the_need_does_not_grow_past_the_cap(campaign, volunteers):
     task = answered(campaign, volunteers, "yes", "no", "no")
     MicroTask.objects.update(cap=3)
     flag(volunteers[0])
-    weigh_answers_again(volunteers[0])
+    weigh_answers_again(volunteers[0], now=NOW)
     task.refresh_from_db()
     assert task.needed == 3
 
@@ -78,9 +78,9 @@ def test_trusted_again_all_is_as_it_was(campaign, volunteers, alice):
     task = answered(campaign, volunteers, "yes", "no", "no")
     before = Consensus.objects.values().get()
     flag(volunteers[1])
-    weigh_answers_again(volunteers[1])
+    weigh_answers_again(volunteers[1], now=NOW)
     set_standing(volunteers[1], "trusted", "I looked at it.", by=alice, now=LATER)
-    assert weigh_answers_again(volunteers[1]) == 1
+    assert weigh_answers_again(volunteers[1], now=NOW) == 1
     assert Consensus.objects.values().get() == before
     task.refresh_from_db()
     assert (task.needed, task.taken) == (3, 3)
@@ -91,7 +91,7 @@ def test_what_a_reviewer_decided_is_not_asked_again_when_an_answer_falls_away(ca
     task = answered(campaign, volunteers, "yes", "no")
     decide_task(campaign, task.pk, {"label": "no"}, by=alice, now=NOW)
     flag(volunteers[0])
-    weigh_answers_again(volunteers[0])
+    weigh_answers_again(volunteers[0], now=NOW)
     task.refresh_from_db()
     assert not task.is_open
     assert Consensus.objects.get().settled_at == NOW
@@ -105,7 +105,7 @@ def test_further_answers_and_changes_of_a_flagged_volunteer_weigh_nothing(campai
         submit_answer(place, volunteers[1].user, {"label": "no"}, key=uuid4(), now=LATER)
     revise_answer(place, volunteers[1].user, {"label": "unclear"}, key=uuid4(), now=LATER)
     assert set(Consensus.objects.values_list("n_answers", "label")) == {(1, "yes")}
-    weigh_answers_again(volunteers[1])
+    weigh_answers_again(volunteers[1], now=NOW)
     assert_everything_adds_up(campaign)
 
 
@@ -113,9 +113,9 @@ def test_a_flag_waits_in_its_row_until_the_answers_have_followed(campaign, volun
     answered(campaign, volunteers, "yes")
     flag(volunteers[0])
     assert volunteers_to_weigh() == [volunteers[0]]
-    weigh_answers_again(volunteers[0])
+    weigh_answers_again(volunteers[0], now=NOW)
     assert volunteers_to_weigh() == []
-    assert weigh_answers_again(volunteers[0]) == 0
+    assert weigh_answers_again(volunteers[0], now=NOW) == 0
 
 
 def test_many_tasks_follow_a_few_at_a_time(campaign, volunteers, monkeypatch):
@@ -123,7 +123,7 @@ def test_many_tasks_follow_a_few_at_a_time(campaign, volunteers, monkeypatch):
     for _ in range(5):
         answered(campaign, volunteers, "yes", "no")
     flag(volunteers[0])
-    assert weigh_answers_again(volunteers[0]) == 5
+    assert weigh_answers_again(volunteers[0], now=NOW) == 5
     assert Answer.objects.filter(weighs=False).count() == 5
     assert_everything_adds_up(campaign)
 
@@ -150,6 +150,6 @@ def test_the_platform_flags_nobody_whom_a_person_has_decided_on(campaign, volunt
 
 def test_from_flagged_to_excluded_no_answer_has_to_follow(campaign, volunteers, alice):
     flag(volunteers[0])
-    weigh_answers_again(volunteers[0])
+    weigh_answers_again(volunteers[0], now=NOW)
     set_standing(volunteers[0], "excluded", "", by=alice, now=LATER)
     assert volunteers_to_weigh() == []

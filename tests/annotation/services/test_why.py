@@ -80,7 +80,7 @@ def test_weights_and_probabilities_of_a_fit_stand_beside_the_answers(campaign, t
 
 def test_answers_that_do_not_count_say_why(campaign, volunteers, task, alice):
     set_standing(volunteers[0], "flagged", "x", by=None, now=NOW)
-    weigh_answers_again(volunteers[0])
+    weigh_answers_again(volunteers[0], now=NOW)
     campaign.labels = [label for label in campaign.labels if label["key"] != "no"]
     campaign.save()
     why = explain_task(campaign, task.pk, by=alice, with_names=True)
