@@ -119,6 +119,8 @@ def _stored(campaign: Campaign, first: UUID, last: UUID) -> dict[UUID, dict]:
 
 def _is_as_stored(judgement: Judgement | None, stored: dict | None) -> bool:
     if judgement is None or judgement.row is None or stored is None:
+        if stored is not None and judgement is not None and judgement.decided_at is not None:
+            return (stored["settled_at"], stored["review"]) == (judgement.decided_at, "")
         return stored is None and (judgement is None or judgement.row is None)
     row = judgement.row
     if any(row[name] != stored[name] for name in COLUMNS if name not in FOLLOWING):
@@ -197,8 +199,11 @@ def mend_task(rules: Rules, task_id: UUID, *, now: datetime, write: bool = True)
 
 
 def _write(judgement: Judgement | None, task_id: UUID) -> None:
-    if judgement is None or judgement.row is None:
-        Consensus.objects.filter(pk=task_id).delete()
+    stored = Consensus.objects.filter(pk=task_id)
+    if judgement is not None and judgement.decided_at is not None:
+        stored.update(settled_at=judgement.decided_at, review=Consensus.Review.NONE)
+    elif judgement is None or judgement.row is None:
+        stored.delete()
     if judgement is None:
         return
     with connection.cursor() as cursor:

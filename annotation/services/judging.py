@@ -68,6 +68,7 @@ class TaskState:
 class Judgement:
     row: dict | None  # the consensus as it is stored; None without an answer that counts
     needed: int
+    decided_at: datetime | None = None  # where no answer counts, but a reviewer decided: the row stands
 
 
 def rules_of(campaign: Campaign, crowd: dict | None) -> Rules:
@@ -113,7 +114,8 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer], *, now: d
         needed = min(task.cap, max(task.needed, rules.needed + n_ignored))
         task = replace(task, n_ignored=n_ignored, needed=needed)
     if not counted:
-        return Judgement(None, task.needed)
+        needed = task.needed if task.decided_at is None else task.taken
+        return Judgement(None, needed, task.decided_at)
     answers = sorted(counted, key=lambda answer: (answer.answered_at, answer.assignment_id))
     decision = kind.decide(
         [answer.given for answer in answers],

@@ -11,6 +11,7 @@ from annotation.models import Campaign, Consensus, Gold, MicroTask, Record, Trai
 from annotation.services.answers import submit_answer
 from annotation.services.campaigns import update_campaign
 from annotation.services.consensus import recompute_consensus
+from annotation.services.crowd import judge_again
 from annotation.services.export import read_consensus
 from annotation.services.handout import claim_task, expire_leases, skip_task, take_place
 from annotation.services.review import decide_task, tasks_to_review
@@ -199,6 +200,27 @@ def test_a_label_that_was_taken_out_is_neither_counted_nor_measured_by(campaign,
     update_campaign(campaign, by=alice, labels=[lab for lab in campaign.labels if lab["key"] != "unclear"])
     assert count_new_labels(campaign.pk, since=None) == 1
     assert [example.task_id for example in gold_examples(campaign.pk)] == [known[1].pk]
+
+
+@pytest.mark.parametrize("is_decided_first", [True, False])
+def test_a_decision_outlives_the_labels_of_all_answers(campaign, volunteers, alice, is_decided_first):
+    task = answered(campaign, volunteers, "unclear", "unclear")
+    other = answered(campaign, volunteers, "unclear", "unclear")
+    if is_decided_first:
+        decide(campaign, task, "no", alice)
+    update_campaign(campaign, by=alice, labels=[lab for lab in campaign.labels if lab["key"] != "unclear"])
+    if not is_decided_first:
+        campaign.refresh_from_db()
+        decide(campaign, task, "no", alice)
+    judge_again(campaign, now=LATER)
+    assert not Consensus.objects.filter(pk=other.pk).exists()
+    row = Consensus.objects.get(pk=task.pk)
+    assert (row.settled_at, row.review) == (LATER, "")
+    assert [row.label for row in read_consensus(campaign)] == ["no"]
+    assert [e.value for e in labelled_examples(campaign.pk, settled_by=LATER)] == [{"label": "no"}]
+    task.refresh_from_db()
+    assert not task.is_open
+    assert_everything_adds_up(campaign)
 
 
 def test_reviewers_and_admins_of_a_campaign_review_it_and_nobody_else(campaign, alice, bob, charlie):
