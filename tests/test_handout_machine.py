@@ -30,6 +30,7 @@ from annotation.exchange import set_priorities
 from annotation.models import Assignment, Campaign, Consensus, MicroTask, Record
 from annotation.services.answers import revise_answer, submit_answer
 from annotation.services.campaigns import set_state, update_campaign
+from annotation.services.crowd import judge_again
 from annotation.services.handout import claim_task, expire_leases, extend_lease, skip_task
 from tests.factories import NOW, make_campaign, make_sentences, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
@@ -311,6 +312,8 @@ class HandoutMachine(RuleBasedStateMachine):
     def raise_the_need(self):
         self.model.needed += 1
         update_campaign(self.campaign, by=self.users[0], needed=self.model.needed)
+        judge_again(self.campaign, now=self.now)
+        self.model.epoch += 1
         for task in self.model.tasks:
             task.needed = self.model.needed
             self.model.judge(task, self.now)

@@ -118,10 +118,14 @@ def _stored(campaign: Campaign, first: UUID, last: UUID) -> dict[UUID, dict]:
 
 
 def _is_as_stored(judgement: Judgement | None, stored: dict | None) -> bool:
-    if judgement is None or judgement.row is None or stored is None:
-        if stored is not None and judgement is not None and judgement.decided_at is not None:
-            return (stored["settled_at"], stored["review"]) == (judgement.decided_at, "")
-        return stored is None and (judgement is None or judgement.row is None)
+    """The row and the task's need, or that there is neither; judgement: None without any answer."""
+    if judgement is None or stored is None:
+        return stored is None and (judgement is None or (judgement.row is None and not judgement.moves_need))
+    if judgement.moves_need:
+        return False
+    if judgement.row is None:
+        decided = (judgement.decided_at, Consensus.Review.NONE)
+        return judgement.decided_at is not None and decided == (stored["settled_at"], stored["review"])
     row = judgement.row
     if any(row[name] != stored[name] for name in COLUMNS if name not in FOLLOWING):
         return False

@@ -96,7 +96,7 @@ def _judge_all(campaign: Campaign, now: datetime, on_progress: Progress = silent
         on_progress("judging", n_tasks)
     # At the end, so that a worker that is killed leaves the rest to the next; and only if what they were
     # judged by is still in force.
-    in_force = {name: getattr(campaign, name) for name in (*DECIDING, "crowd_version")}
+    in_force = {name: getattr(campaign, name) for name in (*DECIDING, "crowd_version", "queue_epoch")}
     Campaign.objects.filter(pk=campaign.pk, **in_force).update(is_to_be_judged=False)
     return n_changed
 

@@ -15,7 +15,7 @@ KNOWN_AFTER = 20  # answers in the latest fit from which on a volunteer's skill 
 LEAST_PEOPLE = 2
 # What a fit of the crowd depends on, and what else the judgement of a task does: fields of the campaign.
 FITTED = ("labels", "aggregation")
-DECIDING = (*FITTED, "stopping", "stop_certainty", "most_answers", "audit_share")
+DECIDING = (*FITTED, "needed", "stopping", "stop_certainty", "most_answers", "audit_share")
 AUDIT_BUCKETS = 100_000
 
 
@@ -68,6 +68,7 @@ class TaskState:
 class Judgement:
     row: dict | None  # the consensus as it is stored; None without an answer that counts
     needed: int
+    moves_need: bool  # the task's need was another before
     decided_at: datetime | None = None  # where no answer counts, but a reviewer decided: the row stands
 
 
@@ -108,14 +109,14 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer], *, now: d
     """Decide a task by the answers that count, in any order. What was settled is so since then."""
     kind = kind_named(rules.kind)
     counted = [answer for answer in answers if kind.counts(answer.given.value, rules.labels)]
-    n_ignored = task.n_ignored + len(answers) - len(counted)
+    n_ignored, needed_before = task.n_ignored + len(answers) - len(counted), task.needed
     if n_ignored and task.decided_at is None:
         # An answer that doesn't count leaves its place to somebody else's.
         needed = min(task.cap, max(task.needed, rules.needed + n_ignored))
         task = replace(task, n_ignored=n_ignored, needed=needed)
     if not counted:
         needed = task.needed if task.decided_at is None else task.taken
-        return Judgement(None, needed, task.decided_at)
+        return Judgement(None, needed, needed != needed_before, task.decided_at)
     answers = sorted(counted, key=lambda answer: (answer.answered_at, answer.assignment_id))
     decision = kind.decide(
         [answer.given for answer in answers],
@@ -158,7 +159,7 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer], *, now: d
         "audited": audited,
         "review": review,
     }
-    return Judgement(row, needed)
+    return Judgement(row, needed, needed != needed_before)
 
 
 def _wanted(rules: Rules, task: TaskState) -> int:

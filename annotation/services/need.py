@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from annotation.models import Campaign
 
@@ -21,22 +22,10 @@ WHERE id = ANY(%s) AND needed <> %s AND NOT EXISTS (
     SELECT 1 FROM annotation_gold g WHERE g.task_id = t.id AND g.decided_at IS NOT NULL)
 """
 
-SETTLE = """
-UPDATE annotation_consensus s
-SET settled_at = CASE WHEN s.n_answers >= t.needed - given.n_ignored THEN given.last_at END
-FROM annotation_microtask t CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE NOT an.weighs) AS n_ignored,
-           max(an.answered_at) FILTER (WHERE an.weighs) AS last_at
-    FROM annotation_assignment a JOIN annotation_answer an ON an.assignment_id = a.id WHERE a.task_id = t.id
-) given
-WHERE t.id = s.task_id AND t.id = ANY(%s)
-  AND (s.n_answers >= t.needed - given.n_ignored) <> (s.settled_at IS NOT NULL)
-  AND NOT EXISTS (SELECT 1 FROM annotation_gold g WHERE g.task_id = t.id AND g.decided_at IS NOT NULL)
-"""
-
 
 def follow_need(campaign: Campaign) -> None:
-    """Give all tasks the campaign's need; those with enough answers are settled now, others no longer.
+    """Give all tasks the campaign's need. Which of them are settled by it, the next judgement says: it knows
+    which answers count.
 
     Where each task gets as many answers as it wants, the need is only what it starts with: tasks that have
     an answer go on by their own.
@@ -44,6 +33,10 @@ def follow_need(campaign: Campaign) -> None:
     last = UUID(int=0)
     while last is not None:
         last = _follow_chunk(campaign, last)
+    # The epoch tells a judgement which went on meanwhile that it was not the last; and tasks that are open
+    # again may lie before where volunteers are in the queue.
+    follow = {"is_to_be_judged": True, "queue_epoch": F("queue_epoch") + 1}
+    Campaign.objects.filter(pk=campaign.pk).update(**follow)
 
 
 @transaction.atomic
@@ -53,12 +46,4 @@ def _follow_chunk(campaign: Campaign, after: UUID) -> UUID | None:
         ids = [task_id for (task_id,) in cursor.fetchall()]
         only = "AND taken = 0" if campaign.is_adaptive else ""
         cursor.execute(FOLLOW + only, [campaign.needed, ids, campaign.needed])
-    if not campaign.is_adaptive:
-        settle(ids)
     return ids[-1] if len(ids) == CHUNK else None
-
-
-def settle(task_ids: list[UUID]) -> None:
-    """Settle what has enough answers for its need, and no longer what has not. The caller locks the tasks."""
-    with connection.cursor() as cursor:
-        cursor.execute(SETTLE, [task_ids])

@@ -1,6 +1,7 @@
 """A place in a task as the volunteer's page shows it: the text, its context, the question."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -29,6 +30,8 @@ JOIN annotation_campaign c ON c.id = t.campaign_id
 READ_ASSIGNMENTS = READ_PLACES.format(places="annotation_assignment") + "WHERE a.id = ANY(%s)"
 
 
+LOCK_TASKS = "SELECT 1 FROM annotation_microtask WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+
 # Places that are given back go out again, but where nobody else is wanted: hidden gold had made room, the
 # task was done before they came back, or a reviewer has decided. What was answered and does not count is
 # wanted from somebody else.
@@ -41,8 +44,9 @@ WITH given_back AS (
                 WHEN c.stopping = 'fixed' AND g.origin = 'file' THEN c.needed - coalesce(s.n_answers, 0) + (
                          SELECT count(*) FROM annotation_assignment a
                          WHERE a.task_id = b.task_id AND a.state = 'answered')
-                WHEN c.stopping = 'adaptive' AND (s.settled_at IS NOT NULL AND NOT s.audited
-                                                  OR s.review = 'undecided') THEN 0
+                WHEN c.stopping = 'adaptive' AND s.settled_at IS NOT NULL THEN
+                         CASE WHEN s.audited THEN t.taken - b.n + 1 ELSE 0 END
+                WHEN c.stopping = 'adaptive' AND s.review = 'undecided' THEN 0
                 ELSE t.needed END AS needed
     FROM given_back b
     JOIN annotation_microtask t ON t.id = b.task_id
@@ -77,6 +81,12 @@ def lock_task(task_id: UUID) -> None:
     """Hold the row that holds the predicate, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM annotation_microtask WHERE id = %s FOR NO KEY UPDATE", [task_id])
+
+
+def lock_tasks(task_ids: Iterable[UUID]) -> None:
+    """Several of them, by id: the order of everyone who locks several tasks and waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_TASKS, [list(task_ids)])
 
 
 def take_back(task_ids: list[UUID]) -> None:

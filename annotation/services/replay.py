@@ -18,13 +18,14 @@ from django.utils import timezone
 
 from annotation.errors import AlreadyAnswered, CampaignPaused, InvalidAnswer, RecordHeld, TaskFull
 from annotation.kinds import kind_named
-from annotation.models import Assignment, Campaign, MicroTask, User, Volunteer
+from annotation.models import Assignment, Campaign, Consensus, MicroTask, User, Volunteer
 from annotation.services.answer_files import Row, read_answers
 from annotation.services.answers import submit_answer
+from annotation.services.consensus import mend_task, rules_for_now
 from annotation.services.crowd import refit
 from annotation.services.handout import take_place
 from annotation.services.intake.refusals import Refusal, Tally
-from annotation.services.need import settle
+from annotation.services.places import lock_tasks
 from annotation.services.task_names import SEVERAL, find_tasks
 
 BATCH_ANSWERS = 100  # in one transaction: their tasks stay locked until it ends
@@ -41,6 +42,7 @@ RAISE_NEED = """
 UPDATE annotation_microtask t SET needed = wanted.n, cap = greatest(t.cap, wanted.n)
 FROM unnest(%s::uuid[], %s::int[]) AS wanted (task_id, n)
 WHERE t.id = wanted.task_id AND t.needed < wanted.n
+RETURNING t.id
 """
 
 
@@ -151,7 +153,8 @@ def _gather(campaign: Campaign, path: Path, all_answers: bool, now: datetime) ->
     if all_answers:
         n_answers = Counter(name for name, _ in turns)
         for names in _chunks(n_answers, BATCH_NAMES):
-            _raise_needs({tasks[name]: n_answers[name] for name in names if name in tasks})
+            needs = {tasks[name]: n_answers[name] for name in names if name in tasks}
+            _raise_needs(campaign, needs, now)
     seats = _seat_workers(campaign, {worker for _, worker in turns if worker}, now)
     return Crowd(tasks, seats, values), n_in_all
 
@@ -183,11 +186,15 @@ def _chunks(items: Iterable, size: int):
 
 
 @transaction.atomic
-def _raise_needs(needs: dict[UUID, int]) -> None:
-    """A task that now wants more answers than it has is no longer settled."""
+def _raise_needs(campaign: Campaign, needs: dict[UUID, int], now: datetime) -> None:
+    """A task that now wants more answers than it has is settled no longer, unless the rule is sure of it."""
+    rules = rules_for_now(campaign.pk)
+    lock_tasks(needs)
     with connection.cursor() as cursor:
         cursor.execute(RAISE_NEED, [list(needs), list(needs.values())])
-    settle(list(needs))
+        raised = [task_id for (task_id,) in cursor.fetchall()]
+    for task_id in Consensus.objects.filter(pk__in=raised).values_list("pk", flat=True):
+        mend_task(rules, task_id, now=now)
 
 
 def _seat_workers(campaign: Campaign, workers: set[str], now: datetime) -> dict[str, Volunteer]:

@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from annotation.models import TrailEntry, User, Volunteer
 from annotation.services.consensus import mend_task, rules_for_now
+from annotation.services.places import lock_tasks
 
 CHUNK = 100  # tasks locked at a time, in the order of their ids, while volunteers go on
 
@@ -21,8 +22,6 @@ NEXT_TASKS = """
 SELECT task_id FROM annotation_assignment
 WHERE volunteer_id = %s AND state <> 'skipped' AND task_id > %s ORDER BY task_id LIMIT %s
 """
-
-LOCK_TASKS = "SELECT id FROM annotation_microtask WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 
 FOLLOW_STANDING = """
 UPDATE annotation_answer an SET weighs = (v.standing = 'trusted')
@@ -95,7 +94,7 @@ def _weigh_chunk(volunteer: Volunteer, after: UUID, now: datetime) -> tuple[int,
     with connection.cursor() as cursor:
         cursor.execute(NEXT_TASKS, [volunteer.pk, after, CHUNK])
         task_ids = [task_id for (task_id,) in cursor.fetchall()]
-        cursor.execute(LOCK_TASKS, [task_ids])
+        lock_tasks(task_ids)
         cursor.execute(FOLLOW_STANDING, [volunteer.pk, task_ids])
         concerned = sorted(task_id for (task_id,) in cursor.fetchall())
         if rules.stopping is None:
