@@ -1,0 +1,42 @@
+"""A folder that appears whole or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def appearing_folder(target: Path, *, before_it_appears: Callable[[], None] = lambda: None) -> Iterator[Path]:
+    """Yield a new folder beside `target`; at the end it is flushed to disk and takes the target's place.
+
+    If anything is raised, before_it_appears included, the folder is removed and `target` is as it was. What a
+    killed process left of an earlier try is removed first.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in target.parent.glob(f".{target.name}.writing-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.writing-", dir=target.parent))
+    try:
+        yield folder
+        for path in [*folder.rglob("*"), folder]:
+            _flush(path)
+        before_it_appears()
+        if target.exists():
+            shutil.rmtree(target)
+        folder.replace(target)
+        _flush(target.parent)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _flush(path: Path) -> None:
+    """Make the system write a file or a folder's entries to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
