@@ -1,0 +1,229 @@
+"""Linear challengers: they learn, say how sure they are, and are the same again from the same examples."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from safetensors import SafetensorError
+
+from training.algorithms.examples import Examples
+from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
+from training.linear import fit_embedding, fit_tfidf, predict_embedding, predict_tfidf
+from training.linear.regression import fit
+from training.linear.words import Words
+
+FILLER = [f"word{i}" for i in range(30)]
+SIGNS = ["calm", "rash", "fever"]
+PARTS = (TRAIN, TRAIN, TRAIN, VALIDATION, CALIBRATION, TEST)
+
+
+def sentences(n: int, n_classes: int = 3) -> tuple[list[str], np.ndarray]:
+    """n sentences of fillers; one sign word decides the class."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(n_classes, size=n)
+    texts = [
+        " ".join([*rng.choice(FILLER, size=8), SIGNS[label], *rng.choice(FILLER, 3)]) for label in labels
+    ]
+    return texts, labels
+
+
+def examples_of(texts, targets, *, head="single", seconds=None) -> Examples:
+    n, k = targets.shape
+    parts = np.array([PARTS[i % len(PARTS)] for i in range(n)], dtype=np.int8)
+    names = tuple(f"class{i}" for i in range(k))
+    return Examples(head, names, texts, targets.astype(np.float32), np.ones(n, np.float32), parts, seconds)
+
+
+def labelled(n: int = 120, **more) -> Examples:
+    texts, labels = sentences(n)
+    return examples_of(texts, np.eye(3)[labels], **more)
+
+
+def vectors_of(examples: Examples) -> np.ndarray:
+    """float16 [N, 8]: noise, with the class in three of the axes."""
+    noise = np.random.default_rng(1).normal(size=(len(examples), 8))
+    noise[:, :3] += 3 * examples.targets
+    return noise.astype(np.float16)
+
+
+@pytest.mark.parametrize("head", ["single", "ordinal", "relations"])
+def test_words_that_decide_are_found(tmp_path, head):
+    examples = labelled(head=head)
+    fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
+    probabilities = predict_tfidf(fitted.path, examples.texts)
+    assert probabilities.dtype == np.float32
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    unseen = examples.rows(TEST)
+    assert (probabilities[unseen].argmax(axis=1) == examples.labels[unseen]).mean() > 0.9
+    assert fitted.manifest["family"] == "tfidf"
+    assert fitted.manifest["head"] == head
+    assert fitted.manifest["class_names"] == ["class0", "class1", "class2"]
+
+
+def test_a_head_on_vectors_learns_from_vectors_alone(tmp_path):
+    examples = dataclasses.replace(labelled(), texts=[f"text {i}" for i in range(120)])
+    vectors = vectors_of(examples)
+    fitted = fit_embedding(examples, vectors, output_dir=tmp_path / "m", seed=0, base_model_sha256="ab12")
+    probabilities = predict_embedding(fitted.path, vectors)
+    unseen = examples.rows(TEST)
+    assert (probabilities[unseen].argmax(axis=1) == examples.labels[unseen]).mean() > 0.8
+    assert fitted.manifest["base_model_sha256"] == "ab12"
+
+
+def test_each_of_several_labels_is_a_question_of_its_own(tmp_path):
+    rng = np.random.default_rng(0)
+    has = rng.random((180, 3)) < 0.4
+    texts = [" ".join([*rng.choice(FILLER, 6), *(SIGNS[k] for k in np.flatnonzero(row))]) for row in has]
+    examples = examples_of(texts, has.astype(float), head="multiple")
+    fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
+    probabilities = predict_tfidf(fitted.path, texts)
+    unseen = examples.rows(TEST)
+    assert ((probabilities > 0.5) == has)[unseen].mean() > 0.9
+    assert abs(probabilities.sum(axis=1) - 1).max() > 0.5, "they need not sum to 1"
+
+
+def test_whether_two_texts_agree_is_learned_though_neither_tells_alone(tmp_path):
+    rng = np.random.default_rng(0)
+    words = [f"sign{i}" for i in range(6)]
+    first, second = rng.integers(6, size=(2, 400))
+    second[::2] = first[::2]
+    targets = np.eye(2)[(first == second).astype(int)]
+    examples = examples_of([words[i] for i in first], targets, seconds=[words[i] for i in second])
+    fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
+    found = predict_tfidf(fitted.path, examples.texts, examples.seconds).argmax(axis=1)
+    unseen = examples.rows(TEST)
+    assert (found == examples.labels)[unseen].mean() > 0.9
+
+
+def test_vectors_of_a_pair_stand_end_to_end(tmp_path):
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=(400, 6))
+    second = np.where((np.arange(400) % 2 == 0)[:, None], first, rng.normal(size=(400, 6)))
+    targets = np.eye(2)[(np.arange(400) % 2 == 0).astype(int)]
+    texts = [str(i) for i in range(400)]
+    examples = examples_of(texts, targets, seconds=texts)
+    vectors = np.hstack([first, second]).astype(np.float16)
+    fitted = fit_embedding(examples, vectors, output_dir=tmp_path / "m", seed=0)
+    found = predict_embedding(fitted.path, vectors).argmax(axis=1)
+    unseen = examples.rows(TEST)
+    assert (found == examples.labels)[unseen].mean() > 0.9
+
+
+def test_a_soft_target_is_learned_as_its_probability():
+    features = np.zeros((50, 1))  # nothing to tell the texts apart by
+    targets = np.tile([0.7, 0.3], (50, 1))
+    model = fit(features, targets, np.ones(50), c=100.0, multiple=False)
+    scores = model.scores(features)[0]
+    assert np.exp(scores[0] - scores[1]) == pytest.approx(0.7 / 0.3, rel=0.01)
+
+
+def test_a_weight_of_zero_teaches_nothing():
+    features = np.array([[1.0], [-1.0], [1.0]] * 20)
+    targets = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]] * 20)
+    weights = np.array([1.0, 1.0, 0.0] * 20)
+    with_them = fit(features, targets, weights, c=1.0, multiple=False)
+    without = fit(features[weights > 0], targets[weights > 0], weights[weights > 0], c=1.0, multiple=False)
+    assert (with_them.weights == without.weights).all()
+
+
+@pytest.mark.parametrize("family", ["tfidf", "embedding"])
+def test_equal_seeds_and_examples_give_equal_models(tmp_path, family):
+    examples = labelled()
+    vectors = vectors_of(examples)
+    first, second = (
+        fit_tfidf(examples, output_dir=tmp_path / name, seed=3)
+        if family == "tfidf"
+        else fit_embedding(examples, vectors, output_dir=tmp_path / name, seed=3)
+        for name in ("one", "two")
+    )
+    assert first.sha256 == second.sha256
+    assert first.manifest == second.manifest
+    assert (first.path / "model.safetensors").read_bytes() == (second.path / "model.safetensors").read_bytes()
+
+
+def test_texts_that_judge_are_not_looked_at(tmp_path):
+    examples = labelled()
+    judged = examples.rows(TEST)
+    texts, targets = list(examples.texts), examples.targets.copy()
+    for row in judged:
+        texts[row], targets[row] = "other words altogether", [0, 0, 1]
+    changed = dataclasses.replace(examples, texts=texts, targets=targets)
+    one = fit_tfidf(examples, output_dir=tmp_path / "one", seed=0)
+    assert fit_tfidf(changed, output_dir=tmp_path / "two", seed=0).sha256 == one.sha256
+
+
+def test_labels_that_contradict_the_calibrating_examples_make_it_less_sure(tmp_path):
+    examples = labelled(240)
+    targets = examples.targets.copy()
+    calibrating = examples.rows(CALIBRATION)
+    targets[calibrating[::2]] = np.roll(targets[calibrating[::2]], 1, axis=1)
+    sure = fit_tfidf(examples, output_dir=tmp_path / "one", seed=0)
+    unsure = fit_tfidf(dataclasses.replace(examples, targets=targets), output_dir=tmp_path / "two", seed=0)
+    assert unsure.manifest["temperature"] > 1.5 > sure.manifest["temperature"]
+    texts = [examples.texts[row] for row in examples.rows(TEST)]
+    assert predict_tfidf(unsure.path, texts).max(axis=1).mean() < 0.8
+
+
+def test_chinese_is_counted_by_character(tmp_path):
+    texts = [("患者有发热症状" if i % 2 else "患者没有不适") + "，入院第" + str(i) + "天" for i in range(60)]
+    examples = examples_of(texts, np.eye(2)[np.arange(60) % 2])
+    fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
+    assert fitted.manifest["config"]["counted"] == "characters"
+    assert predict_tfidf(fitted.path, ["他发热了", "没有不适"]).argmax(axis=1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("texts", [[""] * 12, ["…!"] * 12], ids=["empty", "punctuation"])
+def test_texts_without_words_give_the_labels_shares(tmp_path, texts):
+    targets = np.eye(2)[(np.arange(12) % 3 == 0).astype(int)]
+    parts = np.full(12, TRAIN, dtype=np.int8)
+    examples = dataclasses.replace(examples_of(texts, targets), parts=parts)
+    fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
+    assert predict_tfidf(fitted.path, ["", "anything"])[:, 1] == pytest.approx([1 / 3, 1 / 3], abs=0.01)
+
+
+def test_a_class_without_an_example_is_never_found(tmp_path):
+    texts, labels = sentences(60, n_classes=2)
+    fitted = fit_tfidf(examples_of(texts, np.eye(3)[labels]), output_dir=tmp_path / "m", seed=0)
+    assert predict_tfidf(fitted.path, texts)[:, 2].max() < 0.01
+
+
+def test_one_class_is_all_that_is_found(tmp_path):
+    texts, _ = sentences(12)
+    fitted = fit_tfidf(examples_of(texts, np.eye(2)[np.zeros(12, int)]), output_dir=tmp_path / "m", seed=0)
+    assert (predict_tfidf(fitted.path, texts)[:, 0] > 0.99).all()
+
+
+def test_no_example_is_refused_and_so_are_spans(tmp_path):
+    examples = labelled(12)
+    nothing = dataclasses.replace(examples, parts=np.full(12, TEST, dtype=np.int8))
+    with pytest.raises(ValueError, match="no example to learn from"):
+        fit_tfidf(nothing, output_dir=tmp_path / "m", seed=0)
+    spans = Examples("spans", ("a",), ["x"], None, np.ones(1), np.zeros(1, np.int8), spans=[[]])
+    with pytest.raises(ValueError, match="no head for spans"):
+        fit_tfidf(spans, output_dir=tmp_path / "m", seed=0)
+    assert not (tmp_path / "m").exists()
+
+
+def test_weights_that_are_no_safetensors_are_not_read(tmp_path):
+    fitted = fit_tfidf(labelled(24), output_dir=tmp_path / "m", seed=0)
+    (fitted.path / "model.safetensors").write_bytes(b"\x80\x04cos\nsystem\n.")
+    with pytest.raises(SafetensorError):
+        predict_tfidf(fitted.path, ["a text"])
+
+
+def test_a_vocabulary_survives_being_written(tmp_path):
+    words = Words.learned_from(["fever and rash", "no fever"])
+    words.write(tmp_path)
+    again = Words.read(tmp_path, words.inverse_frequency)
+    text = ["rash without fever 😀"]
+    assert (words.features(text) != again.features(text)).nnz == 0
+    assert json.loads((tmp_path / "vocabulary.json").read_text())["unit"] == "words"
+
+
+def test_linear_models_bring_neither_torch_nor_django():
+    code = "import sys, training.linear; print([m for m in ('torch', 'django') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

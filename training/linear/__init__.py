@@ -1,0 +1,9 @@
+"""Fast challengers that an encoder has to beat: linear models on counted words and on frozen embeddings.
+
+The only place that imports scikit-learn. No Django and no torch here: the vectors are given.
+"""
+
+from training.linear.learning import Fitted, fit_embedding, fit_tfidf
+from training.linear.scoring import predict_embedding, predict_tfidf
+
+__all__ = ["Fitted", "fit_embedding", "fit_tfidf", "predict_embedding", "predict_tfidf"]

@@ -1,0 +1,111 @@
+"""Logistic regression on soft targets, whatever the features are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from training.algorithms.calibration import cross_entropies, fit_temperature
+from training.linear.pairs import Features
+
+LEAST_TARGET = 0.01  # a class less likely than this is not worth a row of its own
+MAX_ITERATIONS = 300
+TOLERANCE = 1e-3
+UNSEEN = -10.0  # intercept of a class without an example, beside the others' of about 0
+N_FOLDS = 3
+ENOUGH_TO_HOLD_OUT = 200  # examples of the validation part that choose as well as cross-validation does
+
+
+class Linear:
+    """scores[N, K] = features[N, F] @ weights[K, F].T + intercepts[K]."""
+
+    def __init__(self, weights: np.ndarray, intercepts: np.ndarray) -> None:
+        self.weights = np.asarray(weights, dtype=np.float32)
+        self.intercepts = np.asarray(intercepts, dtype=np.float32)
+
+    def scores(self, features: Features) -> np.ndarray:
+        """Return float32 [N, K]: logits, of a softmax or (for multiple) of K sigmoids."""
+        return np.asarray(features @ self.weights.T, dtype=np.float32) + self.intercepts
+
+
+def fit(features: Features, targets: np.ndarray, weights: np.ndarray, *, c: float, multiple: bool) -> Linear:
+    """Fit L2-regularised logistic regression to targets [N, K], probabilities, and weights [N].
+
+    Cross-entropy with a soft target is the same as one row a class whose weight is that class's probability:
+    -sum_k t_k log p_k. C is the inverse strength of the regularisation. For multiple the K labels are K
+    regressions between yes and no.
+    """
+    if multiple:
+        both = [
+            _fit(features, np.stack([1 - yes, yes], axis=1), weights, c) for yes in targets.T.astype(float)
+        ]
+        differences = [
+            (one.weights[1] - one.weights[0], one.intercepts[1] - one.intercepts[0]) for one in both
+        ]
+        return Linear(np.stack([w for w, _ in differences]), np.array([b for _, b in differences]))
+    return _fit(features, targets, weights, c)
+
+
+def _fit(features: Features, targets: np.ndarray, weights: np.ndarray, c: float) -> Linear:
+    n_classes = targets.shape[1]
+    rows, classes = np.nonzero((targets >= LEAST_TARGET) & (weights[:, None] > 0))
+    seen = np.unique(classes)
+    coefficients = np.zeros((n_classes, features.shape[1]))
+    intercepts = np.full(n_classes, UNSEEN)
+    row_weights = targets[rows, classes] * weights[rows]
+    if len(seen) < 2 or not features.shape[1]:
+        masses = np.bincount(classes, weights=row_weights, minlength=n_classes)
+        intercepts[seen] = np.log(masses[seen] / masses.sum())
+        return Linear(coefficients, intercepts)
+    # The weights' scale would be a strength of regularisation in disguise: they average 1 here.
+    row_weights *= len(np.unique(rows)) / row_weights.sum()
+    model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE).fit(
+        features[rows], classes, row_weights
+    )
+    if len(seen) == 2:  # one row of coefficients, for the second class against the first
+        coefficients[seen] = np.vstack([-model.coef_ / 2, model.coef_ / 2])
+        intercepts[seen] = [-model.intercept_[0] / 2, model.intercept_[0] / 2]
+    else:
+        coefficients[seen], intercepts[seen] = model.coef_, model.intercept_
+    return Linear(coefficients, intercepts)
+
+
+def best_c(
+    candidates: Sequence[float],
+    features: Features,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    held_out: np.ndarray,
+    *,
+    multiple: bool,
+    seed: int,
+) -> float:
+    """Return the candidate with the lowest cross-entropy, at its own best temperature, on unseen examples.
+
+    Unseen are the held_out [N] bool where they are many; else each of N_FOLDS folds in turn, and a group [N]
+    is never divided.
+    """
+    if held_out.sum() >= ENOUGH_TO_HOLD_OUT and not held_out.all():
+        folds = [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
+    elif len(np.unique(groups)) < 2 * N_FOLDS:
+        return candidates[len(candidates) // 2]  # too few to choose by
+    else:
+        splitter = GroupKFold(N_FOLDS, shuffle=True, random_state=seed)
+        folds = list(splitter.split(targets, groups=groups))
+    unseen = np.concatenate([test for _, test in folds])
+    losses = []
+    for c in candidates:
+        scores = np.concatenate(
+            [
+                fit(features[learn], targets[learn], weights[learn], c=c, multiple=multiple).scores(
+                    features[test]
+                )
+                for learn, test in folds
+            ]
+        )
+        temperature = fit_temperature(targets[unseen], scores, multiple=multiple)
+        each = cross_entropies(targets[unseen], scores, temperature=temperature, multiple=multiple)
+        losses.append(np.average(each, weights=weights[unseen] + 1e-9))
+    return candidates[int(np.argmin(losses))]

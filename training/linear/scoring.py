@@ -1,0 +1,64 @@
+"""Calibrated probabilities of a linear model that was written down."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from training.algorithms.calibration import apply_temperature
+from training.linear.learning import WEIGHTS, vector_features, word_features
+from training.linear.regression import Linear
+from training.linear.words import Words
+
+TEXTS_AT_ONCE = 10_000
+VECTORS_AT_ONCE = 100_000  # of 384 numbers: 150 MB as float32
+
+
+def predict_tfidf(
+    model_dir: Path | str, texts: Sequence[str], seconds: Sequence[str] | None = None
+) -> np.ndarray:
+    """Return calibrated probabilities [N, K] float32, in the order of the texts."""
+    folder = Path(model_dir)
+    manifest, model, arrays = _read(folder)
+    words = Words.read(folder, arrays["inverse_frequency"])
+    texts = list(texts)
+    seconds = None if seconds is None else list(seconds)
+
+    def chunk(start: int, end: int) -> np.ndarray:
+        return model.scores(
+            word_features(words, texts[start:end], None if seconds is None else seconds[start:end])
+        )
+
+    return _calibrated(manifest, chunk, len(texts), TEXTS_AT_ONCE)
+
+
+def predict_embedding(model_dir: Path | str, vectors: np.ndarray) -> np.ndarray:
+    """Return calibrated probabilities [N, K] float32 of vectors [N, D], as fit_embedding took them."""
+    manifest, model, _ = _read(Path(model_dir))
+
+    def chunk(start: int, end: int) -> np.ndarray:
+        return model.scores(vector_features(vectors[start:end], is_pair=manifest["is_pair"]))
+
+    return _calibrated(manifest, chunk, len(vectors), VECTORS_AT_ONCE)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], Linear, dict[str, np.ndarray]]:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    arrays = load_file(folder / WEIGHTS)
+    return manifest, Linear(arrays["weights"], arrays["intercepts"]), arrays
+
+
+def _calibrated(
+    manifest: dict[str, Any], scores: Callable[[int, int], np.ndarray], n: int, at_once: int
+) -> np.ndarray:
+    """Score [start, end) after [start, end): features of all texts at once would not fit the memory."""
+    probabilities = np.empty((n, len(manifest["class_names"])), dtype=np.float32)
+    for start in range(0, n, at_once):
+        end = min(start + at_once, n)
+        probabilities[start:end] = apply_temperature(
+            scores(start, end), manifest["temperature"], multiple=manifest["head"] == "multiple"
+        )
+    return probabilities
