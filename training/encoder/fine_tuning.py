@@ -20,8 +20,8 @@ from training.encoder.base_model import checked_folder, load_tokenizer, weights_
 from training.encoder.checkpoints import Checkpoints
 from training.encoder.classifying import Classifying
 from training.encoder.heads import fold
-from training.encoder.model_files import FORMAT, appearing_folder, write_model
-from training.encoder.precision import best_device
+from training.encoder.model_files import FORMAT, appearing_folder, read_manifest, write_model
+from training.encoder.precision import best_device, this_process
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.refusals import TrainingRefused, refuse_no_memory
 from training.encoder.tokens import Tokens, tokenise
@@ -52,9 +52,12 @@ def fine_tune(
     caller removes that folder once the result is published.
 
     on_progress hears about once a second; what it raises stops the training and leaves no half-written model.
+    Started by `accelerate launch`, the call shares the work among its processes; the first of them alone
+    reports and writes.
     """
     base, output_dir = checked_folder(config.base_model_path), Path(output_dir)
-    reporter = ProgressReporter(on_progress)
+    process = this_process()
+    reporter = ProgressReporter(on_progress if process.is_main_process else None)
     tokenizer = load_tokenizer(base)
     tokens = _tokens(tokenizer, examples, config, reporter)
     base_sha256 = weights_sha256(base)
@@ -83,9 +86,12 @@ def fine_tune(
         "unknown_token_share": tokens.unknown_share,
         "versions": _versions(),
     }
-    with appearing_folder(output_dir, before_it_appears=training.tell_saving) as folder:
-        sha256 = write_model(folder, model, tokenizer, manifest)
-    return FineTuned(output_dir, sha256, training.standing.history, manifest)
+    if process.is_main_process:
+        with appearing_folder(output_dir, before_it_appears=training.tell_saving) as folder:
+            write_model(folder, model, tokenizer, manifest)
+    process.wait_for_everyone()
+    manifest = read_manifest(output_dir)
+    return FineTuned(output_dir, manifest["sha256"], manifest["history"], manifest)
 
 
 def _tokens(tokenizer: Any, examples: Examples, config: FineTuneConfig, reporter: ProgressReporter) -> Tokens:

@@ -26,13 +26,12 @@ def appearing_folder(target: Path, *, before_it_appears: Callable[[], None] = la
         yield folder
 
 
-def write_model(folder: Path, model: PreTrainedModel, tokenizer: Tokenizer, manifest: dict[str, Any]) -> str:
-    """Write weights, config, tokenizer and manifest; return the weights' SHA-256."""
+def write_model(folder: Path, model: PreTrainedModel, tokenizer: Tokenizer, manifest: dict[str, Any]) -> None:
+    """Write weights, config, tokenizer, and the manifest with the weights' SHA-256."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    manifest["sha256"] = weights_sha256(folder)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    return manifest["sha256"]
+    content = json.dumps({**manifest, "sha256": weights_sha256(folder)}, indent=1)
+    (folder / "manifest.json").write_text(content, encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -4,10 +4,16 @@ import time
 from functools import cache
 
 import torch
+from accelerate import PartialState
+
+
+def this_process() -> PartialState:
+    """Return which device is this process's, and which of several processes it is (`accelerate launch`)."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
 def best_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return this_process().device
 
 
 def resolve_precision(wish: str, device: torch.device) -> str:

@@ -144,7 +144,10 @@ class Training:
         self, batch: np.ndarray, piece: np.ndarray, windows: np.ndarray, place: np.ndarray
     ) -> float:
         """Add the gradient of some texts, by their places in the batch; return their share of its loss."""
-        piece = self._of_this_process(piece)
+        # Several processes share a piece. One that gets nothing computes a text and counts it for nothing,
+        # because the others wait for its part of the gradient.
+        mine = piece[self.accelerator.process_index :: self.accelerator.num_processes]
+        counts, piece = float(len(mine) > 0), mine if len(mine) else piece[:1]
         chosen = np.isin(place, piece)
         texts, windows, place = batch[piece], windows[chosen], np.searchsorted(piece, place[chosen])
         device, bf16 = self.accelerator.device, self.standing.precision == "bf16"
@@ -152,13 +155,10 @@ class Training:
             outputs = self.network(**self.lesson.tokens.padded(windows, device)).logits
         losses = self.lesson.losses(outputs.float(), texts, windows, place)  # [B]
         weights = torch.from_numpy(self.lesson.weights[texts]).to(device)
-        loss = (weights * losses).sum() / len(batch)
+        loss = counts * (weights * losses).sum() / len(batch)
         # Gradients of several processes are averaged; theirs are shares of one sum.
         self.accelerator.backward(loss * self.accelerator.num_processes)
         return self.accelerator.reduce(loss.detach()).item()
-
-    def _of_this_process(self, piece: np.ndarray) -> np.ndarray:
-        return piece[self.accelerator.process_index :: self.accelerator.num_processes]
 
     def _cut_smaller(self, n_texts: int) -> None:
         """After memory ran out: halve what is computed at once. The batch, and so the result, stays."""
@@ -200,8 +200,8 @@ class Training:
             standing.champion = {"seed": seed, "epoch": standing.best_epoch, "loss": standing.best_loss}
             self.champion = self.best
         standing.attempt += 1
+        standing.epoch, standing.best_epoch, standing.best_loss, self.best = 0, 0, float("inf"), {}
         if standing.attempt < len(self.seeds):
-            standing.epoch, standing.best_epoch, standing.best_loss, self.best = 0, 0, float("inf"), {}
             self._start_seed()
         elif self.checkpoints is not None:
             self._save(State(standing, best={}, champion=self.champion, weights={}, moments={}))

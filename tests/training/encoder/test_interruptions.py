@@ -1,0 +1,142 @@
+"""What may befall a training in the middle: SIGKILL, no memory, several processes. The result stays."""
+
+import dataclasses
+import json
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import BertForSequenceClassification
+
+from tests.made_examples import relabelled
+from training.encoder import TrainingRefused, fine_tune
+
+ROOT = Path(__file__).parents[3]
+# Trains with a checkpoint after every step and prints each step that it has done.
+CHILD = """
+import math, pickle, sys
+from pathlib import Path
+from training.encoder import checkpoints, fine_tune, progress
+checkpoints.BYTES_PER_SECOND, progress.INTERVAL_SECONDS = math.inf, 0.0
+folder = Path(sys.argv[1])
+examples, config = pickle.loads((folder / "arguments").read_bytes())
+fine_tune(
+    examples, config, output_dir=folder / "model", checkpoint_dir=folder / "checkpoint",
+    on_progress=lambda progress: progress.stage == "training" and print(progress.step, flush=True),
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def steady_base(tiny_base, tmp_path_factory):
+    """The tiny encoder without dropout: what is computed does not depend on what is computed together."""
+    folder = tmp_path_factory.mktemp("steady")
+    for path in tiny_base.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def start(folder: Path, *launcher: str) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launcher, str(folder / "child.py"), str(folder)]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def prepared(folder: Path, examples, config) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "child.py").write_text(CHILD)
+    (folder / "arguments").write_bytes(pickle.dumps((examples, config)))
+    return folder
+
+
+def steps_to_the_end(child: subprocess.Popen) -> list[int]:
+    steps, _ = child.communicate()
+    assert child.returncode == 0
+    return [int(step) for step in steps.split()]
+
+
+def manifest_of(folder: Path) -> dict:
+    return json.loads((folder / "model" / "manifest.json").read_text())
+
+
+def test_a_training_killed_at_random_moments_ends_as_if_nobody_had_killed_it(examples, tiny_config, tmp_path):
+    noise = relabelled(examples, np.random.default_rng(0).integers(0, 2, size=160))
+    config = dataclasses.replace(tiny_config, seeds_when_few=2, max_epochs=4)
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    n_steps = steps_to_the_end(start(prepared(undisturbed, noise, config)))[-1]
+    prepared(killed, noise, config)
+    for kill_at in sorted(random.Random(1).sample(range(2, n_steps), 3)):
+        child = start(killed)
+        next(line for line in child.stdout if int(line) >= kill_at)
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        assert child.returncode == -signal.SIGKILL
+    steps = steps_to_the_end(start(killed))
+    assert steps[0] >= kill_at, "it did not start again from nothing"
+    assert manifest_of(killed) == manifest_of(undisturbed)  # history and the weights' sha256 included
+
+
+def test_a_training_shared_by_two_processes_learns_what_one_learns(
+    examples, tiny_config, steady_base, tmp_path
+):
+    config = dataclasses.replace(tiny_config, base_model_path=str(steady_base), max_epochs=3)
+    alone = fine_tune(examples, config, output_dir=tmp_path / "alone")
+    launcher = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
+    options = ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+    steps = steps_to_the_end(start(prepared(tmp_path / "shared", examples, config), *launcher, *options))
+    assert steps == list(range(1, alone.history[-1]["step"] + 1)), "the first process alone reports"
+    assert_close(tmp_path / "shared" / "model", alone.path)
+
+
+def assert_close(model: Path, other: Path) -> None:
+    weights, others = (load_file(path / "model.safetensors") for path in (model, other))
+    for name, weight in weights.items():
+        torch.testing.assert_close(weight, others[name], atol=2e-3, rtol=1e-3)
+
+
+@pytest.fixture
+def memory_for(monkeypatch):
+    """Limit how many texts the network can take at once while it trains."""
+
+    def limit(n_texts: int) -> None:
+        forward = BertForSequenceClassification.forward
+
+        def limited(self, input_ids, **options):
+            if self.training and len(input_ids) > n_texts:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return forward(self, input_ids, **options)
+
+        monkeypatch.setattr(BertForSequenceClassification, "forward", limited)
+
+    return limit
+
+
+def test_a_batch_that_does_not_fit_the_memory_is_cut_and_the_result_stays(
+    examples, tiny_config, steady_base, tmp_path, memory_for
+):
+    config = dataclasses.replace(tiny_config, base_model_path=str(steady_base), max_epochs=3)
+    roomy = fine_tune(examples, config, output_dir=tmp_path / "roomy")
+    memory_for(4)
+    narrow = fine_tune(examples, config, output_dir=tmp_path / "narrow")
+    assert (roomy.manifest["derived"]["n_pieces"], narrow.manifest["derived"]["n_pieces"]) == (1, 4)
+    assert_close(narrow.path, roomy.path)
+
+
+def test_memory_that_does_not_hold_one_text_is_refused_in_words(examples, tiny_config, tmp_path, memory_for):
+    memory_for(0)
+    with pytest.raises(TrainingRefused) as caught:
+        fine_tune(examples, tiny_config, output_dir=tmp_path / "m")
+    assert caught.value.code == "out_of_memory"
+    assert "fewer tokens a text" in caught.value.sentence
+    assert list(tmp_path.iterdir()) == []
