@@ -37,7 +37,7 @@ class FineTuneConfig:
     # AdamW with bias correction, linear warm-up, linear decay to zero.
     learning_rate: float = 5e-5  # peak, at a width of 768; see learning_rate_for
     head_learning_rate_factor: float = 5.0  # the head starts from random weights and has further to go
-    layer_decay: float = 1.0  # what a layer's rate is of the rate of the layer above it
+    layer_decay: float = 0.9  # what a layer's rate is of the rate of the layer above it
     weight_decay: float = 0.01  # a step, times the learning rate; not on biases, LayerNorm, word embeddings
     warmup_share: float = 0.1  # share of the steps before the full learning rate is reached
     max_grad_norm: float = 1.0  # L2 norm above which the gradient is scaled down

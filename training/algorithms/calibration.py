@@ -5,7 +5,7 @@ a sigmoid takes: K questions of their own, each answered yes or no. Targets [N, 
 """
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 
 PRIOR_WIDTH = 0.5  # of log T: before any example is seen, T is between 0.37 and 2.7 with 95 %
@@ -91,3 +91,20 @@ def tempered_cross_entropy(
         )
         for temperature in np.geomspace(1, 32, 41)  # steps of 9 %
     )
+
+
+def fit_sigmoid(scores: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
+    """Return (slope, shift) so that sigmoid(slope * score + shift) is how often such a score is right.
+
+    scores [N] are log-odds, hits [N] are 0 or 1. The likeliest values (Platt 1999), given that slope and
+    shift are Normal around 1 and 0 with a spread of 1: a few scores leave them nearly as they are.
+    """
+
+    def cost(values: np.ndarray) -> float:
+        slope, shift = values
+        tempered = slope * scores + shift
+        loss = np.sum(np.logaddexp(0, tempered) - hits * tempered)
+        return float(loss + 0.5 * (slope - 1) ** 2 + 0.5 * shift**2)
+
+    slope, shift = minimize(cost, x0=[1.0, 0.0], method="L-BFGS-B", bounds=[(0.0, 20.0), (-20.0, 20.0)]).x
+    return float(slope), float(shift)

@@ -16,6 +16,7 @@ from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.progress import Progress
 from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import predict_proba
+from training.encoder.spotting import predict_spans
 
 __all__ = [
     "FineTuned",
@@ -24,5 +25,6 @@ __all__ = [
     "embed",
     "fine_tune",
     "predict_proba",
+    "predict_spans",
     "unknown_token_share",
 ]

@@ -10,6 +10,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
     AutoTokenizer,
     PreTrainedModel,
 )
@@ -17,6 +18,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging
 
+from training.algorithms.token_tags import TAGS
 from training.encoder.heads import HEADS
 from training.encoder.refusals import TrainingRefused
 from training.encoder.tokens import tokenise
@@ -100,6 +102,22 @@ def fresh_classifier(folder: Path, head: str, class_names: list[str]) -> PreTrai
     )
     HEADS[head].prepare(model)
     return model
+
+
+def fresh_tagger(folder: Path, labels: list[str]) -> PreTrainedModel:
+    """Return the pretrained model under a new head that gives each token a layer of BIO for each label."""
+    names = [f"{tag}-{label}" for label in labels for tag in TAGS]
+    return load_tagger(
+        folder,
+        num_labels=len(names),
+        id2label=dict(enumerate(names)),
+        label2id={name: index for index, name in enumerate(names)},
+        ignore_mismatched_sizes=True,
+    )
+
+
+def load_tagger(folder: Path, **changes: Any) -> PreTrainedModel:
+    return _load(AutoModelForTokenClassification, folder, **changes)
 
 
 def load_classifier(folder: Path, **changes: Any) -> PreTrainedModel:

@@ -20,7 +20,7 @@ from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
 from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_classifier
 from training.encoder.heads import HEADS
-from training.encoder.refusals import TrainingRefused
+from training.encoder.refusals import TrainingRefused, too_few_examples
 from training.encoder.scoring import ready_to_score, scores_of
 from training.encoder.tokens import Tokens
 from training.encoder.windows import pooled
@@ -53,11 +53,7 @@ class Classifying:
 
     def _refuse_unlearnable(self) -> None:
         if not len(self.train_rows) or not len(self.validation_rows):
-            raise TrainingRefused(
-                "too_few_examples",
-                "There are too few labelled examples, or they come from too few different records, to train, "
-                "validate and test apart. Collect labels on at least ten records.",
-            )
+            raise too_few_examples()
         chosen = self.targets[self.train_rows]
         said = chosen > 0.5 if self.head.multiple else chosen.argmax(axis=1)[:, None]
         if (said == said[0]).all():

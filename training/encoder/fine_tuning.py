@@ -24,6 +24,7 @@ from training.encoder.model_files import FORMAT, appearing_folder, read_manifest
 from training.encoder.precision import best_device, this_process
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.refusals import TrainingRefused, refuse_no_memory
+from training.encoder.tagging import Tagging
 from training.encoder.tokens import Tokens, tokenise
 from training.encoder.training_loop import Training
 
@@ -64,7 +65,8 @@ def fine_tune(
 
     # The caller's random state stays its own.
     with torch.random.fork_rng(devices=_cuda_devices()), refuse_no_memory():
-        lesson = Classifying(examples, tokens, base, config, on_batch=reporter.again)
+        kind = Tagging if examples.head == "spans" else Classifying
+        lesson = kind(examples, tokens, base, config, on_batch=reporter.again)
         training = Training(lesson, config, reporter)
         if checkpoint_dir is not None:
             fingerprint = _fingerprint(examples, config, base_sha256)
@@ -104,6 +106,7 @@ def _tokens(tokenizer: Any, examples: Examples, config: FineTuneConfig, reporter
         examples.seconds,
         max_tokens=config.max_tokens,
         overlap=config.window_overlap,
+        with_offsets=examples.head == "spans",
         on_chunk=lambda n_done: reporter.tell(Progress("tokenising", 0.02 * n_done / n, step=n_done)),
     )
     if tokens.unknown_share > config.max_unknown_share:

@@ -19,6 +19,14 @@ class TrainingRefused(Exception):
         self.sentence = sentence
 
 
+def too_few_examples() -> TrainingRefused:
+    return TrainingRefused(
+        "too_few_examples",
+        "There are too few labelled examples, or they come from too few different records, to train, "
+        "validate and test apart. Collect labels on at least ten records.",
+    )
+
+
 def out_of_memory() -> TrainingRefused:
     return TrainingRefused(
         "out_of_memory",

@@ -96,7 +96,7 @@ def ready_to_score(model: PreTrainedModel, precision: str) -> PreTrainedModel:
     linear layer stays fp32: bf16 logits have steps of 1/128, which would tie thousands of tasks in the queue.
     """
     model = fold(copy.deepcopy(model)).eval()
-    if model.config.model_type == "bert":
+    if model.config.model_type == "bert" and model.bert.pooler is not None:
         layers = model.bert.encoder.layer
         layers[-1] = FirstTokenLayer(layers[-1])
     if precision == "bf16":

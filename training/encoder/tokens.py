@@ -27,6 +27,8 @@ class Tokens:
     second_from: np.ndarray | None  # int64 [M], for pairs: the token at which the second text begins
     pad_id: int
     unknown_share: float  # of the tokens that are not special
+    places: np.ndarray | None = None  # int32: a token's number in its text, -1 for a special one; on request
+    offsets: np.ndarray | None = None  # int32 [., 2]: the code points [start, end) of its text that it covers
 
     def __len__(self) -> int:
         return len(self.first_window) - 1
@@ -43,6 +45,14 @@ class Tokens:
     def lengths(self) -> np.ndarray:
         """Tokens [N] of each text in all its windows."""
         return np.diff(self.starts[self.first_window])
+
+    def text_offsets(self, text: int) -> np.ndarray:
+        """Return [T, 2] the code points of each of a text's T tokens, whichever windows they are in."""
+        first, last = self.starts[self.first_window[text : text + 2]]
+        places = self.places[first:last]
+        offsets = np.zeros((places.max(initial=-1) + 1, 2), dtype=np.int32)
+        offsets[places[places >= 0]] = self.offsets[first:last][places >= 0]
+        return offsets
 
     def padded(self, windows: np.ndarray, device: torch.device) -> dict[str, torch.Tensor]:
         """Return input_ids [B, L], attention_mask [B, L] and for pairs token_type_ids [B, L] of B windows.
@@ -70,6 +80,7 @@ def tokenise(
     *,
     max_tokens: int,
     overlap: int = 0,
+    with_offsets: bool = False,
     on_chunk: Callable[[int], None] = lambda n_done: None,
 ) -> Tokens:
     """Return the texts' tokens; on_chunk gets the count so far.
@@ -78,8 +89,12 @@ def tokenise(
     pair has one window: of its two texts, the longer one is cut until both fit.
     """
     limit = min(max_tokens, tokenizer.model_max_length)
-    windowed = seconds is None
-    options = {"stride": min(overlap, limit // 4), "return_overflowing_tokens": True} if windowed else {}
+    windowed, overlap = seconds is None, min(overlap, limit // 4)
+    options = {"stride": overlap, "return_overflowing_tokens": True} if windowed else {}
+    step = (
+        limit - tokenizer.num_special_tokens_to_add() - overlap
+    )  # from one window's beginning to the next's
+    places, offsets = [np.empty(0, dtype=np.int32)], [np.empty((0, 2), dtype=np.int32)]
     has_types = not windowed and "token_type_ids" in tokenizer.model_input_names
     ids, n_windows, second_from, n_done = [np.empty(0, dtype=np.int32)], [], [], 0
     lengths: list[int] = []
@@ -90,6 +105,8 @@ def tokenise(
             max_length=limit,
             return_attention_mask=False,
             return_token_type_ids=has_types,
+            return_offsets_mapping=with_offsets,
+            return_special_tokens_mask=with_offsets,
             **options,
         )
         rows = encoded["input_ids"]
@@ -99,6 +116,12 @@ def tokenise(
             second_from.extend(types.index(1) for types in encoded["token_type_ids"])
         text_of = encoded["overflow_to_sample_mapping"] if windowed else range(len(rows))
         n_windows.append(np.bincount(text_of, minlength=len(chunk)))
+        if with_offsets:
+            offsets.extend(np.asarray(row, dtype=np.int32) for row in encoded["offset_mapping"])
+            numbers = np.concatenate([np.arange(n) for n in n_windows[-1]])  # of a window in its text
+            for number, special in zip(numbers, encoded["special_tokens_mask"], strict=True):
+                plain = np.asarray(special) == 0
+                places.append(np.where(plain, number * step + np.cumsum(plain) - 1, -1).astype(np.int32))
         n_done += len(chunk)
         on_chunk(n_done)
     flat = np.concatenate(ids)
@@ -111,6 +134,8 @@ def tokenise(
         second_from=np.array(second_from) if has_types else None,
         pad_id=tokenizer.pad_token_id or 0,
         unknown_share=n_unknown / max(n_plain, 1),
+        places=np.concatenate(places) if with_offsets else None,
+        offsets=np.concatenate(offsets) if with_offsets else None,
     )
 
 

@@ -23,7 +23,7 @@ from training.algorithms.examples import Examples
 from training.algorithms.metrics import evaluate
 from training.algorithms.splits import TEST, VALIDATION
 from training.config import FineTuneConfig
-from training.encoder.refusals import NO_ROOM
+from training.encoder.refusals import NO_ROOM, too_few_examples
 from training.errors import RunLost
 from training.models import ModelVersion, TrainingRun
 from training.services import runs
@@ -110,11 +110,7 @@ def _examples(snapshot: Snapshot, label_keys: list[str]) -> Examples:
     """The snapshot as the learners take it: every label certain, every example of one weight."""
     n, parts = len(snapshot.texts), np.array(snapshot.parts, dtype=np.int8)
     if not (parts == TEST).any():
-        raise encoder.TrainingRefused(
-            "too_few_examples",
-            "There are too few labelled examples, or they come from too few different records, to train, "
-            "validate and test apart. Collect labels on at least ten records.",
-        )
+        raise too_few_examples()
     targets = np.zeros((n, len(label_keys)), dtype=np.float32)
     targets[np.arange(n), [label_keys.index(label) for label in snapshot.labels]] = 1.0
     return Examples(

@@ -279,7 +279,9 @@ def test_rare_class_is_weighted_and_the_manifest_says_so(examples, tiny_config, 
     assert yes_weight > 2 * no_weight
 
 
-def test_biases_layer_norms_and_words_are_not_decayed_and_the_head_learns_faster(tiny_config, tiny_base):
+def test_biases_norms_and_words_are_not_decayed_and_rates_rise_from_the_words_to_the_head(
+    tiny_config, tiny_base
+):
     model = fresh_classifier(tiny_base, "single", ["no", "yes"])
     name_of = {weight: name for name, weight in model.named_parameters()}
     group_of = {
@@ -291,8 +293,10 @@ def test_biases_layer_norms_and_words_are_not_decayed_and_the_head_learns_faster
     for name, group in group_of.items():
         decays = name.endswith("weight") and "LayerNorm" not in name and "word_embeddings" not in name
         assert group["weight_decay"] == (tiny_config.weight_decay if decays else 0.0), name
-        in_head = name.startswith(("classifier.", "bert.pooler."))
-        assert group["factor"] == (tiny_config.head_learning_rate_factor if in_head else 1.0), name
+        expected = {"classifier": 5.0, "bert.pooler": 5.0, "bert.embeddings": 0.81}
+        expected |= {"bert.encoder.layer.0": 0.9, "bert.encoder.layer.1": 1.0}
+        [factor] = [factor for start, factor in expected.items() if name.startswith(start)]
+        assert group["factor"] == pytest.approx(factor), name
 
 
 def test_base_model_that_is_not_there_is_refused(examples, tiny_config, tmp_path):

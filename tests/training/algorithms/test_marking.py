@@ -1,0 +1,36 @@
+import pytest
+
+from training.algorithms.examples import Span
+from training.algorithms.marking import mark_pair
+
+TEXT = "🤒 After aspirin the 皮疹 went away."
+ASPIRIN = Span(TEXT.index("aspirin"), TEXT.index("aspirin") + 7, "drug")
+RASH = Span(TEXT.index("皮疹"), TEXT.index("皮疹") + 2, "effect")
+
+
+def test_both_spans_are_marked_in_the_order_of_the_text_and_head_and_tail_differ():
+    marked = "🤒 After @ * drug * aspirin @ the # ^ effect ^ 皮疹 # went away."
+    assert mark_pair(TEXT, ASPIRIN, RASH) == marked
+    assert (
+        mark_pair(TEXT, RASH, ASPIRIN) == "🤒 After # ^ drug ^ aspirin # the @ * effect * 皮疹 @ went away."
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "marked"),
+    [
+        (Span(0, 6, "a"), Span(3, 6, "b"), "@ * a * no # ^ b ^ yes # @."),
+        (Span(3, 6, "a"), Span(0, 6, "b"), "# ^ b ^ no @ * a * yes @ #."),
+        (Span(0, 3, "a"), Span(3, 6, "b"), "@ * a * no  @# ^ b ^ yes #."),
+    ],
+)
+def test_spans_may_be_nested_or_touch(head, tail, marked):
+    assert mark_pair("no yes.", head, tail) == marked
+
+
+def test_nothing_of_the_text_is_lost():
+    marked = mark_pair(TEXT, ASPIRIN, Span(0, len(TEXT), "note"))
+    for sign in ("@ * drug * ", " @", "# ^ note ^ ", " #"):
+        assert marked.count(sign) == 1
+        marked = marked.replace(sign, "")
+    assert marked == TEXT

