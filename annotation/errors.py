@@ -59,6 +59,14 @@ class AlreadyAnswered(Conflict):
     sentence = "You have answered this one already. The first answer is kept."
 
 
+class AnswerStands(Conflict):
+    code = "answer_stands"
+    sentence = (
+        "With the guideline that you were asked to read again come the right answers to some earlier texts, "
+        "so what you had answered before stays as it is."
+    )
+
+
 class LeaseExpired(Conflict):
     code = "lease_expired"
     sentence = "Your time for this one ran out and others filled its places, so this answer was not needed."

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from annotation.errors import (
     AlreadyAnswered,
+    AnswerStands,
     CampaignPaused,
     InvalidAnswer,
     KeyReused,
@@ -55,7 +56,9 @@ FOR NO KEY UPDATE OF t
 READ = """
 SELECT a.state, v.standing, v.taken_out_at IS NOT NULL, a.claimed_at, own.key, own.value::text, own.certain,
        others.answers, others.n_ignored, coalesce(s.audited, false), coalesce(s.review = 'unclear', false),
-       g.decided_at, coalesce(g.origin = 'file', false), s.settled_at{own_skill}
+       g.decided_at, coalesce(g.origin = 'file', false), s.settled_at,
+       coalesce(v.asked_to_train_at > coalesce(v.trained_at, '-infinity') OR a.closed_at <= v.trained_at,
+                false){own_skill}
 FROM annotation_assignment a
 JOIN annotation_volunteer v ON v.id = a.volunteer_id
 LEFT JOIN annotation_answer own ON own.assignment_id = a.id
@@ -167,6 +170,7 @@ class Place:
     own_skill: dict | None
     own_n_fitted: int
     others: list[CountedAnswer]
+    stands: bool  # right answers to what was answered until then have been shown, or are about to be
 
 
 @transaction.atomic
@@ -246,6 +250,8 @@ def revise_answer(
         raise TakenOut()
     if not place.is_open:
         raise CampaignPaused()
+    if place.stands:
+        raise AnswerStands()
     weighs = place.standing == "trusted"
     task = place.task if weighs else replace(place.task, n_ignored=place.task.n_ignored + 1)
     _write(REVISE_ANSWER, place, task, value, certain, now, weighs=weighs, key=key)
@@ -273,7 +279,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
     is_weighed = aggregation != Campaign.Aggregation.MAJORITY
     row = (READ_WEIGHED_ANSWERS if is_weighed else READ_ANSWERS).first_row({"assignment": assignment_id})
     (own_state, standing, taken_out, claimed_at, own_key, own_value, own_certain, others, n_ignored, audited,
-     is_unclear, decided_at, is_known, settled_at, *own_skill) = row  # fmt: skip
+     is_unclear, decided_at, is_known, settled_at, stands, *own_skill) = row  # fmt: skip
     own_parameters, own_n_fitted, opinion, version = own_skill or (None, 0, None, 0)
     crowd = crowd_parameters(campaign_id, version, aggregation) if version else None
     rules = Rules(campaign_id, kind, orjson.loads(labels), first, aggregation, version, crowd, rule)
@@ -310,6 +316,7 @@ def _lock_place(assignment_id: UUID, user: User) -> Place:
         own_skill=own_parameters and orjson.loads(own_parameters),
         own_n_fitted=own_n_fitted,
         others=[_counted(*fields) for fields in orjson.loads(others)],
+        stands=stands,
     )
 
 

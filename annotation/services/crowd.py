@@ -28,13 +28,20 @@ def silent(stage: str, n_done: int) -> None:
     pass
 
 
-READ_ANSWERS = """
-SELECT a.task_id, a.volunteer_id, an.value::text, an.certain
+# Of a task of known answer, what was said first: people are told right answers later, and may revise theirs.
+FIRST_GIVEN = """CASE WHEN an.n_revisions > 0 AND EXISTS (
+            SELECT 1 FROM annotation_gold g WHERE g.task_id = t.id AND g.origin = 'file')
+        THEN (SELECT r.{column} FROM annotation_answerrevision r WHERE r.answer_id = an.assignment_id
+              ORDER BY r.replaced_at, r.id LIMIT 1)
+        ELSE an.{column} END"""
+READ_ANSWERS = f"""
+SELECT a.task_id, a.volunteer_id, ({FIRST_GIVEN.format(column="value")})::text,
+       {FIRST_GIVEN.format(column="certain")}
 FROM annotation_microtask t
 JOIN annotation_assignment a ON a.task_id = t.id
 JOIN annotation_answer an ON an.assignment_id = a.id
 WHERE t.campaign_id = %(campaign)s AND an.weighs AND (%(tasks)s::uuid[] IS NULL OR t.id = ANY(%(tasks)s))
-"""
+"""  # nosec B608 # columns of our own
 
 READ_TEXTS = """
 SELECT t.id, substr(r.text, t.start + 1, t."end" - t.start)

@@ -32,13 +32,18 @@ WHERE v.campaign_id = %s
 ORDER BY v.standing = 'trusted', days.n DESC, v.pseudonym LIMIT %s
 """
 
-# The gold record is of the answer first given: what is known to be right may be told to volunteers later.
+# What is said of an answer is said of the one first given: what is known to be right may be told to
+# volunteers later, and a figure that followed a revision would tell what others said. The latest answers are
+# left out until `step` of them are there.
 READ_ANSWERS = """
 SELECT an.value::text, coalesce(first.value, an.value)::text, an.seconds, an.weighs, s.value::text,
        s.votes::text, coalesce(s.n_answers, 0), g.value::text
 FROM (
     SELECT id, task_id, closed_at FROM annotation_assignment a
-    WHERE a.volunteer_id = %s AND a.state = 'answered' ORDER BY a.closed_at DESC LIMIT %s
+    WHERE a.volunteer_id = %(volunteer)s AND a.state = 'answered' ORDER BY a.closed_at DESC, a.id
+    LIMIT %(latest)s OFFSET (
+        SELECT coalesce(sum(n_answers), 0) %% %(step)s FROM annotation_volunteerday d
+        WHERE d.volunteer_id = %(volunteer)s)
 ) latest
 JOIN annotation_answer an ON an.assignment_id = latest.id
 LEFT JOIN annotation_consensus s ON s.task_id = latest.task_id
@@ -47,7 +52,7 @@ LEFT JOIN LATERAL (
     SELECT r.value FROM annotation_answerrevision r WHERE r.answer_id = an.assignment_id
     ORDER BY r.replaced_at, r.id LIMIT 1
 ) first ON true
-ORDER BY latest.closed_at
+ORDER BY latest.closed_at, latest.id DESC
 """
 
 TYPICAL_SECONDS = """
@@ -130,7 +135,7 @@ def volunteer_of(campaign: Campaign, volunteer_id: UUID) -> Volunteer:
 
 def skill_report(campaign: Campaign, volunteer: Volunteer) -> SkillReport:
     """For an admin: all there is to know."""
-    return _report(campaign, volunteer, _answers(volunteer))
+    return _report(campaign, volunteer, _answers(volunteer, step=1))
 
 
 def own_report(campaign: Campaign, user: User) -> SkillReport:
@@ -138,13 +143,12 @@ def own_report(campaign: Campaign, user: User) -> SkillReport:
     volunteer = Volunteer.objects.of(user, campaign).first()
     if volunteer is None:
         raise NotFound()
-    rows = _answers(volunteer)
-    return _report(campaign, volunteer, rows[: len(rows) - len(rows) % OWN_STEP])
+    return _report(campaign, volunteer, _answers(volunteer, step=OWN_STEP))
 
 
-def _answers(volunteer: Volunteer) -> list[tuple]:
+def _answers(volunteer: Volunteer, *, step: int) -> list[tuple]:
     with connection.cursor() as cursor:
-        cursor.execute(READ_ANSWERS, [volunteer.pk, LATEST])
+        cursor.execute(READ_ANSWERS, {"volunteer": volunteer.pk, "latest": LATEST, "step": step})
         rows = cursor.fetchall()
     return [
         (_json(value), _json(first), seconds, weighs, _json(consensus), _json(votes), n, _json(gold))
@@ -161,13 +165,17 @@ def _report(campaign: Campaign, volunteer: Volunteer, rows: list[tuple]) -> Skil
     skill = getattr(volunteer, "skill", None)
     right, gold_scores, peers = [], [], []
     for value, first, _, weighs, consensus, votes, n, gold in rows:
-        if gold is not None:
+        if not kind.counts(first, campaign.labels):
+            continue
+        own = weighs and kind.counts(value, campaign.labels)  # whether it is one of the n
+        if gold is not None and kind.counts(gold, campaign.labels):
             gold_scores.append(kind.score(first, gold))
             right.append(gold_scores[-1])
-        elif consensus is not None and n > weighs:
-            right.append(kind.score(value, consensus))
-        if kind.one_label and n > weighs:
-            peers.append((votes.get(value["label"], 0) - weighs) / (n - weighs))
+        elif gold is None and consensus is not None and n > own:
+            right.append(kind.score(first, consensus))
+        if kind.one_label and n > own:
+            others = votes.get(first["label"], 0) - (own and value == first)
+            peers.append(max(0, others) / (n - own))  # where labels came back, votes follow within a minute
     return SkillReport(
         volunteer=volunteer,
         n_answers=len(rows),

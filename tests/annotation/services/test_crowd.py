@@ -7,7 +7,7 @@ import pytest
 
 from annotation.errors import Invalid
 from annotation.models import Answer, Consensus, CrowdFit, Gold, MicroTask, Skill, Volunteer
-from annotation.services.answers import submit_answer
+from annotation.services.answers import revise_answer, submit_answer
 from annotation.services.campaigns import update_campaign
 from annotation.services.consensus import recompute_consensus
 from annotation.services.crowd import FIRST_FIT, campaigns_to_judge, fit_is_due, judge_again, refit
@@ -108,6 +108,21 @@ def test_gold_anchors_what_is_known_of_a_volunteer(answered):
         make_gold(task, next(key for key in CLASSES if key != own))
     refit(campaign, now=NOW)
     assert Skill.objects.get(pk=volunteers[0].pk).accuracy < before - 0.3
+
+
+def test_a_revision_of_what_a_file_knows_makes_nobody_better(answered):
+    campaign, volunteers, tasks = answered
+    worst = Answer.objects.filter(assignment__volunteer=volunteers[3])
+    labels = dict(Consensus.objects.values_list("task", "label"))
+    for task in tasks[:20]:
+        make_gold(task, labels[task.pk] or "yes")
+    refit(campaign, now=NOW)
+    before = Skill.objects.get(pk=volunteers[3].pk).accuracy
+    for given in worst.filter(assignment__task__in=[task.pk for task in tasks[:20]]):
+        right = {"label": labels[given.assignment.task_id] or "yes"}
+        revise_answer(given.pk, volunteers[3].user, right, key=uuid4(), now=NOW)
+    refit(campaign, now=NOW)
+    assert Skill.objects.get(pk=volunteers[3].pk).accuracy == pytest.approx(before, abs=1e-9)
 
 
 def test_a_campaign_without_answers_is_fitted_to_nothing():

@@ -5,9 +5,12 @@ from uuid import uuid4
 
 import pytest
 
-from annotation.errors import NotFound
-from annotation.models import Skill, Volunteer
+from annotation.errors import AnswerStands, NotFound
+from annotation.models import Answer, Skill, Volunteer
+from annotation.services import skill
 from annotation.services.answers import revise_answer, submit_answer
+from annotation.services.campaigns import update_campaign
+from annotation.services.crowd import judge_again
 from annotation.services.handout import take_place
 from annotation.services.refresher import ask_to_train, finish_training, solved_examples
 from annotation.services.skill import own_report, skill_lines, skill_report, volunteer_of
@@ -89,6 +92,46 @@ def test_a_volunteers_own_figures_move_by_whole_tens_so_that_no_single_task_show
     assert skill_report(campaign, volunteers[0]).gold.n == 12
 
 
+def test_own_figures_move_by_whole_tens_also_beyond_the_latest_that_they_are_computed_from(
+    campaign, volunteers, monkeypatch
+):
+    monkeypatch.setattr(skill, "LATEST", 20)
+    own = []
+    for minute, task in enumerate(make_tasks(campaign, 43)):
+        make_gold(task, "yes")
+        answer(task, volunteers[0], "no" if minute % 3 else "yes", minute=minute)
+        report = own_report(campaign, volunteers[0].user)
+        own.append((report.n_answers, report.gold.n_right))
+    # Right are the 1st, 4th, 7th, …: of ten after another 4, 3 or 3.
+    assert own[19:] == [(20, 7)] * 10 + [(20, 6)] * 10 + [(20, 7)] * 4
+
+
+def test_a_revision_does_not_tell_how_others_voted(campaign, volunteers):
+    tasks = make_tasks(campaign, 10)
+    places = [answer(task, volunteers[0], "yes", minute=minute) for minute, task in enumerate(tasks)]
+    for task in tasks:
+        answer(task, volunteers[1], "no", minute=20)
+    before = own_report(campaign, volunteers[0].user)
+    assert (before.peers, before.n_with_peers) == (0.0, 10)
+    revise_answer(places[0], volunteers[0].user, {"label": "no"}, key=uuid4(), now=NOW + timedelta(hours=1))
+    assert own_report(campaign, volunteers[0].user).peers == 0.0
+
+
+def test_answers_whose_label_was_taken_out_say_nothing_of_a_volunteer(campaign, volunteers, alice):
+    for label in ("unclear", "yes"):
+        [task] = make_tasks(campaign, 1)
+        for volunteer, said in zip(volunteers, (label, "yes", "no"), strict=True):
+            answer(task, volunteer, said)
+    [known] = make_tasks(campaign, 1)
+    make_gold(known, "unclear")
+    answer(known, volunteers[0], "yes")
+    kept = [label for label in campaign.labels if label["key"] != "unclear"]
+    campaign = update_campaign(campaign, by=alice, labels=kept)
+    judge_again(campaign, now=NOW)
+    report = skill_report(campaign, volunteers[0])
+    assert (report.peers, report.n_with_peers, report.gold.n) == (0.5, 1, 0)
+
+
 def test_somebody_who_is_no_volunteer_of_the_campaign_has_no_report(campaign, volunteers, bob):
     with pytest.raises(NotFound):
         own_report(campaign, bob)
@@ -149,3 +192,23 @@ def test_a_volunteer_is_asked_once_and_goes_on_when_they_have_read(campaign, vol
     volunteers[0].refresh_from_db()
     assert not volunteers[0].is_to_train
     assert ask_to_train(volunteers[0], by=None, now=NOW + timedelta(days=1))
+
+
+def test_an_answer_that_was_given_before_right_answers_were_shown_stands(campaign, volunteers):
+    before, after, never = (make_tasks(campaign, 1)[0] for _ in range(3))
+    user = volunteers[0].user
+    places = [answer(before, volunteers[0], "no"), answer(never, volunteers[1], "no")]
+
+    def revise(place, user):
+        revise_answer(place, user, {"label": "yes"}, key=uuid4(), now=NOW + timedelta(hours=1))
+
+    ask_to_train(volunteers[0], by=None, now=NOW + timedelta(minutes=1))
+    with pytest.raises(AnswerStands):
+        revise(places[0], user)
+    finish_training(volunteers[0], now=NOW + timedelta(minutes=2))
+    with pytest.raises(AnswerStands) as refused:
+        revise(places[0], user)
+    assert refused.value.code == "answer_stands"
+    revise(answer(after, volunteers[0], "no", minute=3), user)
+    revise(places[1], volunteers[1].user)
+    assert Answer.objects.filter(value={"label": "yes"}).count() == 2
