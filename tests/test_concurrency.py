@@ -37,6 +37,7 @@ from annotation.models import (
     Volunteer,
 )
 from annotation.services.answers import revise_answer, submit_answer
+from annotation.services.consensus import shut_crowd_gate
 from annotation.services.crowd import refit
 from annotation.services.handout import claim_task, expire_leases, extend_lease, skip_task, take_place
 from annotation.services.joining import invite, join_campaign, redeem_invitation
@@ -571,6 +572,36 @@ def test_needs_that_grow_with_every_answer_never_pass_the_most_while_twelve_answ
     n_answers = at_once([lambda user=user: work_to_the_end(campaign, user) for user in users])
     assert sum(n_answers) >= 2 * len(tasks)
     check_adaptive(campaign, tasks)
+
+
+def test_a_fit_that_is_swapped_holds_up_its_own_campaigns_answers_and_no_others(adaptive):
+    campaign, users, [task, *_] = adaptive
+    others, other_users, [other_task] = campaign_with(1, 1, aggregation="engine")
+    places = [
+        take_place(each.pk, user.volunteers.get(campaign=where).pk, now=NOW)
+        for each, user, where in ((task, users[0], campaign), (other_task, other_users[0], others))
+    ]
+
+    def in_thread(place, user) -> threading.Thread:
+        def run() -> None:
+            try:
+                submit(place, user)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    with transaction.atomic():
+        shut_crowd_gate(campaign.pk)
+        in_thread(places[1], other_users[0]).join(PATIENCE)
+        assert Answer.objects.filter(pk=places[1]).exists()
+        waiting = in_thread(places[0], users[0])
+        waiting.join(0.5)
+        assert waiting.is_alive()
+    waiting.join(PATIENCE)
+    assert Answer.objects.filter(pk=places[0]).exists()
 
 
 def test_refits_and_answers_at_the_same_time_leave_every_task_judged_by_the_latest_fit(adaptive):

@@ -34,7 +34,7 @@ LOCK_TASK = PreparedStatement(
 WITH seat AS MATERIALIZED (
     SELECT a.task_id, v.id AS volunteer_id,
            CASE WHEN c.aggregation <> 'majority'
-                THEN pg_advisory_xact_lock_shared({CROWD_GATE})::text END AS gate
+                THEN pg_advisory_xact_lock_shared({CROWD_GATE.format(campaign='c.id')})::text END AS gate
     FROM annotation_assignment a
     JOIN annotation_volunteer v ON v.id = a.volunteer_id
     JOIN annotation_campaign c ON c.id = v.campaign_id

@@ -15,8 +15,9 @@ from annotation.services.judging import CountedAnswer, Judgement, Rules, TaskSta
 from annotation.services.places import lock_task
 
 # Whoever judges by fitted parameters holds this advisory lock with others, whoever swaps them holds it alone:
-# nobody judges by parameters of two fits, and a refit finds all that was judged by the one before it.
-CROWD_GATE = 7_220_416
+# nobody judges by parameters of two fits, and a refit finds all that was judged by the one before it. Each
+# campaign has its own; two whose ids hash alike wait for each other a little.
+CROWD_GATE = "7220416, hashtext({campaign}::text)"
 
 # A probability that differs by less is the same: refits write back only what moved by more.
 SAME_PROBABILITY = 1e-3
@@ -87,8 +88,15 @@ def rules_for_now(campaign_id: UUID) -> Rules:
     """The campaign's rules, and no swap of its fit until this transaction ends. To be asked for before a task
     is locked."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CROWD_GATE])
+        gate = CROWD_GATE.format(campaign="%s")
+        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({gate})", [campaign_id])
     return campaign_rules(Campaign.objects.get(pk=campaign_id))
+
+
+def shut_crowd_gate(campaign_id: UUID) -> None:
+    """Wait until nobody judges by the campaign's fit, and let nobody until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({CROWD_GATE.format(campaign='%s')})", [campaign_id])
 
 
 def recompute_consensus(

@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from annotation.kinds import Fit, Kind, Table, kind_named
 from annotation.models import Campaign, CrowdFit, Gold, MicroTask, Opinion, Skill, VolunteerDay
-from annotation.services.consensus import CROWD_GATE, recompute_consensus
+from annotation.services.consensus import recompute_consensus, shut_crowd_gate
 from annotation.services.judging import DECIDING, FITTED
 
 PAGE = 50_000  # answers read at a time
@@ -171,13 +171,15 @@ def read_table(
     counts = np.array([kind.counts(value, campaign.labels) for value in values], dtype=bool)
     answers = np.concatenate(pages)
     answers = answers[counts[answers[:, 2]]] if len(values) else answers
-    known = Gold.objects.filter(campaign=campaign)
+    known, opinions = Gold.objects.filter(campaign=campaign), Opinion.objects.filter(campaign=campaign)
+    if tasks is not None:
+        known, opinions = known.filter(task__in=tasks), opinions.filter(task__in=tasks)
     gold = [
         (task_numbers[pk], value, origin)
         for pk, value, origin in known.values_list("task_id", "value", "origin")
         if pk in task_numbers and kind.counts(value, campaign.labels)
     ]
-    opinions = Opinion.objects.filter(campaign=campaign).values_list("task_id", "probabilities")
+    heard = opinions.values_list("task_id", "probabilities")
     table = Table(
         task=answers[:, 0],
         worker=answers[:, 1],
@@ -189,7 +191,7 @@ def read_table(
         gold={task: value for task, value, _ in gold},
         reviewed=frozenset(task for task, _, origin in gold if origin == Gold.Origin.REVIEWER),
         texts=_texts(kind, list(task_numbers)),
-        opinions={task_numbers[pk]: said for pk, said in opinions if pk in task_numbers},
+        opinions={task_numbers[pk]: said for pk, said in heard if pk in task_numbers},
     )
     return table, list(task_numbers), list(volunteers)
 
@@ -220,8 +222,7 @@ def _store(
 ) -> CrowdFit | None:
     """All of a fit at once: whoever judges sees the parameters of one fit, never of two. None where the
     campaign's rules are no longer those that the fit was made by."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CROWD_GATE])
+    shut_crowd_gate(campaign.pk)
     fitted_by, campaign = campaign, Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if any(getattr(campaign, name) != getattr(fitted_by, name) for name in FITTED):
         return None
