@@ -38,10 +38,11 @@ from annotation.models import (
 )
 from annotation.services.answers import revise_answer, submit_answer
 from annotation.services.consensus import shut_crowd_gate
-from annotation.services.crowd import refit
+from annotation.services.crowd import _one_at_a_time, refit
 from annotation.services.handout import claim_task, expire_leases, extend_lease, skip_task, take_place
 from annotation.services.joining import invite, join_campaign, redeem_invitation
 from annotation.services.places import set_held
+from annotation.services.replay import replay_adaptively, replay_answers
 from annotation.services.review import decide_task
 from annotation.services.standing import set_standing, weigh_answers_again
 from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_users, make_volunteers
@@ -572,6 +573,50 @@ def test_needs_that_grow_with_every_answer_never_pass_the_most_while_twelve_answ
     n_answers = at_once([lambda user=user: work_to_the_end(campaign, user) for user in users])
     assert sum(n_answers) >= 2 * len(tasks)
     check_adaptive(campaign, tasks)
+
+
+def crowd_file(path, tasks, n_workers: int, order: int):
+    """All of them answer every task, wrongly every fifth time; order -1: the last row first."""
+    names = [task.record.external_id for task in tasks]
+    rows = [
+        f"{name},w{worker},{'no' if (n + worker) % 5 == 0 else 'yes'}"
+        for n, name in enumerate(names)
+        for worker in range(n_workers)
+    ]
+    path.write_text("\n".join(["task,worker,label", *rows[::order]]))
+    return path
+
+
+def test_two_replays_of_one_crowd_in_opposite_order_do_not_wait_for_each_other_in_a_circle(tmp_path):
+    campaign, _, tasks = campaign_with(0, 150, needed=2)
+    files = [crowd_file(tmp_path / f"{order}.csv", tasks, 2, order) for order in (1, -1)]
+    tallies = at_once([partial(replay_answers, campaign, file) for file in files])
+    assert [tally.n_taken + tally.n_unchanged for tally in tallies] == [300, 300]
+    assert Answer.objects.count() == 300
+    assert_everything_adds_up(campaign)
+
+
+def test_an_adaptive_replay_waits_for_a_refit_that_is_at_work_instead_of_ending(tmp_path):
+    campaign, _, tasks = campaign_with(
+        0, 40, aggregation="engine", stopping="adaptive", needed=2, most_answers=5, audit_share=0.0
+    )
+    file = crowd_file(tmp_path / "labels.csv", tasks, 6, 1)
+
+    def replay():
+        try:
+            replay_adaptively(campaign, file, seed=1)
+        finally:
+            connection.close()
+
+    replaying = threading.Thread(target=replay, daemon=True)
+    with _one_at_a_time(campaign):  # as the platform's own refit does
+        replaying.start()
+        replaying.join(3)
+        assert replaying.is_alive()
+    replaying.join(PATIENCE)
+    assert Consensus.objects.filter(settled_at=None, review="").count() == 0
+    assert Consensus.objects.count() == 40
+    assert_everything_adds_up(Campaign.objects.get())
 
 
 def test_a_fit_that_is_swapped_holds_up_its_own_campaigns_answers_and_no_others(adaptive):

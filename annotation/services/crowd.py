@@ -65,14 +65,15 @@ def refit(
     *,
     now: datetime,
     on_progress: Progress = silent,
+    waits: bool = False,
 ) -> CrowdFit | None:
     """Fit the crowd to all its answers, store the parameters, and judge again what moved by them.
 
-    None where another refit of the campaign is at work, or where its rules changed meanwhile, so that the fit
-    is of the old ones: the next look at the campaign asks for another. Volunteers go on answering meanwhile:
-    their answers are judged by the fit that is the latest when they come in.
+    None where another refit of the campaign is at work and this one does not wait for it, or where its rules
+    changed meanwhile, so that the fit is of the old ones: the next look at the campaign asks for another.
+    Volunteers go on answering meanwhile: their answers are judged by the latest fit there is then.
     """
-    with _one_at_a_time(campaign) as is_ours:
+    with _one_at_a_time(campaign, waits=waits) as is_ours:
         if not is_ours:
             return None
         began, n_given = time.perf_counter(), count_answers(campaign)
@@ -132,12 +133,16 @@ def _waits_for_its_first(campaign: Campaign) -> bool:
 
 
 @contextmanager
-def _one_at_a_time(campaign: Campaign) -> Iterator[bool]:
+def _one_at_a_time(campaign: Campaign, *, waits: bool = False) -> Iterator[bool]:
     """An advisory lock of this connection's: it goes when the connection does, also with a killed worker."""
     key = campaign.pk.int % 2**63
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        is_ours = cursor.fetchone()[0]
+        if waits:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [key])
+            is_ours = True
+        else:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+            is_ours = cursor.fetchone()[0]
         try:
             yield is_ours
         finally:

@@ -105,9 +105,16 @@ def replay_adaptively(
             _replay(campaign, crowd, turn[first : first + BATCH_ANSWERS], tally, clock())
             on_progress(tally.n_rows, n_in_all)
         _analyze()
-        refit(campaign, now=clock())
-        campaign.refresh_from_db()
+        _refit(campaign, clock)
     return tally
+
+
+def _refit(campaign: Campaign, clock: Callable[[], datetime]) -> None:
+    """Fit what has been given so far, after the platform's own refit if one is at work: tasks wait for it.
+    Again where the campaign's rules changed meanwhile."""
+    while refit(campaign, now=clock(), waits=True) is None:
+        campaign.refresh_from_db()
+    campaign.refresh_from_db()
 
 
 def _refuse_paused(campaign: Campaign) -> None:
@@ -227,6 +234,11 @@ def _username(campaign: Campaign, worker: str) -> str:
 
 @transaction.atomic
 def _replay(campaign: Campaign, crowd: Crowd, rows: list[Row], tally: Tally, now: datetime) -> None:
+    """A file has its rows in any order, so all that they lock is locked before, in everybody's order."""
+    rules_for_now(campaign.pk)
+    workers = {crowd.volunteers[worker].pk for _, (_, worker, _) in rows if worker in crowd.volunteers}
+    list(Volunteer.objects.filter(pk__in=workers).order_by("pk").select_for_update(no_key=True))
+    lock_tasks({crowd.tasks[name] for _, (name, _, _) in rows if name in crowd.tasks})
     places = _standing_places(crowd, rows)
     for line, (name, worker, cell) in rows:
         value = crowd.values[name, cell]

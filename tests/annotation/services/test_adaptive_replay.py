@@ -56,6 +56,18 @@ def test_fewer_answers_are_drawn_than_the_file_has_and_they_are_as_right(adaptiv
     assert_everything_adds_up(adaptive)
 
 
+def test_tasks_that_stopped_when_sure_stay_settled_when_all_answers_of_a_file_are_wanted(
+    adaptive, crowd_file
+):
+    labels, _ = crowd_file(make_tasks(adaptive, 40), [0.95, 0.95, 0.9, 0.9, 0.9, 0.9])
+    replay_adaptively(adaptive, labels, seed=1)
+    settled = dict(Consensus.objects.settled().values_list("task", "settled_at"))
+    assert len(settled) > 30
+    replay_answers(adaptive, labels, all_answers=True)
+    assert settled.items() <= dict(Consensus.objects.settled().values_list("task", "settled_at")).items()
+    assert_everything_adds_up(adaptive)
+
+
 def test_the_same_seed_draws_the_same_answers(adaptive, crowd_file):
     tasks = make_tasks(adaptive, 20)
     labels, _ = crowd_file(tasks, [0.9] * 6)
