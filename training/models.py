@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from annotation.models import Campaign
+from training.half_vectors import HalfVectorField
 
 
 class TrainingPolicy(models.Model):
@@ -50,6 +51,12 @@ class TrainingPolicy(models.Model):
     adapts_encoder = models.BooleanField(
         default=False,
         help_text="First let the encoder read the campaign's texts, then learn the question.",
+    )
+
+    at_random_since = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="Since when tasks are asked at random, because choosing them brought nothing.",
     )
 
     class Meta:
@@ -251,3 +258,40 @@ class Prediction(models.Model):
     version_number = models.PositiveIntegerField(help_text="Number of the run that ordered the queue.")
     probabilities = models.JSONField(help_text="One per label key of the model, in its order.")
     explored = models.BooleanField(default=False, help_text="Placed at random, not by uncertainty.")
+
+
+class Embedding(models.Model):
+    """What a frozen encoder makes of a task's text; of a pair, both texts' vectors end to end."""
+
+    task = models.OneToOneField(
+        "annotation.MicroTask", on_delete=models.CASCADE, primary_key=True, related_name="embedding"
+    )
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, db_index=False)
+    encoder = models.CharField(max_length=16, help_text="The first digits of its weights' SHA-256.")
+    vector = HalfVectorField()
+
+    class Meta:
+        indexes = [models.Index(fields=["campaign", "encoder", "task"], name="embeddings_of_campaign")]
+
+
+class StreamRound(models.Model):
+    """What choosing tasks brought over drawing them by lot, measured when a run ended.
+
+    Two heads on frozen embeddings learn from n_learned labels each, one from chosen tasks, one from the
+    random stream, and are judged on the half of the stream that neither learned from.
+    """
+
+    run = models.OneToOneField(
+        TrainingRun, on_delete=models.CASCADE, primary_key=True, related_name="stream_round"
+    )
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, db_index=False)
+    at = models.DateTimeField()
+    n_learned = models.PositiveIntegerField(help_text="Labels that each of the two learned from.")
+    n_judged = models.PositiveIntegerField(help_text="Labels of the stream that judged both.")
+    acquired = models.FloatField(help_text="Share of them found by what learned from chosen tasks.")
+    drawn = models.FloatField(help_text="Share of them found by what learned from the random stream.")
+    deviation = models.FloatField(help_text="Standard error of the difference.")
+
+    class Meta:
+        ordering = ["-at"]
+        indexes = [models.Index(fields=["campaign", "-at"], name="stream_rounds_of_campaign")]
