@@ -4,9 +4,10 @@
 """
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 import orjson
@@ -17,25 +18,41 @@ from annotation.kinds import kind_named
 from annotation.kinds.pairs import BETWEEN
 from annotation.models import Campaign, Consensus, Gold
 from annotation.services.gold import import_gold
+from annotation.services.open_tasks import (
+    OpenTasks,
+    answer_times,
+    crowds_of_open_tasks,
+    minutes_spent,
+    open_tasks,
+    packed_ids,
+)
 from annotation.services.simulation import simulate_answers
 
 __all__ = [
     "GoldExample",
     "LabelledExample",
+    "OpenTasks",
     "Question",
     "TaskText",
+    "answer_times",
     "count_new_labels",
+    "crowds_of_open_tasks",
     "gold_examples",
     "hears_models",
     "import_gold",
     "labelled_examples",
+    "minutes_spent",
+    "open_tasks",
+    "packed_ids",
     "question_of",
     "set_opinions",
     "set_priorities",
     "simulate_answers",
+    "texts_of",
     "unlabelled_texts",
 ]
 
+COPIED = 100_000  # rows sent at a time
 CHUNK = 2000  # rows locked at a time while volunteers go on claiming
 
 
@@ -117,6 +134,12 @@ FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.campaign_id = %s AND t.is_open AND t.id > %s ORDER BY t.id LIMIT %s
 """
 
+TEXTS_OF = f"""
+SELECT t.id, t.record_id, {TEXTS}
+FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
+WHERE t.id = ANY(%s) ORDER BY t.id
+"""
+
 
 def labelled_examples(
     campaign_id: UUID, *, settled_by: datetime, batch: int = 2000
@@ -180,6 +203,13 @@ def unlabelled_texts(campaign_id: UUID, *, batch: int = 2000) -> Iterator[TaskTe
         yield TaskText(*row)
 
 
+def texts_of(task_ids: Sequence[UUID]) -> list[TaskText]:
+    """Texts of these tasks, by task id; of a task that is gone, none."""
+    with connection.cursor() as cursor:
+        cursor.execute(TEXTS_OF, [list(task_ids)])
+        return [TaskText(*row) for row in cursor.fetchall()]
+
+
 def _pages(sql: str, parameters: list, batch: int) -> Iterator[tuple]:
     last = UUID(int=0)
     while True:
@@ -218,11 +248,9 @@ def _stage(cursor, priorities: Iterable[tuple[UUID, float]]) -> int:
     cursor.execute(
         "CREATE TEMPORARY TABLE staged_priority (n serial PRIMARY KEY, task_id uuid, priority float8)"
     )
-    rows = io.StringIO()
-    for task_id, priority in priorities:
-        rows.write(f"{task_id}\t{priority!r}\n")
-    rows.seek(0)
-    cursor.copy_expert("COPY staged_priority (task_id, priority) FROM STDIN", rows)
+    left = iter(priorities)
+    while lines := "".join(f"{task_id}\t{priority!r}\n" for task_id, priority in islice(left, COPIED)):
+        cursor.copy_expert("COPY staged_priority (task_id, priority) FROM STDIN", io.StringIO(lines))
     cursor.execute("ANALYZE staged_priority")
     cursor.execute("SELECT count(*) FROM staged_priority")
     return cursor.fetchone()[0]

@@ -1,4 +1,4 @@
-"""Which tasks to ask first: uncertainty of a prediction, and the order of the queue it gives.
+"""How much a task's answer would teach, by what a model thinks of it.
 
 Every uncertainty takes probabilities[N, K] and returns uncertainty[N]; higher is less certain, asked first.
 """
@@ -44,47 +44,59 @@ def least_confidence(probabilities: np.ndarray) -> np.ndarray:
 
 
 def indifference(probabilities: np.ndarray) -> np.ndarray:
-    """Return zeros: no task is preferred, and queue_priorities, which breaks ties by lot, shuffles them."""
+    """Return zeros: no task is preferred, and the queue, which breaks ties by lot, shuffles them."""
     return np.zeros(len(probabilities), dtype=probabilities.dtype)
 
 
+def normalised_entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return entropy over that of a uniform distribution: 1 where all classes are alike likely."""
+    return entropy(probabilities) / np.log(max(probabilities.shape[1], 2))
+
+
+# Each in [0, 1], so that they can be weighed against what a crowd says. What is missing here starts from the
+# margin and goes on from there: see services/acquisition.py.
 ACQUISITIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "margin": margin,
-    "entropy": entropy,
+    "entropy": normalised_entropy,
     "least_confidence": least_confidence,
     "random": indifference,
 }
 
 
-def queue_priorities(
-    uncertainty: np.ndarray, *, exploration_share: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (priority[N] in (0, 1], explored[N]): least certain first, with a random share among them.
+def disagreement(crowd: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """Return the Jensen-Shannon divergence [N], in bits, between what the crowd says and what the model says.
 
-    round(exploration_share * N) tasks are drawn by lot and stand at ranks drawn by lot, so that about that
-    share of every stretch of the queue is a fair sample: what a model is sure of, and wrong about, is found
-    out too. The other tasks fill the ranks between them by falling uncertainty; ties are broken by lot.
+    Both [N, K]; 0 where they agree, 1 where neither thinks possible what the other is sure of. Source: Lin
+    1991; as an acquisition, McCallum and Nigam 1998.
 
-    priority = 1 - rank / N as float32, whose steps below 1 are 6e-8: ranks stay distinct up to 8 million.
+    >>> sure = np.array([[1.0, 0.0], [1.0, 0.0]])
+    >>> disagreement(sure, np.array([[1.0, 0.0], [0.0, 1.0]])).tolist()
+    [0.0, 1.0]
     """
-    if not 0.0 <= exploration_share <= 1.0:
-        raise ValueError("exploration_share is a share, between 0 and 1")
-    if np.isnan(uncertainty).any():
-        raise ValueError("uncertainty holds NaN: the model's probabilities are not usable")
-    n = len(uncertainty)
-    lot = rng.permutation(n)  # lot[:n_explored] are drawn; the rest stand in random order
-    n_explored = round(exploration_share * n)
-    drawn, ranked = lot[:n_explored], lot[n_explored:]
-    ranked = ranked[np.argsort(-uncertainty[ranked], kind="stable")]
+    middle = (crowd + model) / 2
+    return np.clip((entropy(middle) - (entropy(crowd) + entropy(model)) / 2) / np.log(2), 0.0, 1.0)
 
-    rank_is_drawn = np.zeros(n, dtype=bool)
-    rank_is_drawn[rng.choice(n, size=n_explored, replace=False)] = True
-    task_at_rank = np.empty(n, dtype=np.int64)
-    task_at_rank[rank_is_drawn] = drawn
-    task_at_rank[~rank_is_drawn] = ranked
 
-    priority = np.empty(n, dtype=np.float32)
-    priority[task_at_rank] = 1.0 - np.arange(n) / max(n, 1)  # float64 until it is stored
-    explored = np.zeros(n, dtype=bool)
-    explored[drawn] = True
-    return priority, explored
+def class_need(probabilities: np.ndarray, labelled_mass: np.ndarray) -> np.ndarray:
+    """Return [N] in (0, 1]: how much the class that is predicted lacks labels.
+
+    labelled_mass [K]: labels of each class so far. A class's need is the inverse of one more than its
+    labels, of the neediest class 1; a task's need is its classes' by their probability.
+
+    >>> class_need(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([9.0, 0.0])).tolist()
+    [0.1, 1.0]
+    """
+    need = 1.0 / (1.0 + labelled_mass)
+    return probabilities @ (need / need.max())
+
+
+def as_separate_labels(
+    probabilities: np.ndarray, uncertainty: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Return [N] the uncertainty of the least certain of labels that may each apply or not: p [N, K].
+
+    >>> as_separate_labels(np.array([[0.9, 0.5], [0.0, 0.9]]), least_confidence).round(6).tolist()
+    [0.5, 0.1]
+    """
+    each = np.stack([1 - probabilities, probabilities], axis=-1)  # [N, K, 2]
+    return uncertainty(each.reshape(-1, 2)).reshape(probabilities.shape).max(axis=1)

@@ -10,7 +10,7 @@ import os
 # others use as well, spinning instead makes a training step four times as slow, and everything else slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from training.encoder.base_model import unknown_token_share
+from training.encoder.base_model import checked_folder, unknown_token_share, weights_sha256
 from training.encoder.embedding import embed
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.progress import Progress
@@ -22,9 +22,11 @@ __all__ = [
     "FineTuned",
     "Progress",
     "TrainingRefused",
+    "checked_folder",
     "embed",
     "fine_tune",
     "predict_proba",
     "predict_spans",
     "unknown_token_share",
+    "weights_sha256",
 ]

@@ -3,7 +3,18 @@
 The only place that imports scikit-learn. No Django and no torch here: the vectors are given.
 """
 
-from training.linear.learning import Fitted, fit_embedding, fit_tfidf
-from training.linear.scoring import predict_embedding, predict_tfidf
+from training.linear.learning import Fitted, fit_embedding, fit_tfidf, vector_features
+from training.linear.regression import Linear, fit
+from training.linear.scoring import predict_embedding, predict_tfidf, read_linear
 
-__all__ = ["Fitted", "fit_embedding", "fit_tfidf", "predict_embedding", "predict_tfidf"]
+__all__ = [
+    "Fitted",
+    "Linear",
+    "fit",
+    "fit_embedding",
+    "fit_tfidf",
+    "predict_embedding",
+    "predict_tfidf",
+    "read_linear",
+    "vector_features",
+]

@@ -1,5 +1,6 @@
 """Logistic regression on soft targets, whatever the features are."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -60,9 +61,10 @@ def _fit(features: Features, targets: np.ndarray, weights: np.ndarray, c: float)
         return Linear(coefficients, intercepts)
     # The weights' scale would be a strength of regularisation in disguise: they average 1 here.
     row_weights *= len(np.unique(rows)) / row_weights.sum()
-    model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE).fit(
-        features[rows], classes, row_weights
-    )
+    model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE)
+    with warnings.catch_warnings():  # that many classes for so few rows look like numbers: they are not
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        model.fit(features[rows], classes, row_weights)
     if len(seen) == 2:  # one row of coefficients, for the second class against the first
         coefficients[seen] = np.vstack([-model.coef_ / 2, model.coef_ / 2])
         intercepts[seen] = [-model.intercept_[0] / 2, model.intercept_[0] / 2]

@@ -45,6 +45,10 @@ def predict_embedding(model_dir: Path | str, vectors: np.ndarray) -> np.ndarray:
     return _calibrated(manifest, chunk, len(vectors), VECTORS_AT_ONCE)
 
 
+def read_linear(model_dir: Path | str) -> Linear:
+    return _read(Path(model_dir))[1]
+
+
 def _read(folder: Path) -> tuple[dict[str, Any], Linear, dict[str, np.ndarray]]:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     arrays = load_file(folder / WEIGHTS)

@@ -77,7 +77,7 @@ def _execute(run_id: UUID, token: int, check: Callable[[], None], watch: Watcher
         config = config_of(run)
         version = _learn(run, token, config, progress)
     progress.enter("scoring")
-    order_queue(version, seed=run.number, on_progress=progress.share)
+    order_queue(version, number=run.number, on_progress=progress.share)
     runs.finish_run(run_id, token, now=timezone.now())
     watch("done", 1.0)
 

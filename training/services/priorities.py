@@ -10,10 +10,15 @@ from django.db import connection
 from django.utils import timezone
 
 from annotation import exchange
-from training import encoder
-from training.algorithms.acquisition import ACQUISITIONS, queue_priorities
-from training.models import ModelVersion
+from annotation.exchange import OpenTasks
+from annotation.models import Campaign
+from training.algorithms.acquisition_queue import queue_priorities, with_head
+from training.algorithms.splits import record_places
+from training.models import ModelVersion, TrainingPolicy
+from training.services.acquisition import places_in_queue, typical_head
+from training.services.embeddings import encoder_of
 from training.services.runs import policy_of
+from training.services.scoring import opinion_of_open_tasks
 from training.services.snapshot import learned_tasks
 
 WRITE_PREDICTIONS = """
@@ -26,49 +31,98 @@ ON CONFLICT (task_id) DO UPDATE SET model_version_id = excluded.model_version_id
 WHERE training_prediction.version_number <= excluded.version_number
 """
 CHUNK = 5000
+PREDICTIONS_KEPT = 100_000  # of the head of the queue: what people come to see before the next model
+START = 500  # tasks in typical order before there is a model
 
 
-def order_queue(version: ModelVersion, *, seed: int, on_progress: Callable[[float], None]) -> int:
-    """Score all open tasks, least certain first with the policy's share at random; returns how many."""
-    policy = policy_of(version.campaign)
-    tasks = list(exchange.unlabelled_texts(version.campaign_id))
-    if not tasks:
+def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[float], None]) -> int:
+    """Score all open tasks and order them by what their answers are worth, the random stream among them.
+
+    `number` is the run's: a later run's order goes over an earlier one's, whichever models they had, and it
+    seeds the lot. Returns how many tasks it ordered.
+    """
+    campaign, policy = version.campaign, policy_of(version.campaign)
+    tasks, opinion = opinion_of_open_tasks(
+        version, policy, on_progress=lambda share: on_progress(0.8 * share)
+    )
+    if not len(tasks):
         return 0
-    probabilities = encoder.predict_proba(
-        version.path, [task.text for task in tasks], on_progress=lambda share: on_progress(0.8 * share)
+    rng, now = np.random.default_rng(number), timezone.now()
+    in_stream = stream_of(policy, tasks)
+    _, encoder_sha256 = encoder_of(campaign)
+    places = places_in_queue(
+        campaign, policy, tasks, opinion, in_stream, encoder_sha256=encoder_sha256, rng=rng, now=now
     )
-    priority, explored = queue_priorities(
-        ACQUISITIONS[policy.acquisition](probabilities),
-        exploration_share=policy.exploration_share,
-        rng=np.random.default_rng(seed),
-    )
-    ids = [task.task_id for task in tasks]
-    write_predictions(version, ids, probabilities, explored)
+    priority = queue_priorities(places, in_stream=in_stream, rng=rng)
+    if opinion.probabilities is not None:
+        head = np.argsort(-priority, kind="stable")[:PREDICTIONS_KEPT]
+        write_predictions(version, tasks.uuids(head), opinion.probabilities[head], in_stream[head], number)
     on_progress(0.9)
-    exchange.set_priorities(
-        version.campaign_id,
-        zip(ids, priority.tolist(), strict=True),
-        version=version.number,
-        now=timezone.now(),
-    )
-    if exchange.hears_models(version.campaign_id):
-        learned = learned_tasks(version.run)
-        exchange.set_opinions(
-            version.campaign_id,
-            (
-                (task_id, dict(zip(version.label_keys, row, strict=True)))
-                for task_id, row in zip(ids, probabilities.round(5).tolist(), strict=True)
-                if str(task_id) not in learned
-            ),
-            version=version.number,
-        )
+    write_priorities(campaign, tasks, priority, number=number)
+    if opinion.probabilities is not None and exchange.hears_models(campaign.pk):
+        _tell_the_engine(version, tasks, opinion.probabilities, number)
     return len(tasks)
 
 
+def order_start(campaign: Campaign, *, seed: int) -> int:
+    """Before there is a model: the most typical texts first, the random stream among them, others by lot.
+
+    Signed by no model, so that the first one's order goes over it. Returns how many tasks it ordered.
+    """
+    policy, tasks, rng = policy_of(campaign), exchange.open_tasks(campaign.pk), np.random.default_rng(seed)
+    if not len(tasks):
+        return 0
+    in_stream = stream_of(policy, tasks)
+    _, encoder_sha256 = encoder_of(campaign)
+    head = typical_head(campaign, tasks, np.flatnonzero(~in_stream), START, encoder_sha256, rng)
+    places = with_head(np.zeros(len(tasks)), head)
+    write_priorities(campaign, tasks, queue_priorities(places, in_stream=in_stream, rng=rng), number=0)
+    return len(tasks)
+
+
+def stream_of(policy: TrainingPolicy, tasks: OpenTasks) -> np.ndarray:
+    """bool [N]: whose records are of the random stream, which acquisition never touches.
+
+    By the record's place alone, as in the snapshot, where the same records judge models: so what is in the
+    stream is fixed for ever, whatever any model thinks of it.
+    """
+    if not policy.exploration_share:
+        return np.zeros(len(tasks), dtype=bool)
+    distinct, record_of = np.unique(tasks.record_ids.view("S16"), return_inverse=True)
+    names = [UUID(bytes=one.ljust(16, b"\0")) for one in distinct.tolist()]
+    return (record_places(names) < policy.exploration_share)[record_of]
+
+
+def write_priorities(campaign: Campaign, tasks: OpenTasks, priority: np.ndarray, *, number: int) -> None:
+    ids = (UUID(bytes=task_id) for task_id in tasks.ids.tolist())
+    exchange.set_priorities(
+        campaign.pk, zip(ids, priority.tolist(), strict=True), version=number, now=timezone.now()
+    )
+
+
+def _tell_the_engine(version: ModelVersion, tasks: OpenTasks, probabilities: np.ndarray, number: int) -> None:
+    """What the model thinks of tasks that it did not learn from is one more annotator's opinion."""
+    learned = learned_tasks(version.run)
+    ids = (UUID(bytes=task_id) for task_id in tasks.ids.tolist())
+    exchange.set_opinions(
+        version.campaign_id,
+        (
+            (task_id, dict(zip(version.label_keys, row, strict=True)))
+            for task_id, row in zip(ids, probabilities.round(5).tolist(), strict=True)
+            if str(task_id) not in learned
+        ),
+        version=number,
+    )
+
+
 def write_predictions(
-    version: ModelVersion, task_ids: Sequence[UUID], probabilities: np.ndarray, explored: np.ndarray
+    version: ModelVersion,
+    task_ids: Sequence[UUID],
+    probabilities: np.ndarray,
+    explored: np.ndarray,
+    number: int,
 ) -> None:
-    """Store one opinion a task: probabilities [N, K] float, explored [N] bool. A newer model's stay."""
+    """Store one opinion a task: probabilities [N, K] float, explored [N] bool. A later run's stay."""
     rows = io.StringIO()
     for task_id, row, at_random in zip(
         task_ids, probabilities.round(5).tolist(), explored.tolist(), strict=True
@@ -85,6 +139,6 @@ def write_predictions(
         for first in range(0, len(task_ids), CHUNK):
             cursor.execute(
                 WRITE_PREDICTIONS,
-                {"model": version.pk, "number": version.number, "first": first, "chunk": CHUNK},
+                {"model": version.pk, "number": number, "first": first, "chunk": CHUNK},
             )
         cursor.execute("DROP TABLE staged_prediction")

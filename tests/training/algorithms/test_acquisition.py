@@ -1,12 +1,17 @@
+import doctest
+
 import numpy as np
 import pytest
 
+from training.algorithms import acquisition
 from training.algorithms.acquisition import (
     ACQUISITIONS,
+    as_separate_labels,
+    class_need,
+    disagreement,
     entropy,
     least_confidence,
     margin,
-    queue_priorities,
 )
 
 CERTAIN_TO_TIED = np.array([[1.0, 0.0, 0.0], [0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [1 / 3, 1 / 3, 1 / 3]])
@@ -33,70 +38,32 @@ def test_margin_and_entropy_disagree_where_the_tail_is_heavy():
     assert entropy(probabilities).argmax() == 1
 
 
-def test_without_exploration_the_least_certain_come_first():
-    priority, explored = queue_priorities(
-        np.array([0.1, 0.9, 0.5, 0.3]), exploration_share=0.0, rng=np.random.default_rng(0)
-    )
-    assert priority.tolist() == [0.25, 1.0, 0.75, 0.5]
-    assert not explored.any()
+def test_every_acquisition_is_a_share():
+    probabilities = np.random.default_rng(0).dirichlet([0.5] * 5, size=200)
+    for measure in ACQUISITIONS.values():
+        assert measure(probabilities).min() >= 0.0
+        assert measure(probabilities).max() <= 1.0
+        assert measure(np.full((1, 5), 0.2))[0] in (0.0, pytest.approx(0.8), pytest.approx(1.0))
 
 
-def test_random_acquisition_gives_every_task_every_rank():
-    rng, probabilities = np.random.default_rng(0), np.full((4, 2), 0.5)
-    firsts = np.zeros(4)
-    for _ in range(400):
-        priority, _ = queue_priorities(ACQUISITIONS["random"](probabilities), exploration_share=0.0, rng=rng)
-        firsts[priority.argmax()] += 1
-    assert firsts.min() > 60  # 100 expected, standard deviation 8.7
+def test_a_crowd_that_is_sure_of_something_else_disagrees_most():
+    model = np.array([[0.9, 0.1]] * 3)
+    crowd = np.array([[0.9, 0.1], [0.5, 0.5], [0.0, 1.0]])
+    found = disagreement(crowd, model)
+    assert found[0] == pytest.approx(0.0, abs=1e-12)
+    assert (np.diff(found) > 0).all()
 
 
-def test_each_stretch_of_the_queue_holds_about_the_exploration_share():
-    uncertainty = np.linspace(0, 1, 10_000)
-    priority, explored = queue_priorities(uncertainty, exploration_share=0.1, rng=np.random.default_rng(1))
-    in_queue_order = explored[np.argsort(-priority)]
-    stretches = in_queue_order.reshape(10, 1000).mean(axis=1)
-    assert explored.sum() == 1000
-    assert (abs(stretches - 0.1) < 0.04).all()  # four standard deviations
+def test_classes_without_labels_are_needed_most():
+    need = class_need(np.eye(3), np.array([99.0, 9.0, 0.0]))
+    assert need.tolist() == pytest.approx([0.01, 0.1, 1.0])
 
 
-def test_explored_tasks_are_a_fair_sample_of_all_tasks():
-    uncertainty = np.linspace(0, 1, 10_000)
-    _, explored = queue_priorities(uncertainty, exploration_share=0.1, rng=np.random.default_rng(2))
-    assert uncertainty[explored].mean() == pytest.approx(0.5, abs=0.04)
+def test_the_least_certain_of_several_labels_counts():
+    sure, torn = [0.99, 0.01, 0.99], [0.99, 0.5, 0.99]
+    found = as_separate_labels(np.array([sure, torn]), margin)
+    assert found.tolist() == pytest.approx([0.02, 1.0])
 
 
-def test_unexplored_tasks_keep_the_order_of_their_uncertainty():
-    uncertainty = np.random.default_rng(3).random(1000)
-    priority, explored = queue_priorities(uncertainty, exploration_share=0.3, rng=np.random.default_rng(3))
-    rest = np.flatnonzero(~explored)
-    by_priority = rest[np.argsort(-priority[rest])]
-    assert (np.diff(uncertainty[by_priority]) <= 0).all()
-
-
-def test_a_million_ranks_stay_distinct_in_float32():
-    priority, _ = queue_priorities(
-        np.random.default_rng(4).random(1_000_000), exploration_share=0.1, rng=np.random.default_rng(4)
-    )
-    assert priority.dtype == np.float32
-    assert len(np.unique(priority)) == 1_000_000
-    assert priority.min() > 0.0
-    assert priority.max() == 1.0
-
-
-def test_equal_seeds_give_equal_queues():
-    uncertainty = np.zeros(50)
-    first, second = (
-        queue_priorities(uncertainty, exploration_share=0.2, rng=np.random.default_rng(7)) for _ in range(2)
-    )
-    assert (first[0] == second[0]).all()
-    assert (first[1] == second[1]).all()
-
-
-def test_an_empty_queue_is_an_empty_queue():
-    priority, explored = queue_priorities(np.empty(0), exploration_share=0.5, rng=np.random.default_rng(0))
-    assert len(priority) == len(explored) == 0
-
-
-def test_nan_uncertainty_is_an_error_and_not_an_order():
-    with pytest.raises(ValueError, match="uncertainty holds NaN"):
-        queue_priorities(np.array([0.1, np.nan]), exploration_share=0.0, rng=np.random.default_rng(0))
+def test_what_the_docstrings_compute_is_true():
+    assert doctest.testmod(acquisition).failed == 0

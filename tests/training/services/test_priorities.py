@@ -10,12 +10,15 @@ from django.db import connection, transaction
 
 from annotation import exchange
 from annotation.exchange import set_priorities
-from annotation.models import Campaign, MicroTask
+from annotation.models import Campaign, Consensus, MicroTask
 from annotation.services.handout import claim_task, skip_task
 from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_volunteers, queue_of
+from training.algorithms.examples import Examples
+from training.algorithms.splits import TRAIN, record_places
+from training.linear import fit_embedding
 from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
-from training.services import priorities
-from training.services.priorities import order_queue, write_predictions
+from training.services.embeddings import encoder_of, write_vectors
+from training.services.priorities import order_queue, order_start, write_predictions
 
 pytestmark = pytest.mark.django_db
 
@@ -77,50 +80,169 @@ def test_an_older_models_predictions_never_overwrite_a_newer_ones(campaign):
     old, new = make_version(campaign, 1), make_version(campaign, 2)
     sure, unsure = np.array([[0.1, 0.9]] * 3), np.array([[0.5, 0.5]] * 3)
     explored = np.array([True, False, False])
-    write_predictions(old, ids[:1], unsure[:1], explored[:1])
-    write_predictions(new, ids, sure, explored)
-    write_predictions(old, ids, unsure, ~explored)
+    write_predictions(old, ids[:1], unsure[:1], explored[:1], number=1)
+    write_predictions(new, ids, sure, explored, number=2)
+    write_predictions(old, ids, unsure, ~explored, number=1)
     stored = Prediction.objects.in_bulk(ids)
     assert [stored[pk].probabilities for pk in ids] == [[0.1, 0.9]] * 3
     assert [stored[pk].explored for pk in ids] == [True, False, False]
     assert {(p.version_number, p.model_version) for p in stored.values()} == {(2, new)}
 
 
+N_TASKS = 120
+
+
 @pytest.fixture
-def ordered(campaign, monkeypatch):
-    """Order 100 tasks by probabilities that rise with the task's id; gives the version and the ids."""
-    ids = sorted(task.pk for task in make_tasks(campaign, 100))
-    p_yes = np.linspace(0.5, 1.0, 100)  # the first task is the least certain
-    probabilities = np.column_stack([1 - p_yes, p_yes]).astype(np.float32)
-    monkeypatch.setattr(
-        priorities.encoder, "predict_proba", lambda path, texts, on_progress: probabilities[: len(texts)]
+def ordered(campaign, tmp_path):
+    """A linear model on made-up vectors that grows surer from task to task; gives the version and the ids."""
+    tasks = sorted(make_tasks(campaign, N_TASKS), key=lambda task: task.pk)
+    ids = [task.pk for task in tasks]
+    # Axes are how sure the model is, and eight directions that mean nothing; the encoder's width is 32.
+    sureness = np.linspace(0.05, 1.0, N_TASKS)
+    others = np.eye(31)[np.arange(N_TASKS) % 8] * np.sqrt(1 - sureness**2)[:, None]
+    vectors = np.hstack([sureness[:, None], others]).astype(np.float16)
+    _, sha256 = encoder_of(campaign)
+    write_vectors(ids, vectors, sha256)
+    teaching = np.tile(np.eye(32)[:1], (40, 1)) * np.where(np.arange(40) % 2, 1, -1)[:, None]
+    examples = Examples(
+        head="single",
+        class_names=("no", "yes"),
+        texts=[str(i) for i in range(40)],
+        targets=np.eye(2, dtype=np.float32)[np.arange(40) % 2],
+        weights=np.ones(40, dtype=np.float32),
+        parts=np.full(40, TRAIN, dtype=np.int8),
     )
-    return make_version(campaign, 1), ids
+    fitted = fit_embedding(examples, teaching, output_dir=tmp_path / "head", seed=0, base_model_sha256=sha256)
+    version = make_version(campaign, 1)
+    version.family, version.path = ModelVersion.Family.EMBEDDING, str(fitted.path)
+    version.save()
+    settle(campaign, 20)
+    return version, ids
 
 
-def order(version: ModelVersion, seed: int = 1) -> int:
-    return order_queue(version, seed=seed, on_progress=lambda share: None)
+def settle(campaign: Campaign, n: int) -> None:
+    """Enough labels for uncertainty to mean something."""
+    tasks = make_tasks(campaign, n)
+    MicroTask.objects.filter(pk__in=[task.pk for task in tasks]).update(taken=campaign.needed)
+    Consensus.objects.bulk_create(
+        Consensus(
+            task=task, campaign=campaign, method="majority", label="no", value={"label": "no"}, share=1,
+            votes={"no": 2}, n_answers=2, settled_at=NOW,
+        )
+        for task in tasks
+    )  # fmt: skip
 
 
-def test_the_least_certain_are_asked_first_and_a_share_stands_anywhere(campaign, ordered):
+def order(version: ModelVersion, number: int = 1) -> int:
+    return order_queue(version, number=number, on_progress=lambda share: None)
+
+
+def stream() -> set:
+    return set(Prediction.objects.filter(explored=True).values_list("task_id", flat=True))
+
+
+def test_the_least_certain_are_asked_first_and_the_stream_stands_anywhere(campaign, ordered):
     version, ids = ordered
-    TrainingPolicy.objects.update(exploration_share=0.2)
-    assert order(version) == 100
-    explored = {p.task_id for p in Prediction.objects.filter(explored=True)}
-    assert len(explored) == 20
+    TrainingPolicy.objects.update(exploration_share=0.2, refit_labels=10)
+    assert order(version) == N_TASKS
+    of_stream = stream()
+    places = record_places(
+        MicroTask.objects.filter(pk__in=ids).order_by("pk").values_list("record_id", flat=True)
+    )
+    assert of_stream == {pk for pk, place in zip(ids, places, strict=True) if place < 0.2}
     queue = queue_of(campaign)
-    assert [pk for pk in queue if pk not in explored] == [pk for pk in ids if pk not in explored]
-    ranks = [rank for rank, pk in enumerate(queue) if pk in explored]
-    assert 25 < np.mean(ranks) < 75, "by lot over the whole queue"
-    assert order(version, seed=2) == 100
-    assert {p.task_id for p in Prediction.objects.filter(explored=True)} != explored
+    chosen = [ids.index(pk) for pk in queue if pk not in of_stream]
+    assert max(chosen[:10]) < 65, "the head is filled from the fifty least certain"
+    assert np.mean(chosen[:50]) < np.mean(chosen[50:])
+    assert chosen[50:] == sorted(chosen[50:])
+    ranks = [rank for rank, pk in enumerate(queue) if pk in of_stream]
+    assert N_TASKS * 0.25 < np.mean(ranks) < N_TASKS * 0.75, "by lot over the whole queue"
 
 
-def test_without_exploration_the_order_is_the_models_alone(campaign, ordered):
-    version, ids = ordered
-    TrainingPolicy.objects.update(exploration_share=0.0)
+def test_the_stream_is_the_same_whatever_model_orders_the_queue(campaign, ordered):
+    version, _ = ordered
+    TrainingPolicy.objects.update(exploration_share=0.3)
     order(version)
-    assert queue_of(campaign) == ids
+    before = stream()
+    order(version, number=2)
+    assert stream() == before
+
+
+def test_neighbours_in_the_head_of_the_queue_differ(campaign, ordered):
+    version, ids = ordered
+    TrainingPolicy.objects.update(exploration_share=0.0, refit_labels=8)
+    order(version)
+    head = [ids.index(pk) % 8 for pk in queue_of(campaign)[:8]]
+    assert len(set(head)) == 8, "one of each direction"
+
+
+def test_texts_that_take_longer_wait_where_they_tell_as_much(campaign, ordered):
+    version, ids = ordered
+    TrainingPolicy.objects.update(exploration_share=0.0, refit_labels=1)
+    long = MicroTask.objects.get(pk=ids[0])
+    MicroTask.objects.filter(pk=long.pk).update(end=long.end * 400)
+    order(version)
+    assert queue_of(campaign).index(long.pk) > N_TASKS / 4
+
+
+def test_a_task_on_which_crowd_and_model_disagree_is_asked_again_first(campaign, ordered):
+    version, ids = ordered
+    TrainingPolicy.objects.update(exploration_share=0.0, refit_labels=1)
+    contradicted = ids[-1]  # of which the model is surest: yes
+    Consensus.objects.create(
+        task_id=contradicted, campaign=campaign, method="majority", label="no", value={"label": "no"},
+        share=1, votes={"no": 1}, n_answers=1,
+    )  # fmt: skip
+    order(version)
+    assert contradicted in queue_of(campaign)[:5]
+
+
+def test_the_queue_does_not_jump_from_model_to_model(campaign, ordered):
+    version, ids = ordered
+    TrainingPolicy.objects.update(exploration_share=0.0, refit_labels=1)
+    set_priorities(campaign.pk, [(pk, (i + 1) / N_TASKS) for i, pk in enumerate(ids)], version=1, now=NOW)
+    order(version, number=2)
+    once = np.corrcoef([ids.index(pk) for pk in queue_of(campaign)], np.arange(N_TASKS))[0, 1]
+    for number in range(3, 8):
+        order(version, number=number)
+    often = np.corrcoef([ids.index(pk) for pk in queue_of(campaign)], np.arange(N_TASKS))[0, 1]
+    assert once < 0.5 < 0.9 < often, "the former order held the opposite, and fades"
+
+
+@pytest.mark.parametrize("acquisition", TrainingPolicy.Acquisition.values)
+def test_every_acquisition_orders_all_open_tasks(campaign, ordered, acquisition):
+    version, ids = ordered
+    TrainingPolicy.objects.update(acquisition=acquisition, exploration_share=0.1)
+    assert order(version) == N_TASKS
+    assert sorted(queue_of(campaign)) == ids
+    assert MicroTask.objects.filter(is_open=True).values("priority").distinct().count() == N_TASKS
+
+
+def test_once_choosing_brought_nothing_the_order_is_by_lot(campaign, ordered):
+    version, ids = ordered
+    TrainingPolicy.objects.update(at_random_since=NOW, exploration_share=0.0)
+    order(version)
+    places = [ids.index(pk) for pk in queue_of(campaign)]
+    assert abs(np.corrcoef(places, np.arange(N_TASKS))[0, 1]) < 0.4  # four standard deviations
+
+
+def test_while_labels_are_few_typical_texts_come_first(campaign, ordered):
+    version, ids = ordered
+    Consensus.objects.all().delete()
+    TrainingPolicy.objects.update(exploration_share=0.0, refit_labels=8)
+    order(version)
+    head = {ids.index(pk) % 8 for pk in queue_of(campaign)[:8]}
+    assert len(head) >= 6, "from nearly all directions"
+
+
+def test_before_there_is_a_model_the_queue_starts_with_typical_texts(campaign, ordered):
+    _, ids = ordered
+    TrainingPolicy.objects.update(exploration_share=0.0)
+    assert order_start(campaign, seed=0) == N_TASKS
+    assert set(MicroTask.objects.values_list("priority_version", flat=True)) == {0}
+    assert sorted(queue_of(campaign)) == ids
+    order_of_model = [(pk, 1 - i / N_TASKS) for i, pk in enumerate(ids)]
+    assert set_priorities(campaign.pk, order_of_model, version=1, now=NOW) == N_TASKS
 
 
 def test_a_campaign_without_open_tasks_keeps_its_order(campaign, ordered):

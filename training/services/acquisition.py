@@ -1,0 +1,193 @@
+"""What an answer to each open task is worth, and which tasks come first: the policy's choice, carried out.
+
+Everything here is linear in the number of tasks, but for the head of the queue: there, clusters of the texts'
+vectors see to it that what is asked differs. The default and its numbers are measured in
+benchmarks/acquisition_curves.py.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from annotation import exchange
+from annotation.exchange import OpenTasks
+from annotation.models import Campaign, Consensus
+from training.algorithms.acquisition import (
+    ACQUISITIONS,
+    as_separate_labels,
+    class_need,
+    disagreement,
+    margin,
+)
+from training.algorithms.acquisition_committee import badge_order
+from training.algorithms.acquisition_diversity import density, spread_over_clusters, typical_first
+from training.algorithms.acquisition_queue import (
+    patience,
+    ranks,
+    smoothed,
+    value_of_one_more,
+    with_head,
+)
+from training.algorithms.time_model import fit_time_model
+from training.models import TrainingPolicy
+from training.services.embeddings import vectors_of_tasks
+
+Acquisition = TrainingPolicy.Acquisition
+FEW_LABELS_A_CLASS = 4  # below that what is typical teaches more than what is uncertain
+CANDIDATES_A_PLACE = 5  # tasks among which each place in the head of the queue is filled
+SAMPLED = 20_000  # tasks among which typical ones are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """A model's opinion of N tasks: probabilities [N, K], or for spans None and how unsure it is [N]."""
+
+    head: str
+    label_keys: list[str]
+    probabilities: np.ndarray | None
+    span_uncertainty: np.ndarray | None = None
+    disagreement_of_draws: np.ndarray | None = None  # [N], BALD, where the family can
+
+    def uncertainty(self, acquisition: str) -> np.ndarray:
+        """[N] in [0, 1] (BALD in nats)."""
+        if acquisition == Acquisition.BALD and self.disagreement_of_draws is not None:
+            return self.disagreement_of_draws
+        if self.probabilities is None:
+            assert self.span_uncertainty is not None
+            indifferent = acquisition == Acquisition.RANDOM
+            return np.zeros_like(self.span_uncertainty) if indifferent else self.span_uncertainty
+        measure = ACQUISITIONS.get(acquisition, margin)
+        if self.head == "multiple":
+            return as_separate_labels(self.probabilities, measure)
+        return measure(self.probabilities)
+
+
+def acquisition_of(policy: TrainingPolicy) -> str:
+    """The policy's, or at random since the guard found that it brings nothing."""
+    return Acquisition.RANDOM if policy.at_random_since else policy.acquisition
+
+
+def task_values(
+    campaign: Campaign, policy: TrainingPolicy, tasks: OpenTasks, opinion: Opinion, *, now: datetime
+) -> np.ndarray:
+    """[N] what one more answer to each task would bring in a second of a volunteer's time."""
+    acquisition = acquisition_of(policy)
+    uncertainty = opinion.uncertainty(acquisition)
+    if acquisition == Acquisition.RANDOM:
+        return uncertainty
+    if acquisition == Acquisition.RARE and opinion.probabilities is not None:
+        uncertainty = uncertainty * np.sqrt(
+            class_need(opinion.probabilities, _labels_so_far(campaign, opinion))
+        )
+    n_answers, disagrees = _crowds(campaign, tasks, opinion)
+    value = value_of_one_more(uncertainty, n_answers, disagrees)
+    return value * patience(_days_waited(tasks, now)) / expected_seconds(campaign, tasks)
+
+
+def expected_seconds(campaign: Campaign, tasks: OpenTasks) -> np.ndarray:
+    """[N] by the length of the text, from this campaign's answers."""
+    lengths, volunteers, seconds = exchange.answer_times(campaign.pk)
+    model, _ = fit_time_model(np.array(lengths), volunteers, np.array(seconds))
+    return model.expected_seconds(tasks.lengths)
+
+
+def _labels_so_far(campaign: Campaign, opinion: Opinion) -> np.ndarray:
+    labels = list(Consensus.objects.filter(campaign=campaign).settled().values_list("label", flat=True))
+    return np.array([labels.count(key) for key in opinion.label_keys], dtype=np.float64)
+
+
+def _crowds(campaign: Campaign, tasks: OpenTasks, opinion: Opinion) -> tuple[np.ndarray, np.ndarray]:
+    """(answers so far [N], how much they say otherwise than the model [N])."""
+    n_answers, disagrees = np.zeros(len(tasks)), np.zeros(len(tasks))
+    crowds = exchange.crowds_of_open_tasks(campaign.pk)
+    rows, known = tasks.rows_of(exchange.packed_ids(task_id for task_id, _, _ in crowds))
+    n_answers[rows] = np.array([n for _, _, n in crowds], dtype=np.float64)[known]
+    if opinion.probabilities is None or opinion.head == "multiple" or not known.any():
+        return n_answers, disagrees
+    said = np.array([[crowd.get(key, 0.0) for key in opinion.label_keys] for _, crowd, _ in crowds])[known]
+    said /= np.maximum(said.sum(axis=1, keepdims=True), 1e-9)
+    disagrees[rows] = disagreement(said, opinion.probabilities[rows].astype(np.float64))
+    return n_answers, disagrees
+
+
+def _days_waited(tasks: OpenTasks, now: datetime) -> np.ndarray:
+    """A task's id begins with the 48 bits of the millisecond at which it was made (UUID version 7)."""
+    first = tasks.ids.view("u1").reshape(-1, 16)[:, :6].astype(np.float64)
+    milliseconds = first @ 256.0 ** np.arange(5, -1, -1)
+    return np.maximum(now.timestamp() - milliseconds / 1000, 0) / 86_400
+
+
+def places_in_queue(
+    campaign: Campaign,
+    policy: TrainingPolicy,
+    tasks: OpenTasks,
+    opinion: Opinion,
+    in_stream: np.ndarray,
+    *,
+    encoder_sha256: str,
+    rng: np.random.Generator,
+    now: datetime,
+) -> np.ndarray:
+    """[N] by which the tasks that are not of the random stream are ordered, highest first."""
+    values = task_values(campaign, policy, tasks, opinion, now=now)
+    if acquisition_of(policy) == Acquisition.RANDOM:
+        return values
+    former = np.where(tasks.versions > 0, tasks.priorities, np.nan)
+    known = ~np.isnan(former)
+    former[known] = ranks(former[known])
+    places = smoothed(values, former)
+    chosen = np.flatnonzero(~in_stream)
+    n_labels = Consensus.objects.filter(campaign=campaign).settled().count()
+    if n_labels < FEW_LABELS_A_CLASS * len(opinion.label_keys):
+        head = typical_head(campaign, tasks, chosen, policy.refit_labels, encoder_sha256, rng)
+    else:
+        best = chosen[np.argsort(-places[chosen], kind="stable")]
+        candidates = best[: CANDIDATES_A_PLACE * policy.refit_labels]
+        head = _varied_head(policy, tasks, opinion, places, candidates, encoder_sha256, rng)
+    return with_head(places, head)
+
+
+def typical_head(
+    campaign: Campaign,
+    tasks: OpenTasks,
+    chosen: np.ndarray,
+    n_wanted: int,
+    encoder_sha256: str,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Up to n_wanted rows of `chosen`, typical ones of clusters without a label first."""
+    sample = chosen if len(chosen) <= SAMPLED else rng.choice(chosen, SAMPLED, replace=False)
+    has_one, vectors = vectors_of_tasks(tasks.uuids(sample), encoder_sha256)
+    sample = sample[has_one]
+    labelled = list(Consensus.objects.filter(campaign=campaign).settled().values_list("task_id", flat=True))
+    _, known = vectors_of_tasks(labelled[:SAMPLED], encoder_sha256)
+    if not len(sample):
+        return sample
+    both = np.vstack([vectors, known.reshape(-1, vectors.shape[1])]).astype(np.float32)
+    is_labelled = np.arange(len(both)) >= len(sample)
+    return sample[typical_first(both, is_labelled, min(n_wanted, len(sample)), rng=rng)]
+
+
+def _varied_head(
+    policy: TrainingPolicy,
+    tasks: OpenTasks,
+    opinion: Opinion,
+    places: np.ndarray,
+    candidates: np.ndarray,
+    encoder_sha256: str,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The candidates in an order in which neighbours differ; as they are where texts have no vectors yet."""
+    has_one, vectors = vectors_of_tasks(tasks.uuids(candidates), encoder_sha256)
+    if not has_one.all() or not len(candidates):
+        return candidates
+    acquisition = acquisition_of(policy)
+    vectors = vectors.astype(np.float32)
+    if acquisition == Acquisition.BADGE and opinion.probabilities is not None:
+        probabilities = opinion.probabilities[candidates]
+        return candidates[badge_order(vectors, probabilities, len(candidates), rng=rng)]
+    scores = places[candidates]
+    if acquisition == Acquisition.TYPICAL:
+        scores = scores * np.maximum(density(vectors), 0)
+    return candidates[spread_over_clusters(scores, vectors, policy.refit_labels, rng=rng)]

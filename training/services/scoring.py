@@ -1,0 +1,79 @@
+"""What a model thinks of open tasks, whatever its family and the kind of question."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from annotation import exchange
+from annotation.exchange import OpenTasks
+from training import encoder, linear
+from training.algorithms.acquisition_committee import bald, dropped_out
+from training.models import ModelVersion, TrainingPolicy
+from training.services.acquisition import Opinion, acquisition_of
+from training.services.embeddings import embed_new_tasks, vector_pages
+
+N_DRAWS, DROPOUT = 10, 0.3  # of BALD
+Family = ModelVersion.Family
+
+
+def manifest_of(version: ModelVersion) -> dict:
+    return json.loads((Path(version.path) / "manifest.json").read_text(encoding="utf-8"))
+
+
+def opinion_of_open_tasks(
+    version: ModelVersion, policy: TrainingPolicy, *, on_progress: Callable[[float], None]
+) -> tuple[OpenTasks, Opinion]:
+    """The open tasks, and the model's opinion of each. What was imported while it read is left out."""
+    manifest = manifest_of(version)
+    if version.family == Family.EMBEDDING:
+        return _by_vectors(version, manifest, policy, on_progress)
+    texts = list(exchange.unlabelled_texts(version.campaign_id))
+    tasks = exchange.open_tasks(version.campaign_id)
+    rows, found = tasks.rows_of(exchange.packed_ids(text.task_id for text in texts))
+    tasks, texts = tasks.only(rows), [text for text, is_open in zip(texts, found, strict=True) if is_open]
+    words = [text.text for text in texts]
+    seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
+    if manifest["head"] == "spans":
+        found = encoder.predict_spans(version.path, words, on_progress=on_progress)
+        return tasks, Opinion("spans", version.label_keys, None, np.array([_unsure(one) for one in found]))
+    if version.family == Family.TFIDF:
+        probabilities = linear.predict_tfidf(version.path, words, seconds)
+    else:
+        probabilities = encoder.predict_proba(version.path, words, seconds, on_progress=on_progress)
+    return tasks, Opinion(manifest["head"], version.label_keys, probabilities)
+
+
+def _unsure(spans: list) -> float:
+    """Of the span that may most nearly be one or none, 0 without any: 1 - |2p - 1|."""
+    return max((1 - abs(2 * probability - 1) for _, probability in spans), default=0.0)
+
+
+def _by_vectors(
+    version: ModelVersion, manifest: dict, policy: TrainingPolicy, on_progress: Callable[[float], None]
+) -> tuple[OpenTasks, Opinion]:
+    """Vectors are read and scored a page at a time: ten million do not fit the memory at once."""
+    embed_new_tasks(version.campaign, on_progress=lambda share: on_progress(0.5 * share))
+    tasks = exchange.open_tasks(version.campaign_id)
+    wants_draws = acquisition_of(policy) == TrainingPolicy.Acquisition.BALD
+    probabilities = np.full((len(tasks), len(manifest["class_names"])), np.nan, dtype=np.float32)
+    draws = np.full(len(tasks), np.nan) if wants_draws else None
+    model = linear.read_linear(version.path)
+    for ids, vectors in vector_pages(version.campaign_id, manifest["base_model_sha256"]):
+        rows, found = tasks.rows_of(ids)
+        probabilities[rows] = linear.predict_embedding(version.path, vectors[found])
+        if draws is not None:
+            draws[rows] = bald(_draws(model, vectors[found], manifest, seed=version.number))
+        on_progress(0.5 + 0.5 * (rows[-1] + 1) / len(tasks) if len(rows) else 0.5)
+    known = ~np.isnan(probabilities[:, 0])
+    draws = None if draws is None else draws[known]
+    return tasks.only(known), Opinion(
+        manifest["head"], version.label_keys, probabilities[known], disagreement_of_draws=draws
+    )
+
+
+def _draws(model: linear.Linear, vectors: np.ndarray, manifest: dict, *, seed: int) -> np.ndarray:
+    features = linear.vector_features(vectors, is_pair=manifest["is_pair"])
+    rng = np.random.default_rng(seed)  # the same draws of the model for every page
+    return dropped_out(features, model.weights, model.intercepts, n_draws=N_DRAWS, rate=DROPOUT, rng=rng)
