@@ -1,13 +1,18 @@
 """Celery entry points: messages carry ids, rows carry the truth, every task may run twice or never."""
 
+import logging
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
+from annotation.models import Campaign
 from training.services import runs
+from training.services.unread import campaigns_to_read
 
+logger = logging.getLogger(__name__)
 WAKE_SECONDS = 30  # a message that nobody took by then is worthless: the next tick sends another
+READING_SECONDS = 60  # a worker reads that long at a stretch: a training that is due goes between
 
 
 @shared_task
@@ -27,3 +32,30 @@ def execute_run(run_id: str) -> None:
     from training.services.execution import execute_run as execute
 
     execute(UUID(run_id))
+
+
+@shared_task
+def reading_tick() -> None:
+    """Beat's look at what was imported: whose texts has the encoder not read yet?"""
+    for campaign_id in campaigns_to_read():
+        read_texts.apply_async([str(campaign_id)], expires=READING_SECONDS)
+
+
+@shared_task
+def read_texts(campaign_id: str) -> None:
+    """Give new texts their vectors for a while. The last to be read starts the queue, if no model has yet."""
+    # Imported here because it brings torch.
+    from training import encoder
+    from training.services.embeddings import embed_new_tasks
+    from training.services.priorities import order_start
+
+    campaign = Campaign.objects.get(pk=campaign_id)
+    try:
+        n_left = embed_new_tasks(campaign, max_seconds=READING_SECONDS)
+    except encoder.TrainingRefused as refused:
+        logger.warning("campaign %s cannot be read: %s", campaign_id, refused.code)
+        return
+    if n_left:
+        read_texts.apply_async([campaign_id], expires=WAKE_SECONDS)
+    elif not campaign.ordered_by_version:
+        order_start(campaign, seed=0)

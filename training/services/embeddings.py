@@ -68,11 +68,12 @@ def embed_new_tasks(
     ids = list(tasks_without_vector(campaign, sha256).order_by("pk").values_list("pk", flat=True))
     began_at = time.monotonic()
     for first in range(0, len(ids), BATCH):
-        if time.monotonic() - began_at > max_seconds:
-            return len(ids) - first
         tasks = texts_of(ids[first : first + BATCH])
         write_vectors([task.task_id for task in tasks], vectors_of_texts(folder, tasks), sha256)
-        on_progress(min(1.0, (first + BATCH) / len(ids)))
+        n_left = max(len(ids) - first - BATCH, 0)
+        on_progress(1 - n_left / len(ids))
+        if time.monotonic() - began_at > max_seconds:
+            return n_left
     return 0
 
 
