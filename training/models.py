@@ -299,3 +299,7 @@ class StreamRound(models.Model):
     class Meta:
         ordering = ["-at"]
         indexes = [models.Index(fields=["campaign", "-at"], name="stream_rounds_of_campaign")]
+
+    @property
+    def gain(self) -> float:
+        return self.acquired - self.drawn

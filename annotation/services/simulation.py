@@ -3,7 +3,8 @@
 For the demo and for `simulate`. It knows the truth from gold and gets it wrong as its workers' skill has it.
 """
 
-from collections.abc import Collection
+import math
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -28,12 +29,14 @@ def simulate_answers(
     turn: int,
     accuracy: float | None = None,
     spared: Collection[UUID] = (),
+    seconds_by_length: Callable[[int], float] | None = None,
 ) -> int:
     """Let the crowd of this seed give up to n_answers; returns how many it gave before nothing was left.
 
     The workers' skill depends on the seed alone, what they say on seed and turn, so that a crowd can
     come back later. `accuracy` makes them all equally good; without it they differ. Nobody answers the
-    `spared` tasks.
+    `spared` tasks. With seconds_by_length an answer takes the median that it gives for the text's code
+    points, with each worker's own spread around it; without, every text takes as long as any other.
     """
     campaign = Campaign.objects.get(pk=campaign_id)
     keys = list(campaign.label_names)
@@ -44,7 +47,7 @@ def simulate_answers(
     at_work, n_given = list(range(n_workers)), 0
     while n_given < n_answers and at_work:
         w = at_work[rng.integers(len(at_work))]
-        if _answer_next(campaign, users[w], crowd[w], keys, rng, spared):
+        if _answer_next(campaign, users[w], crowd[w], keys, rng, spared, seconds_by_length):
             n_given += 1
         else:
             at_work.remove(w)
@@ -86,16 +89,21 @@ def _answer_next(
     keys: list[str],
     rng: np.random.Generator,
     spared: Collection[UUID],
+    seconds_by_length: Callable[[int], float] | None,
 ) -> bool:
     """One answer; tasks without gold are skipped, for the crowd can't know what is right."""
     now = timezone.now()
     while (place := handout.claim_task(campaign.pk, user, now=now)) is not None:
-        gold = Gold.objects.filter(task=place.task_id).first()
+        gold = Gold.objects.filter(task=place.task_id).select_related("task").first()
         if gold is None or place.task_id in spared:
             handout.skip_task(place.assignment_id, user, Assignment.SkipReason.OTHER, now=now)
             continue
         label = keys[answer(worker, keys.index(gold.label), rng)]
-        took = timedelta(seconds=answer_seconds(worker, rng))
+        seconds = answer_seconds(worker, rng)
+        if seconds_by_length is not None:
+            median = seconds_by_length(gold.task.end - gold.task.start)
+            seconds *= median / math.exp(worker.seconds_log_mean)
+        took = timedelta(seconds=seconds)
         # The clock is the crowd's own: nobody waits for it, but the seconds it took are kept.
         Assignment.objects.filter(pk=place.assignment_id).update(claimed_at=now - took)
         answers.submit_answer(place.assignment_id, user, {"label": label}, key=uuid7(), now=now)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from psycopg2 import sql
 
-from annotation.exchange import TaskText, packed_ids, texts_of
+from annotation.exchange import packed_ids, texts_of
 from annotation.models import Campaign, MicroTask
 from training import encoder
 from training.half_vectors import packed, unpacked
@@ -69,7 +69,11 @@ def embed_new_tasks(
     began_at = time.monotonic()
     for first in range(0, len(ids), BATCH):
         tasks = texts_of(ids[first : first + BATCH])
-        write_vectors([task.task_id for task in tasks], vectors_of_texts(folder, tasks), sha256)
+        is_pair = bool(tasks) and tasks[0].second is not None
+        vectors = vectors_of_texts(
+            folder, [task.text for task in tasks], [task.second or "" for task in tasks] if is_pair else None
+        )
+        write_vectors([task.task_id for task in tasks], vectors, sha256)
         n_left = max(len(ids) - first - BATCH, 0)
         on_progress(1 - n_left / len(ids))
         if time.monotonic() - began_at > max_seconds:
@@ -77,12 +81,10 @@ def embed_new_tasks(
     return 0
 
 
-def vectors_of_texts(folder: str, tasks: Sequence[TaskText]) -> np.ndarray:
+def vectors_of_texts(folder: str, texts: Sequence[str], seconds: Sequence[str] | None = None) -> np.ndarray:
     """float16 [N, D]; of pairs, both texts' vectors end to end."""
-    vectors = encoder.embed(folder, [task.text for task in tasks])
-    if not tasks or tasks[0].second is None:
-        return vectors
-    return np.hstack([vectors, encoder.embed(folder, [task.second or "" for task in tasks])])
+    vectors = encoder.embed(folder, texts)
+    return vectors if seconds is None else np.hstack([vectors, encoder.embed(folder, seconds)])
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """What a model thinks of open tasks, whatever its family and the kind of question."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from training import encoder, linear
 from training.algorithms.acquisition_committee import bald, dropped_out
 from training.models import ModelVersion, TrainingPolicy
 from training.services.acquisition import Opinion, acquisition_of
-from training.services.embeddings import embed_new_tasks, vector_pages
+from training.services.embeddings import embed_new_tasks, encoder_of, vector_pages, vectors_of_texts
 
 N_DRAWS, DROPOUT = 10, 0.3  # of BALD
 Family = ModelVersion.Family
@@ -43,6 +43,23 @@ def opinion_of_open_tasks(
     else:
         probabilities = encoder.predict_proba(version.path, words, seconds, on_progress=on_progress)
     return tasks, Opinion(manifest["head"], version.label_keys, probabilities)
+
+
+def probabilities_of_texts(
+    version: ModelVersion, texts: Sequence[str], seconds: Sequence[str] | None = None
+) -> np.ndarray:
+    """Calibrated probabilities [N, K] of texts that need not be tasks; not for spans."""
+    manifest = manifest_of(version)
+    if version.family == Family.TFIDF:
+        return linear.predict_tfidf(version.path, texts, seconds)
+    if version.family == Family.EMBEDDING:
+        folder, sha256 = encoder_of(version.campaign)
+        if sha256 != manifest["base_model_sha256"]:
+            raise encoder.TrainingRefused(
+                "another_encoder", "The model was made with another encoder than the campaign has now."
+            )
+        return linear.predict_embedding(version.path, vectors_of_texts(folder, texts, seconds))
+    return encoder.predict_proba(version.path, texts, seconds)
 
 
 def _unsure(spans: list) -> float:

@@ -10,21 +10,23 @@ from annotation import exchange
 from annotation.errors import Conflict
 from annotation.exchange import GoldExample
 from annotation.models import Campaign
-from training import encoder
 from training.algorithms.metrics import evaluate
 from training.algorithms.splits import TEST, split_by_group
+from training.algorithms.time_model import TimeModel
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
 from training.services import runs
 from training.services.execution import execute_run
+from training.services.scoring import probabilities_of_texts
 
 MEASURED_SHARE = 0.3  # of the gold, never asked, so that each strategy is measured on the same texts
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """After a round: answers given so far, consensus labels so far, and how good the model is on gold."""
+    """After a round: answers, volunteers' minutes, consensus labels so far; how good the model is on gold."""
 
     n_answers: int
+    minutes: float
     n_labels: int
     n_measured: int
     accuracy: float
@@ -40,9 +42,13 @@ def learning_curve(
     seed: int,
     n_volunteers: int,
     accuracy: float,
+    time_model: TimeModel,
     watch: Callable[[int, str, float], None],
 ) -> Iterator[Point]:
     """Spend `budget` answers in n_rounds equal rounds; the queue after each is the strategy's alone.
+
+    An answer takes what time_model gives for its text, so that the curve can be read by minutes too: texts
+    that tell more may be those that take longer (Chen et al. 2017).
 
     `watch` gets (round, stage, share done). Beat is kept from training this campaign in between.
     """
@@ -62,6 +68,7 @@ def learning_curve(
             seed=seed,
             turn=turn,
             spared={example.task_id for example in measured},
+            seconds_by_length=lambda length: float(time_model.expected_seconds(np.array([length]))[0]),
         )
         run = runs.open_run(campaign, now=timezone.now())
         if not execute_run(run.pk, watch=lambda stage, share, turn=turn: watch(turn, stage, share)):
@@ -86,13 +93,15 @@ def measured_gold(campaign: Campaign, seed: int) -> list[GoldExample]:
 
 def _measure(campaign: Campaign, n_answers: int, measured: list[GoldExample]) -> Point:
     version = ModelVersion.objects.get(campaign=campaign, in_charge=True)
-    probabilities = encoder.predict_proba(version.path, [example.text for example in measured])
+    seconds = [example.second or "" for example in measured] if measured[0].second is not None else None
+    probabilities = probabilities_of_texts(version, [example.text for example in measured], seconds)
     keys = list(campaign.label_names)
     known = np.zeros((len(measured), len(keys)), dtype=np.float32)  # [N, K] over the campaign's labels
     known[:, [keys.index(key) for key in version.label_keys]] = probabilities
     figures = evaluate(np.array([keys.index(example.label) for example in measured]), known)
     return Point(
         n_answers=n_answers,
+        minutes=round(exchange.minutes_spent(campaign.pk, until=[timezone.now()])[0], 2),
         n_labels=exchange.count_new_labels(campaign.pk, since=None),
         n_measured=len(measured),
         accuracy=figures["accuracy"],

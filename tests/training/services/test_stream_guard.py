@@ -1,0 +1,105 @@
+"""Choosing what to ask is measured against the random stream, and given up where it brings nothing."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from annotation.models import Campaign, MicroTask
+from tests.factories import NOW
+from tests.labelled import add_labelled
+from training.algorithms.splits import record_places
+from training.models import StreamRound, TrainingPolicy, TrainingRun
+from training.services.embeddings import encoder_of, write_vectors
+from training.services.runs import policy_of
+from training.services.stream_guard import choose_again, measure_round, sentence_of
+
+pytestmark = pytest.mark.django_db
+N_LABELLED = 240
+
+
+def label_all(campaign: Campaign, *, chosen_teach: bool) -> None:
+    """Vectors on a half circle, labelled by its halves; what was chosen is at the border, or on one side."""
+    TrainingPolicy.objects.update(exploration_share=0.5)
+    made = [(f"text {i}", "no") for i in range(N_LABELLED)]
+    tasks = sorted(add_labelled(campaign, made), key=lambda task: task.pk)
+    in_stream = record_places([task.record_id for task in tasks]) < 0.5
+    rng = np.random.default_rng(0)
+    anywhere = rng.random(N_LABELLED) * np.pi
+    chosen = np.pi / 2 + rng.normal(scale=0.3, size=N_LABELLED)
+    if not chosen_teach:
+        chosen = rng.random(N_LABELLED) * 0.3
+    angles = np.where(in_stream, anywhere, chosen)
+    vectors = np.zeros((N_LABELLED, 32))
+    vectors[:, 0], vectors[:, 1] = np.cos(angles), np.sin(angles)
+    _, sha256 = encoder_of(campaign)
+    write_vectors([task.pk for task in tasks], vectors.astype(np.float16), sha256)
+    for task, angle in zip(tasks, angles, strict=True):
+        label = "yes" if angle > np.pi / 2 else "no"
+        task.consensus.label, task.consensus.value = label, {"label": label}
+        task.consensus.save()
+
+
+def make_run(campaign: Campaign, number: int) -> TrainingRun:
+    at = NOW + timedelta(hours=number)
+    return TrainingRun.objects.create(
+        campaign=campaign, number=number, opened_at=at, state="succeeded", snapshot_at=at
+    )
+
+
+def measure(campaign: Campaign, n_rounds: int, first: int = 1) -> list[StreamRound | None]:
+    return [
+        measure_round(make_run(campaign, number), now=NOW + timedelta(hours=number))
+        for number in range(first, first + n_rounds)
+    ]
+
+
+def test_a_round_says_what_chosen_labels_teach_beside_drawn_ones(campaign):
+    label_all(campaign, chosen_teach=True)
+    [kept] = measure(campaign, 1)
+    assert kept.n_learned >= 20
+    assert kept.n_judged == MicroTask.objects.count() - sum(
+        record_places(MicroTask.objects.values_list("record_id", flat=True)) >= 0.5
+    )
+    assert kept.acquired > 0.9
+    assert f"{kept.n_learned} chosen tasks teach" in sentence_of(policy_of(campaign))
+    assert policy_of(campaign).at_random_since is None
+
+
+def test_after_four_rounds_that_brought_nothing_it_asks_at_random_and_says_so(campaign):
+    label_all(campaign, chosen_teach=False)
+    measure(campaign, 3)
+    assert policy_of(campaign).at_random_since is None
+    measure(campaign, 1, first=4)
+    policy = policy_of(campaign)
+    assert policy.at_random_since == NOW + timedelta(hours=4)
+    assert StreamRound.objects.count() == 4
+    said = sentence_of(policy)
+    assert "taught no more than tasks drawn at random over four rounds" in said
+    assert "so tasks are asked at random since 4 May 2026." in said
+    assert measure(campaign, 1, first=5) == [None], "nothing is chosen any more: nothing to compare"
+
+
+def test_where_choosing_is_taken_up_again_it_is_measured_anew(campaign):
+    label_all(campaign, chosen_teach=False)
+    measure(campaign, 4)
+    choose_again(policy_of(campaign))
+    assert policy_of(campaign).at_random_since is None
+    measure(campaign, 3, first=5)
+    assert policy_of(campaign).at_random_since is None
+
+
+def test_a_round_measured_twice_is_kept_once(campaign):
+    label_all(campaign, chosen_teach=True)
+    run = make_run(campaign, 1)
+    for _ in range(2):
+        measure_round(run, now=NOW)
+    assert StreamRound.objects.count() == 1
+
+
+@pytest.mark.parametrize("fields", [{"acquisition": "random"}, {"exploration_share": 0.0}])
+def test_without_choosing_or_without_a_stream_there_is_nothing_to_compare(campaign, fields):
+    label_all(campaign, chosen_teach=True)
+    TrainingPolicy.objects.update(**fields)
+    assert measure(campaign, 1) == [None]
+    assert sentence_of(policy_of(campaign)) == ""

@@ -1,0 +1,78 @@
+"""Does choosing tasks teach more than drawing them by lot? As many labels of each, judged alike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Learner = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+LEAST = 20  # labels to learn from and to judge by, below which nothing can be said
+N_ROUNDS = 4  # that have to bring nothing before choosing is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Shares of the judging labels that were found, and the standard error of their difference."""
+
+    n_learned: int
+    n_judged: int
+    acquired: float
+    drawn: float
+    deviation: float
+
+
+def compare(
+    labels: np.ndarray, in_stream: np.ndarray, half: np.ndarray, learn: Learner, *, rng: np.random.Generator
+) -> Comparison | None:
+    """Return what n chosen labels teach beside n drawn ones, or None while there are too few.
+
+    Cross-fitted: in_stream [N] bool is parted by half [N] bool (by record, so that none is on both sides).
+    From each half in turn n labels are learned, and from the chosen ones as many; both are judged by the
+    other half, which is a fair sample of all texts. So all of the stream judges, and nothing judges itself.
+
+    learn(rows_learned, labels_learned, rows_judged) returns labels of the latter.
+    """
+    chosen = np.flatnonzero(~in_stream)
+    halves = [np.flatnonzero(in_stream & half), np.flatnonzero(in_stream & ~half)]
+    n = min(len(chosen), *(len(one) for one in halves))
+    if n < LEAST:
+        return None
+    hits: dict[str, list[np.ndarray]] = {"acquired": [], "drawn": []}
+    for learned, judged in (halves, halves[::-1]):
+        for name, rows in (("acquired", chosen), ("drawn", learned)):
+            rows = rng.choice(rows, n, replace=False)
+            hits[name].append(learn(rows, labels[rows], judged) == labels[judged])
+    acquired, drawn = (np.concatenate(hits[name]) for name in ("acquired", "drawn"))
+    difference = acquired.astype(float) - drawn
+    return Comparison(
+        n_learned=n,
+        n_judged=len(difference),
+        acquired=float(acquired.mean()),
+        drawn=float(drawn.mean()),
+        deviation=float(difference.std() / np.sqrt(len(difference))),
+    )
+
+
+def brings_nothing(gains: list[float]) -> bool:
+    """Return whether choosing was, on the mean of the newest N_ROUNDS rounds, no better than the lot.
+
+    gains: of each round, newest first, the share found by what was chosen less that by what was drawn.
+
+    >>> brings_nothing([0.02, -0.01, -0.02, 0.0]), brings_nothing([-0.5] * 3)
+    (True, False)
+    """
+    return len(gains) >= N_ROUNDS and sum(gains[:N_ROUNDS]) <= 0
+
+
+def gain_of_last(n_labels: list[int], scores: list[float], *, last: int) -> tuple[int, float] | None:
+    """Return (labels, what they gained): the newest model against the newest that had `last` labels fewer.
+
+    n_labels and scores by model, oldest first. None where no model is that far back.
+
+    >>> gain_of_last([200, 400, 600, 850], [0.5, 0.7, 0.74, 0.742], last=400)
+    (450, 0.042)
+    """
+    before = [i for i, n in enumerate(n_labels) if n_labels[-1] - n >= last] if n_labels else []
+    if not before:
+        return None
+    return n_labels[-1] - n_labels[before[-1]], round(scores[-1] - scores[before[-1]], 6)

@@ -1,0 +1,106 @@
+"""Choosing what to ask has to earn its place: measured each round against the random stream, or given up.
+
+Two heads on frozen embeddings are fitted in a second, so the comparison costs nothing that anybody waits for.
+"""
+
+from datetime import datetime
+
+import numpy as np
+from django.db import transaction
+
+from annotation import exchange
+from annotation.models import Campaign
+from training import linear
+from training.algorithms.splits import record_places
+from training.algorithms.stream_comparison import Comparison, brings_nothing, compare
+from training.models import StreamRound, TrainingPolicy, TrainingRun
+from training.services.embeddings import encoder_of, vectors_of_tasks
+from training.services.runs import policy_of
+
+C = 30.0  # inverse strength of regularisation, the same for both sides
+HALVES_SEED = 1  # of the places that part the stream, which must not be those that made it
+
+
+def measure_round(run: TrainingRun, *, now: datetime) -> StreamRound | None:
+    """Compare once for a run that ended; keep the round, and give choosing up if it brought nothing.
+
+    None where there is nothing to compare: no stream, no choosing, too few labels, an answer that is not one
+    label.
+    """
+    campaign, policy = run.campaign, policy_of(run.campaign)
+    if policy.acquisition == TrainingPolicy.Acquisition.RANDOM or policy.at_random_since:
+        return None
+    found = compare_stream(campaign, policy, settled_by=run.snapshot_at or now)
+    if found is None:
+        return None
+    with transaction.atomic():
+        kept, _ = StreamRound.objects.update_or_create(
+            run=run,
+            defaults={
+                "campaign": campaign,
+                "at": now,
+                "n_learned": found.n_learned,
+                "n_judged": found.n_judged,
+                "acquired": found.acquired,
+                "drawn": found.drawn,
+                "deviation": found.deviation,
+            },
+        )
+        if brings_nothing([one.gain for one in StreamRound.objects.filter(campaign=campaign)]):
+            TrainingPolicy.objects.filter(pk=policy.pk, at_random_since=None).update(at_random_since=now)
+    return kept
+
+
+def compare_stream(campaign: Campaign, policy: TrainingPolicy, *, settled_by: datetime) -> Comparison | None:
+    examples = [
+        example
+        for example in exchange.labelled_examples(campaign.pk, settled_by=settled_by)
+        if "label" in example.value
+    ]
+    if not examples or not policy.exploration_share:
+        return None
+    _, sha256 = encoder_of(campaign)
+    has_one, vectors = vectors_of_tasks([example.task_id for example in examples], sha256)
+    examples = [example for example, has in zip(examples, has_one, strict=True) if has]
+    if not examples:
+        return None
+    features = linear.vector_features(vectors, is_pair=examples[0].second is not None)
+    names = sorted({example.value["label"] for example in examples})
+    labels = np.array([names.index(example.value["label"]) for example in examples])
+    records = [example.record_id for example in examples]
+    in_stream = record_places(records) < policy.exploration_share
+    half = record_places(records, seed=HALVES_SEED) < 0.5
+    targets = np.eye(len(names))
+
+    def learn(rows: np.ndarray, known: np.ndarray, judged: np.ndarray) -> np.ndarray:
+        model = linear.fit(features[rows], targets[known], np.ones(len(rows)), c=C, multiple=False)
+        return model.scores(features[judged]).argmax(axis=1)
+
+    return compare(labels, in_stream, half, learn, rng=np.random.default_rng(len(examples)))
+
+
+@transaction.atomic
+def choose_again(policy: TrainingPolicy) -> None:
+    """Take up choosing where it was given up; it is measured anew, from no rounds."""
+    StreamRound.objects.filter(campaign=policy.campaign_id).delete()
+    TrainingPolicy.objects.filter(pk=policy.pk).update(at_random_since=None)
+    policy.at_random_since = None
+
+
+def sentence_of(policy: TrainingPolicy) -> str:
+    """How choosing does, for the campaign's page; empty while nothing was measured."""
+    newest = StreamRound.objects.filter(campaign=policy.campaign_id).first()
+    if newest is None:
+        return ""
+    chosen, drawn = f"{newest.acquired:.1%}", f"{newest.drawn:.1%}"
+    if policy.at_random_since:
+        return (
+            f"Chosen tasks taught no more than tasks drawn at random over four rounds (last {chosen} against "
+            f"{drawn} of {newest.n_judged} labels found), so tasks are asked at random since "
+            f"{policy.at_random_since:%-d %B %Y}."
+        )
+    verb = "more than" if newest.gain > 0 else "no more than"
+    return (
+        f"{newest.n_learned} chosen tasks teach {verb} as many drawn at random: {chosen} against {drawn} of "
+        f"{newest.n_judged} labels found (± {newest.deviation:.1%})."
+    )
