@@ -117,7 +117,7 @@ LEFT JOIN annotation_gold g ON g.task_id = t.id AND g.decided_at IS NOT NULL
 WHERE s.campaign_id = %s AND s.settled_at <= %s AND coalesce(g.value, s.value) IS NOT NULL AND NOT t.held
   AND t.id > %s
 ORDER BY t.id LIMIT %s
-"""
+"""  # nosec B608 # TEXTS is a constant
 
 GOLD = f"""
 SELECT t.id, t.record_id, r.external_id, {TEXTS}, g.label, g.value, r.metadata
@@ -126,13 +126,13 @@ JOIN annotation_microtask t ON t.id = g.task_id
 JOIN annotation_record r ON r.id = t.record_id
 WHERE g.campaign_id = %s AND g.origin = %s AND NOT t.held AND t.id > %s
 ORDER BY t.id LIMIT %s
-"""
+"""  # nosec B608 # TEXTS is a constant
 
 UNLABELLED = f"""
 SELECT t.id, t.record_id, {TEXTS}
 FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.campaign_id = %s AND t.is_open AND t.id > %s ORDER BY t.id LIMIT %s
-"""
+"""  # nosec B608 # TEXTS is a constant
 
 TEXTS_OF = f"""
 SELECT t.id, t.record_id, {TEXTS}
