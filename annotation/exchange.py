@@ -138,7 +138,7 @@ TEXTS_OF = f"""
 SELECT t.id, t.record_id, {TEXTS}
 FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.id = ANY(%s) ORDER BY t.id
-"""
+"""  # nosec B608 # TEXTS is a constant
 
 
 def labelled_examples(
