@@ -264,7 +264,10 @@ def fail_a_training_run(site: Site, monkeypatch) -> None:
     tasks = MicroTask.objects.filter(campaign=site.campaign, consensus=None, held=False)
     agreed = {"method": "majority", "label": "yes", "share": 1, "votes": {"yes": 1}, "n_answers": 1}
     Consensus.objects.bulk_create(
-        Consensus(task=task, campaign=site.campaign, value={"label": "yes"}, settled_at=timezone.now(), **agreed) for task in tasks
+        Consensus(
+            task=task, campaign=site.campaign, value={"label": "yes"}, settled_at=timezone.now(), **agreed
+        )
+        for task in tasks
     )
     monkeypatch.setattr(runs, "MIN_LABELS", 2)
     run = runs.open_run(site.campaign, now=timezone.now())

@@ -71,8 +71,8 @@ class World:
         self.answered_task = answered.task_id
         tasks = MicroTask.objects.filter(campaign=self.campaign, consensus=None)[:11]
         Consensus.objects.bulk_create(
-            Consensus(task=task, campaign=self.campaign, method="majority", label="yes", value={"label": "yes"}, share=1,
-                      votes={"yes": 2}, n_answers=2, settled_at=NOW)
+            Consensus(task=task, campaign=self.campaign, method="majority", label="yes", share=1,
+                      value={"label": "yes"}, votes={"yes": 2}, n_answers=2, settled_at=NOW)
             for task in tasks
         )  # fmt: skip
         TrainingPolicy.objects.create(campaign=self.campaign)
