@@ -16,7 +16,6 @@ class TrainingPolicy(models.Model):
         ENTROPY = "entropy", "greatest entropy"
         LEAST_CONFIDENCE = "least_confidence", "least confident in its first choice"
         RARE = "rare", "smallest margin, labels with few examples first"
-        TYPICAL = "typical", "smallest margin among typical texts"
         BALD = "bald", "models that drop a part of what they know disagree (frozen encoder)"
         BADGE = "badge", "changes the model most, in different directions"
         RANDOM = "random", "at random"

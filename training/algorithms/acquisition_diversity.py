@@ -8,6 +8,10 @@ import numpy as np
 
 N_NEIGHBOURS = 20  # of TypiClust and of the density
 NEARLY_EQUAL = 0.97  # cosine from which on the second of two texts teaches little
+FEW_LABELS_A_CLASS = 4  # below that what is typical teaches more than what is uncertain
+SHORTLIST_A_PLACE = 10  # tasks by value for each place in the head of a queue
+CANDIDATES_A_PLACE = 5  # of which so many, by value and density, are spread over clusters
+REFERENCE = 2000  # texts of the queue among which neighbours are looked for
 MAX_ITERATIONS = 25
 AT_ONCE = 4096  # rows of a similarity matrix
 
@@ -52,24 +56,30 @@ def _spread(vectors: np.ndarray, n_chosen: int, rng: np.random.Generator) -> np.
     return np.minimum(np.array(chosen), len(vectors) - 1)
 
 
-def density(vectors: np.ndarray, n_neighbours: int = N_NEIGHBOURS) -> np.ndarray:
+def density(
+    vectors: np.ndarray, reference: np.ndarray | None = None, *, n_neighbours: int = N_NEIGHBOURS
+) -> np.ndarray:
     """Return [N] the mean cosine of each vector to its nearest others: how typical it is.
 
-    TypiClust's typicality is the inverse of the mean distance (Hacohen, Dekel, Weinshall 2022, eq. 4); for
-    vectors of length 1 the mean cosine orders alike and is bounded. Quadratic in N.
+    reference [R, D]: among which the nearest are looked for: the vectors themselves if None, and
+    then none counts for itself. TypiClust's typicality is the inverse of the mean distance (Hacohen, Dekel,
+    Weinshall 2022, eq. 4); for vectors of length 1 the mean cosine orders alike and is bounded. N times R
+    products.
 
-    >>> density(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), 1).tolist()
+    >>> density(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), n_neighbours=1).tolist()
     [1.0, 1.0, 0.0]
     """
     vectors = np.asarray(vectors, dtype=np.float32)
-    n, k = len(vectors), min(n_neighbours, len(vectors) - 1)
+    others = vectors if reference is None else np.asarray(reference, dtype=np.float32)
+    k = min(n_neighbours, len(others) - 1)
     if k < 1:
-        return np.zeros(n, dtype=np.float32)
-    found = np.empty(n, dtype=np.float32)
-    for start in range(0, n, AT_ONCE):
-        cosines = vectors[start : start + AT_ONCE] @ vectors.T
-        rows = np.arange(len(cosines))
-        cosines[rows, start + rows] = -np.inf  # itself
+        return np.zeros(len(vectors), dtype=np.float32)
+    found = np.empty(len(vectors), dtype=np.float32)
+    for start in range(0, len(vectors), AT_ONCE):
+        cosines = vectors[start : start + AT_ONCE] @ others.T
+        if reference is None:
+            rows = np.arange(len(cosines))
+            cosines[rows, start + rows] = -1.0  # itself
         found[start : start + AT_ONCE] = np.partition(cosines, -k, axis=1)[:, -k:].mean(axis=1)
     return found
 
@@ -102,6 +112,24 @@ def typical_first(
     # A label in a cluster is a turn that it has had.
     order = np.lexsort((-typicality[open_rows], -size, turn + n_labels))
     return open_rows[order[:n_wanted]]
+
+
+def varied_head(
+    vectors: np.ndarray, reference: np.ndarray, n_places: int, *, rng: np.random.Generator
+) -> np.ndarray:
+    """Return an order [M] of a shortlist, given best first, in which what is asked is telling and differs.
+
+    The least certain texts are often those that nobody could decide. So the value, which falls from 2 to 1
+    along the shortlist, is multiplied by how typical a text is of all texts, a sample of which is the
+    reference [R, D] (information density: Settles and Craven 2008). The best CANDIDATES_A_PLACE a place are
+    then spread over n_places clusters; the others follow.
+    """
+    vectors = np.asarray(vectors, dtype=np.float32)
+    value = np.linspace(2.0, 1.0, len(vectors)) * np.maximum(density(vectors, reference), 0.0)
+    by_value = np.argsort(-value, kind="stable")
+    best, others = np.split(by_value, [CANDIDATES_A_PLACE * n_places])
+    order = spread_over_clusters(value[best], vectors[best], n_places, rng=rng)
+    return np.concatenate([best[order], others])
 
 
 def spread_over_clusters(

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='trainingpolicy',
             name='acquisition',
-            field=models.CharField(choices=[('margin', 'smallest margin between the two likeliest labels'), ('entropy', 'greatest entropy'), ('least_confidence', 'least confident in its first choice'), ('rare', 'smallest margin, labels with few examples first'), ('typical', 'smallest margin among typical texts'), ('bald', 'models that drop a part of what they know disagree (frozen encoder)'), ('badge', 'changes the model most, in different directions'), ('random', 'at random')], default='margin', max_length=20),
+            field=models.CharField(choices=[('margin', 'smallest margin between the two likeliest labels'), ('entropy', 'greatest entropy'), ('least_confidence', 'least confident in its first choice'), ('rare', 'smallest margin, labels with few examples first'), ('bald', 'models that drop a part of what they know disagree (frozen encoder)'), ('badge', 'changes the model most, in different directions'), ('random', 'at random')], default='margin', max_length=20),
         ),
     ]

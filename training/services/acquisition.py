@@ -21,7 +21,13 @@ from training.algorithms.acquisition import (
     margin,
 )
 from training.algorithms.acquisition_committee import badge_order
-from training.algorithms.acquisition_diversity import density, spread_over_clusters, typical_first
+from training.algorithms.acquisition_diversity import (
+    FEW_LABELS_A_CLASS,
+    REFERENCE,
+    SHORTLIST_A_PLACE,
+    typical_first,
+    varied_head,
+)
 from training.algorithms.acquisition_queue import (
     patience,
     ranks,
@@ -34,8 +40,6 @@ from training.models import TrainingPolicy
 from training.services.embeddings import vectors_of_tasks
 
 Acquisition = TrainingPolicy.Acquisition
-FEW_LABELS_A_CLASS = 4  # below that what is typical teaches more than what is uncertain
-CANDIDATES_A_PLACE = 5  # tasks among which each place in the head of the queue is filled
 SAMPLED = 20_000  # tasks among which typical ones are looked for
 
 
@@ -143,8 +147,7 @@ def places_in_queue(
         head = typical_head(campaign, tasks, chosen, policy.refit_labels, encoder_sha256, rng)
     else:
         best = chosen[np.argsort(-places[chosen], kind="stable")]
-        candidates = best[: CANDIDATES_A_PLACE * policy.refit_labels]
-        head = _varied_head(policy, tasks, opinion, places, candidates, encoder_sha256, rng)
+        head = _varied_head(policy, tasks, opinion, best, encoder_sha256, rng)
     return with_head(places, head)
 
 
@@ -173,21 +176,19 @@ def _varied_head(
     policy: TrainingPolicy,
     tasks: OpenTasks,
     opinion: Opinion,
-    places: np.ndarray,
-    candidates: np.ndarray,
+    best: np.ndarray,
     encoder_sha256: str,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The candidates in an order in which neighbours differ; as they are where texts have no vectors yet."""
-    has_one, vectors = vectors_of_tasks(tasks.uuids(candidates), encoder_sha256)
-    if not has_one.all() or not len(candidates):
-        return candidates
-    acquisition = acquisition_of(policy)
-    vectors = vectors.astype(np.float32)
-    if acquisition == Acquisition.BADGE and opinion.probabilities is not None:
-        probabilities = opinion.probabilities[candidates]
-        return candidates[badge_order(vectors, probabilities, len(candidates), rng=rng)]
-    scores = places[candidates]
-    if acquisition == Acquisition.TYPICAL:
-        scores = scores * np.maximum(density(vectors), 0)
-    return candidates[spread_over_clusters(scores, vectors, policy.refit_labels, rng=rng)]
+    """The first of `best` in an order in which neighbours differ; as they are where texts lack vectors."""
+    n_places = policy.refit_labels
+    shortlist = best[: SHORTLIST_A_PLACE * n_places]
+    has_one, vectors = vectors_of_tasks(tasks.uuids(shortlist), encoder_sha256)
+    if not len(shortlist) or not has_one.all():
+        return shortlist
+    if acquisition_of(policy) == Acquisition.BADGE and opinion.probabilities is not None:
+        order = badge_order(vectors, opinion.probabilities[shortlist], len(shortlist), rng=rng)
+        return shortlist[order]
+    sample = rng.choice(best, min(len(best), REFERENCE), replace=False)
+    _, reference = vectors_of_tasks(tasks.uuids(sample), encoder_sha256)
+    return shortlist[varied_head(vectors, reference, n_places, rng=rng)]

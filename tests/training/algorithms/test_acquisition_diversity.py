@@ -9,6 +9,7 @@ from training.algorithms.acquisition_diversity import (
     density,
     spread_over_clusters,
     typical_first,
+    varied_head,
 )
 
 
@@ -87,3 +88,13 @@ def test_badge_passes_over_what_the_model_is_sure_of_and_repeats():
     assert sorted(chosen.tolist()) == list(range(40))
     assert (chosen[:8] % 2).sum() <= 1, "what it is sure of changes nothing, and once is enough"
     assert set(whose[chosen[:8]]) == {0, 1}
+
+
+def test_the_head_passes_over_texts_that_are_like_no_other():
+    vectors, _ = blobs([60, 60])
+    strange = np.zeros((5, 8))
+    strange[:, 3:] = np.eye(5)
+    shortlist = np.vstack([strange, vectors[::12]])
+    order = varied_head(shortlist, vectors, 2, rng=np.random.default_rng(0))
+    assert sorted(order.tolist()) == list(range(15))
+    assert sorted(order[-5:].tolist()) == [0, 1, 2, 3, 4], "they came first by value, and come last"
