@@ -154,7 +154,11 @@ def read_table(
     campaign: Campaign, *, tasks: list[UUID] | None = None, on_progress: Progress = silent
 ) -> tuple[Table, list[UUID], list[UUID]]:
     """The answers that count, of these tasks or of all, as arrays; which task and which volunteer each number
-    stands for."""
+    stands for.
+
+    All in the order of ids, whatever order the database found them in: sums of floats depend on theirs, and
+    equal answers have to give equal fits.
+    """
     task_numbers: dict[UUID, int] = {}
     volunteers: dict[UUID, int] = {}
     codes: dict[str, int] = {}
@@ -171,20 +175,23 @@ def read_table(
         ]
         pages.append(np.array(numbered, dtype=np.int32))
         on_progress("reading", len(rows))
+    answers = np.concatenate(pages)
+    for column, numbers in enumerate((task_numbers, volunteers, codes)):
+        answers[:, column] = _renumber(numbers)[answers[:, column]]
+    answers = answers[np.lexsort((answers[:, 1], answers[:, 0]))]
     kind, values = kind_named(campaign.kind), [orjson.loads(value) for value in codes]
     # An answer that names a label which was taken out since stays, and counts no longer.
     counts = np.array([kind.counts(value, campaign.labels) for value in values], dtype=bool)
-    answers = np.concatenate(pages)
     answers = answers[counts[answers[:, 2]]] if len(values) else answers
     known, opinions = Gold.objects.filter(campaign=campaign), Opinion.objects.filter(campaign=campaign)
     if tasks is not None:
         known, opinions = known.filter(task__in=tasks), opinions.filter(task__in=tasks)
     gold = [
         (task_numbers[pk], value, origin)
-        for pk, value, origin in known.values_list("task_id", "value", "origin")
+        for pk, value, origin in known.order_by("pk").values_list("task_id", "value", "origin")
         if pk in task_numbers and kind.counts(value, campaign.labels)
     ]
-    heard = opinions.values_list("task_id", "probabilities")
+    heard = opinions.order_by("pk").values_list("task_id", "probabilities")
     table = Table(
         task=answers[:, 0],
         worker=answers[:, 1],
@@ -199,6 +206,16 @@ def read_table(
         opinions={task_numbers[pk]: said for pk, said in heard if pk in task_numbers},
     )
     return table, list(task_numbers), list(volunteers)
+
+
+def _renumber(numbers: dict) -> np.ndarray:
+    """Number the keys in their own order, in place; returns the new number of each old one."""
+    keys = sorted(numbers)
+    new = np.empty(len(keys), dtype=np.int32)
+    new[[numbers[key] for key in keys]] = np.arange(len(keys))
+    numbers.clear()
+    numbers.update(zip(keys, range(len(keys)), strict=True))
+    return new
 
 
 def _pages(campaign: Campaign, tasks: list[UUID] | None) -> Iterator[list[tuple]]:

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from annotation.exchange import hears_models, set_opinions
 from annotation.models import Consensus, CrowdFit, Gold, Opinion
@@ -144,3 +145,15 @@ def test_models_are_heard_where_answers_are_weighed_and_one_label():
     assert not hears_models(make_campaign().pk)
     spans = [{"key": "a", "name": "a", "hint": ""}]
     assert not hears_models(make_campaign(kind="spans", labels=spans, aggregation="engine").pk)
+
+
+def test_equal_answers_give_equal_fits_in_whatever_order_the_database_finds_them(weighed):
+    campaign, _ = weighed
+    first = refit(campaign, now=NOW)
+    with connection.cursor() as cursor:
+        # About every other row moves to the end of its table.
+        cursor.execute("UPDATE annotation_answer SET seconds = 1 WHERE hashtext(key::text) % 2 = 0")
+        cursor.execute("UPDATE annotation_microtask SET section = 'x' WHERE hashtext(id::text) % 2 = 0")
+    second = refit(campaign, now=NOW)
+    assert second.parameters == first.parameters
+    assert second.n_changed == 0
