@@ -15,7 +15,6 @@ from django.db import connection, transaction
 from django.db.models import Count, F
 
 from annotation.kinds import kind_named
-from annotation.kinds.pairs import BETWEEN
 from annotation.models import Campaign, Consensus, Gold
 from annotation.services.gold import import_gold
 from annotation.services.open_tasks import (
@@ -26,6 +25,7 @@ from annotation.services.open_tasks import (
     open_tasks,
     packed_ids,
 )
+from annotation.services.places import TASK_TEXTS
 from annotation.services.simulation import simulate_answers
 
 __all__ = [
@@ -104,11 +104,8 @@ class GoldExample:
     metadata: dict
 
 
-TEXTS = f"""substr(r.text, t.start + 1, coalesce(t.divider - {len(BETWEEN)}, t."end") - t.start),
-       substr(r.text, t.divider + 1, t."end" - t.divider)"""
-
 LABELLED = f"""
-SELECT t.id, t.record_id, r.external_id, {TEXTS}, coalesce(g.value, s.value), s.votes, s.posterior,
+SELECT t.id, t.record_id, r.external_id, {TASK_TEXTS}, coalesce(g.value, s.value), s.votes, s.posterior,
        coalesce(s.certainty, s.share), s.n_answers, g.task_id IS NOT NULL, r.metadata
 FROM annotation_consensus s
 JOIN annotation_microtask t ON t.id = s.task_id
@@ -117,28 +114,28 @@ LEFT JOIN annotation_gold g ON g.task_id = t.id AND g.decided_at IS NOT NULL
 WHERE s.campaign_id = %s AND s.settled_at <= %s AND coalesce(g.value, s.value) IS NOT NULL AND NOT t.held
   AND t.id > %s
 ORDER BY t.id LIMIT %s
-"""  # nosec B608 # TEXTS is a constant
+"""  # nosec B608 # TASK_TEXTS is a constant
 
 GOLD = f"""
-SELECT t.id, t.record_id, r.external_id, {TEXTS}, g.label, g.value, r.metadata
+SELECT t.id, t.record_id, r.external_id, {TASK_TEXTS}, g.label, g.value, r.metadata
 FROM annotation_gold g
 JOIN annotation_microtask t ON t.id = g.task_id
 JOIN annotation_record r ON r.id = t.record_id
 WHERE g.campaign_id = %s AND g.origin = %s AND NOT t.held AND t.id > %s
 ORDER BY t.id LIMIT %s
-"""  # nosec B608 # TEXTS is a constant
+"""  # nosec B608 # TASK_TEXTS is a constant
 
 UNLABELLED = f"""
-SELECT t.id, t.record_id, {TEXTS}
+SELECT t.id, t.record_id, {TASK_TEXTS}
 FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.campaign_id = %s AND t.is_open AND t.id > %s ORDER BY t.id LIMIT %s
-"""  # nosec B608 # TEXTS is a constant
+"""  # nosec B608 # TASK_TEXTS is a constant
 
 TEXTS_OF = f"""
-SELECT t.id, t.record_id, {TEXTS}
+SELECT t.id, t.record_id, {TASK_TEXTS}
 FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.id = ANY(%s) ORDER BY t.id
-"""  # nosec B608 # TEXTS is a constant
+"""  # nosec B608 # TASK_TEXTS is a constant
 
 
 def labelled_examples(

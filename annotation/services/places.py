@@ -15,18 +15,21 @@ from annotation.models import MicroTask
 
 CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 
+# A task's text, and of a pair its first; then a pair's second text, else null.
+TASK_TEXTS = f"""substr(r.text, t.start + 1, coalesce(t.divider - {len(BETWEEN)}, t."end") - t.start),
+       substr(r.text, t.divider + 1, t."end" - t.divider)"""
+
 # `{places}` names rows with id, expires_at and task_id: assignments, or what a statement has just made.
 READ_PLACES = f"""
 SELECT a.id, a.expires_at, t.id, c.kind, c.question, c.labels::text, t.section,
-       substr(r.text, t.start + 1, coalesce(t.divider - {len(BETWEEN)}, t."end") - t.start),
-       substr(r.text, t.divider + 1, t."end" - t.divider),
+       {TASK_TEXTS},
        substr(r.text, greatest(1, t.start + 1 - {CONTEXT_LENGTH}), least(t.start, {CONTEXT_LENGTH})),
        substr(r.text, t."end" + 1, {CONTEXT_LENGTH})
 FROM {{places}} a
 JOIN annotation_microtask t ON t.id = a.task_id
 JOIN annotation_record r ON r.id = t.record_id
 JOIN annotation_campaign c ON c.id = t.campaign_id
-"""  # nosec B608 # numbers of our own
+"""  # nosec B608 # constants of this module
 READ_ASSIGNMENTS = READ_PLACES.format(places="annotation_assignment") + "WHERE a.id = ANY(%s)"
 
 
