@@ -16,11 +16,11 @@ from training.algorithms.calibration import (
 )
 from training.algorithms.class_weights import class_weights
 from training.algorithms.examples import Examples
-from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
 from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_classifier
 from training.encoder.heads import HEADS
-from training.encoder.refusals import TrainingRefused, too_few_examples
+from training.encoder.learned_rows import learned_rows
+from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import ready_to_score, scores_of
 from training.encoder.tokens import Tokens
 from training.encoder.windows import pooled
@@ -40,20 +40,15 @@ class Classifying:
         self.examples, self.tokens, self.base, self.config = examples, tokens, base, config
         self.head, self.on_batch = HEADS[examples.head], on_batch
         self.targets = np.asarray(examples.targets, dtype=np.float32)  # [N, K]
-        counts = examples.weights > 0  # what counts nothing is not computed
-        self.train_rows, self.validation_rows, self.calibration_rows = (
-            np.flatnonzero((examples.parts == part) & counts) for part in (TRAIN, VALIDATION, CALIBRATION)
-        )
+        self.rows = learned_rows(examples)
+        self.train_rows, self.weights = self.rows.train, self.rows.weights
         self._refuse_unlearnable()
-        self.weights = (examples.weights / examples.weights[self.train_rows].mean()).astype(np.float32)
         mass = self.weights[self.train_rows] @ self.targets[self.train_rows]  # [K]
         found = None if self.head.multiple else class_weights(mass, imbalance_ratio=config.imbalance_ratio)
         self.class_weights = found
         self._class_weights = torch.ones(len(mass)) if found is None else torch.from_numpy(found).float()
 
     def _refuse_unlearnable(self) -> None:
-        if not len(self.train_rows) or not len(self.validation_rows):
-            raise too_few_examples()
         chosen = self.targets[self.train_rows]
         said = chosen > 0.5 if self.head.multiple else chosen.argmax(axis=1)[:, None]
         if (said == said[0]).all():
@@ -73,8 +68,8 @@ class Classifying:
         return self.head.losses(of_texts, targets, self._class_weights.to(device))
 
     def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
-        scores = self._scores(model, precision, self.validation_rows)  # [N, K]
-        targets, weights = self.targets[self.validation_rows], self.weights[self.validation_rows]
+        scores = self._scores(model, precision, self.rows.validation)  # [N, K]
+        targets, weights = self.targets[self.rows.validation], self.weights[self.rows.validation]
         losses = cross_entropies(targets, scores, multiple=self.head.multiple)
         if self.head.multiple:
             hits = ((scores > 0) == (targets > 0.5)).mean(axis=1)
@@ -87,17 +82,20 @@ class Classifying:
         }
 
     def calibrate(self, model: PreTrainedModel, precision: str) -> dict[str, float | str]:
-        """Return what the manifest says of the temperature; VALIDATION stands in for no CALIBRATION part."""
-        name = "calibration" if len(self.calibration_rows) else "validation"
-        rows = self.calibration_rows if len(self.calibration_rows) else self.validation_rows
+        """Return what the manifest says of the temperature."""
+        rows = self.rows.calibration
         scores = self._scores(model, precision, rows)
         temperature = fit_temperature(self.targets[rows], scores, multiple=self.head.multiple)
-        return {"temperature": temperature, "temperature_from": name, "n_calibration": len(rows)}
+        return {
+            "temperature": temperature,
+            "temperature_from": self.rows.calibrated_from,
+            "n_calibration": len(rows),
+        }
 
     def derived(self) -> dict[str, Any]:
         """Return what followed from the examples, for the manifest."""
         weights = None if self.class_weights is None else self.class_weights.tolist()
-        return {"n_validation": len(self.validation_rows), "class_weights": weights}
+        return {"n_validation": len(self.rows.validation), "class_weights": weights}
 
     def _scores(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> np.ndarray:
         return scores_of(

@@ -18,11 +18,11 @@ from training.algorithms.calibration import (
     tempered_cross_entropy,
 )
 from training.algorithms.examples import Examples, Span
-from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
 from training.algorithms.token_tags import best_tags, span_of, span_score, strict_f1, tags_of, token_runs
 from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_tagger
-from training.encoder.refusals import TrainingRefused, too_few_examples
+from training.encoder.learned_rows import learned_rows
+from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import ready_to_score
 from training.encoder.tokens import Tokens, sorted_batches
 from training.encoder.windows import windows_of
@@ -43,12 +43,9 @@ class Tagging:
     ) -> None:
         self.examples, self.tokens, self.base, self.config = examples, tokens, base, config
         self.labels, self.on_batch = list(examples.class_names), on_batch
-        counts = examples.weights > 0
-        self.train_rows, self.validation_rows, self.calibration_rows = (
-            np.flatnonzero((examples.parts == part) & counts) for part in (TRAIN, VALIDATION, CALIBRATION)
-        )
+        self.rows = learned_rows(examples)
+        self.train_rows, self.weights = self.rows.train, self.rows.weights
         self._refuse_unlearnable()
-        self.weights = (examples.weights / examples.weights[self.train_rows].mean()).astype(np.float32)
         self.tags = [
             tags_of(tokens.text_offsets(text), spans, self.labels)
             for text, spans in enumerate(examples.spans)
@@ -58,8 +55,6 @@ class Tagging:
         self.mean_tokens = float(np.minimum(lengths, longest).mean())  # that a step reads of a text
 
     def _refuse_unlearnable(self) -> None:
-        if not len(self.train_rows) or not len(self.validation_rows):
-            raise too_few_examples()
         if not any(self.examples.spans[row] for row in self.train_rows):
             raise TrainingRefused(
                 "one_class",
@@ -95,7 +90,7 @@ class Tagging:
         )
 
     def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
-        rows = self.validation_rows
+        rows = self.rows.validation
         scores = self._scores(model, precision, rows)
         targets, flat = self._flat(rows, scores)
         weights = np.repeat(self.weights[rows], [len(tags) * len(self.labels) for tags in scores])
@@ -110,8 +105,7 @@ class Tagging:
 
     def calibrate(self, model: PreTrainedModel, precision: str) -> dict[str, Any]:
         """Return the temperature of the tags, and the sigmoid that makes a span's score a probability."""
-        name = "calibration" if len(self.calibration_rows) else "validation"
-        rows = self.calibration_rows if len(self.calibration_rows) else self.validation_rows
+        rows = self.rows.calibration
         scores = self._scores(model, precision, rows)
         temperature = fit_temperature(*self._flat(rows, scores))
         of_spans, hits = [], []
@@ -123,14 +117,14 @@ class Tagging:
         slope, shift = fit_sigmoid(np.array(of_spans), np.array(hits, dtype=float))
         return {
             "temperature": temperature,
-            "temperature_from": name,
+            "temperature_from": self.rows.calibrated_from,
             "n_calibration": len(rows),
             "span_slope": slope,
             "span_shift": shift,
         }
 
     def derived(self) -> dict[str, Any]:
-        return {"n_validation": len(self.validation_rows), "mean_tokens": self.mean_tokens}
+        return {"n_validation": len(self.rows.validation), "mean_tokens": self.mean_tokens}
 
     def _scores(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> list[np.ndarray]:
         return tag_scores(

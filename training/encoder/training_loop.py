@@ -59,9 +59,7 @@ class Training:
         """Go back to the pretrained weights, under a head of the next seed."""
         torch.manual_seed(self.seeds[min(self.standing.attempt, len(self.seeds) - 1)])
         self.model = self.lesson.fresh_model().to(self.accelerator.device)
-        self.network = self.accelerator.prepare_model(
-            self.model
-        )  # itself, unless there are several processes
+        self.network = self.accelerator.prepare_model(self.model)  # itself, if there is one process
         self.weights = dict(self.model.named_parameters())
         self.optimiser = make_optimiser(self.model, self.config)
         self.peak_learning_rate = self.config.learning_rate_for(self.model.config.hidden_size)
