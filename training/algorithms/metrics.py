@@ -42,28 +42,6 @@ def negative_log_likelihood(y_true: np.ndarray, probabilities: np.ndarray) -> fl
     return float(-np.log(np.maximum(p_true, 1e-12)).mean())
 
 
-def tempered_negative_log_likelihood(y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the lowest negative_log_likelihood that softmax(log p / T) has at any temperature T from 1 on.
-
-    How well the classes are told apart, however overconfident: a network that goes on learning grows sure
-    of itself long before its order of probabilities gets worse, and noisy labels punish that first. It is
-    not made surer than it is (T < 1): the first epoch that has few examples right would then be hard to
-    beat. Temperature scaling: Guo et al. 2017.
-
-    One of four such predictions is wrong, so the best that scaling can do is to say 0.75 four times:
-
-    >>> p = np.array([[0.99, 0.01]] * 4)
-    >>> round(tempered_negative_log_likelihood(np.array([0, 0, 0, 1]), p), 2)
-    0.56
-    """
-    logarithms = np.log(np.maximum(probabilities.astype(np.float64), 1e-12))
-    losses = []
-    for temperature in np.geomspace(1, 32, 41):  # steps of 9 %
-        scaled = np.exp((logarithms - logarithms.max(axis=1, keepdims=True)) / temperature)
-        losses.append(negative_log_likelihood(y_true, scaled / scaled.sum(axis=1, keepdims=True)))
-    return min(losses)
-
-
 def brier(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the mean over examples of sum_k (p_k - [k is true])^2, between 0 and 2.
 

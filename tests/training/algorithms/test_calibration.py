@@ -71,3 +71,16 @@ def test_the_tempered_loss_does_not_punish_overconfidence_and_weighs_the_rows():
     weights = np.r_[np.ones(1000), np.zeros(1000)]
     first_half = tempered_cross_entropy(targets[:1000], scores[:1000])
     assert tempered_cross_entropy(targets, scores, weights) == pytest.approx(first_half)
+
+
+def test_the_tempered_loss_does_not_mind_a_model_that_is_too_sure():
+    rng = np.random.default_rng(0)
+    y_true, logits = rng.integers(0, 3, size=200), rng.normal(size=(200, 3))
+    logits[np.arange(200), y_true] += 1.5
+
+    def loss_at(confidence: float) -> float:
+        return tempered_cross_entropy(np.eye(3)[y_true], confidence * logits)
+
+    assert loss_at(4.0) == pytest.approx(loss_at(2.0), abs=0.002)
+    assert loss_at(2.0) < np.log(3)
+    assert loss_at(0.1) > loss_at(1.0) + 0.1, "who is right without being sure knows less than who is sure"

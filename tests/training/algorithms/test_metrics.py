@@ -13,7 +13,6 @@ from training.algorithms.metrics import (
     macro_f1,
     negative_log_likelihood,
     per_class,
-    tempered_negative_log_likelihood,
 )
 
 
@@ -82,17 +81,3 @@ def test_evaluation_can_be_stored_as_json():
     assert stored["confusion_matrix"] == [[1, 0], [1, 1]]
     assert stored["per_class"]["recall"] == [1.0, 0.5]
     assert stored["macro_f1"] == pytest.approx(2 / 3)
-
-
-def test_the_tempered_loss_does_not_mind_a_model_that_is_too_sure():
-    rng = np.random.default_rng(0)
-    y_true, logits = rng.integers(0, 3, size=200), rng.normal(size=(200, 3))
-    logits[np.arange(200), y_true] += 1.5
-
-    def loss_at(confidence: float) -> float:
-        odds = np.exp(confidence * logits)
-        return tempered_negative_log_likelihood(y_true, odds / odds.sum(axis=1, keepdims=True))
-
-    assert loss_at(4.0) == pytest.approx(loss_at(2.0), abs=0.002)
-    assert loss_at(2.0) < np.log(3)
-    assert loss_at(0.1) > loss_at(1.0) + 0.1, "who is right without being sure knows less than who is sure"
