@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from django.db.models import Count
 
 from annotation import exchange
 from annotation.exchange import OpenTasks
@@ -37,7 +38,7 @@ from training.algorithms.acquisition_queue import (
 )
 from training.algorithms.time_model import fit_time_model
 from training.models import TrainingPolicy
-from training.services.embeddings import vectors_of_tasks
+from training.services.embeddings import encoder_of, vectors_of_tasks
 
 Acquisition = TrainingPolicy.Acquisition
 SAMPLED = 20_000  # tasks among which typical ones are looked for
@@ -97,8 +98,9 @@ def expected_seconds(campaign: Campaign, tasks: OpenTasks) -> np.ndarray:
 
 
 def _labels_so_far(campaign: Campaign, opinion: Opinion) -> np.ndarray:
-    labels = list(Consensus.objects.filter(campaign=campaign).settled().values_list("label", flat=True))
-    return np.array([labels.count(key) for key in opinion.label_keys], dtype=np.float64)
+    settled = Consensus.objects.filter(campaign=campaign).settled()
+    counts = dict(settled.values_list("label").annotate(n=Count("pk")))
+    return np.array([counts.get(key, 0) for key in opinion.label_keys], dtype=np.float64)
 
 
 def _crowds(campaign: Campaign, tasks: OpenTasks, opinion: Opinion) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +131,6 @@ def places_in_queue(
     opinion: Opinion,
     in_stream: np.ndarray,
     *,
-    encoder_sha256: str,
     rng: np.random.Generator,
     now: datetime,
 ) -> np.ndarray:
@@ -142,6 +143,7 @@ def places_in_queue(
     former[known] = ranks(former[known])
     places = smoothed(values, former)
     chosen = np.flatnonzero(~in_stream)
+    _, encoder_sha256 = encoder_of(campaign)
     n_labels = Consensus.objects.filter(campaign=campaign).settled().count()
     if n_labels < FEW_LABELS_A_CLASS * len(opinion.label_keys):
         head = typical_head(campaign, tasks, chosen, policy.refit_labels, encoder_sha256, rng)
@@ -163,8 +165,8 @@ def typical_head(
     sample = chosen if len(chosen) <= SAMPLED else rng.choice(chosen, SAMPLED, replace=False)
     has_one, vectors = vectors_of_tasks(tasks.uuids(sample), encoder_sha256)
     sample = sample[has_one]
-    labelled = list(Consensus.objects.filter(campaign=campaign).settled().values_list("task_id", flat=True))
-    _, known = vectors_of_tasks(labelled[:SAMPLED], encoder_sha256)
+    settled = Consensus.objects.filter(campaign=campaign).settled()
+    _, known = vectors_of_tasks(settled.values_list("task_id", flat=True)[:SAMPLED], encoder_sha256)
     if not len(sample):
         return sample
     both = np.vstack([vectors, known.reshape(-1, vectors.shape[1])]).astype(np.float32)

@@ -49,10 +49,7 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
         return 0
     rng, now = np.random.default_rng(number), timezone.now()
     in_stream = stream_of(policy, tasks)
-    _, encoder_sha256 = encoder_of(campaign)
-    places = places_in_queue(
-        campaign, policy, tasks, opinion, in_stream, encoder_sha256=encoder_sha256, rng=rng, now=now
-    )
+    places = places_in_queue(campaign, policy, tasks, opinion, in_stream, rng=rng, now=now)
     priority = queue_priorities(places, in_stream=in_stream, rng=rng)
     if opinion.probabilities is not None:
         head = np.argsort(-priority, kind="stable")[:PREDICTIONS_KEPT]
