@@ -29,18 +29,7 @@ sys.path.insert(0, str(ROOT))
 from training.algorithms.splits import split_by_group
 from training.config import FineTuneConfig
 
-CHILD = """
-import math, pickle, sys
-from pathlib import Path
-from training.encoder import checkpoints, fine_tune, progress
-checkpoints.BYTES_PER_SECOND, progress.INTERVAL_SECONDS = math.inf, 0.0
-folder = Path(sys.argv[1])
-examples, config = pickle.loads((folder / "arguments").read_bytes())
-fine_tune(
-    examples, config, output_dir=folder / "model", checkpoint_dir=folder / "checkpoint",
-    on_progress=lambda progress: progress.stage == "training" and print(progress.step, flush=True),
-)
-"""
+CHILD = Path(__file__).with_name("_killed_training.py")
 
 
 def main() -> None:
@@ -88,7 +77,7 @@ def compare(folder: Path, arguments: argparse.Namespace) -> dict:
 
 def start(folder: Path) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", CHILD, str(folder)]
+    command = [sys.executable, str(CHILD), str(folder)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 

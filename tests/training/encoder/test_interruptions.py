@@ -20,19 +20,7 @@ from tests.made_examples import relabelled
 from training.encoder import TrainingRefused, fine_tune
 
 ROOT = Path(__file__).parents[3]
-# Trains with a checkpoint after every step and prints each step that it has done.
-CHILD = """
-import math, pickle, sys
-from pathlib import Path
-from training.encoder import checkpoints, fine_tune, progress
-checkpoints.BYTES_PER_SECOND, progress.INTERVAL_SECONDS = math.inf, 0.0
-folder = Path(sys.argv[1])
-examples, config = pickle.loads((folder / "arguments").read_bytes())
-fine_tune(
-    examples, config, output_dir=folder / "model", checkpoint_dir=folder / "checkpoint",
-    on_progress=lambda progress: progress.stage == "training" and print(progress.step, flush=True),
-)
-"""
+CHILD = ROOT / "benchmarks" / "_killed_training.py"
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +37,12 @@ def steady_base(tiny_base, tmp_path_factory):
 
 def start(folder: Path, *launcher: str) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launcher, str(folder / "child.py"), str(folder)]
+    command = [sys.executable, *launcher, str(CHILD), str(folder)]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def prepared(folder: Path, examples, config) -> Path:
     folder.mkdir(exist_ok=True)
-    (folder / "child.py").write_text(CHILD)
     (folder / "arguments").write_bytes(pickle.dumps((examples, config)))
     return folder
 
