@@ -85,6 +85,18 @@ def at_once(works: Iterable[Callable]) -> list:
     return results
 
 
+def in_thread(work: Callable) -> threading.Thread:
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
 def campaign_with(n_volunteers: int, n_tasks: int, **fields):
     campaign = make_campaign(**fields)
     users = make_users(n_volunteers)
@@ -453,17 +465,6 @@ def test_an_answer_that_waited_for_its_task_is_taken_by_the_standing_of_now():
     place = claim_task(campaign.pk, user, now=NOW)
     volunteer = Volunteer.objects.get()
 
-    def in_thread(work: Callable) -> threading.Thread:
-        def run() -> None:
-            try:
-                work()
-            finally:
-                connection.close()
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
-
     with transaction.atomic():
         MicroTask.objects.select_for_update(no_key=True).get(pk=task.pk)
         answering = in_thread(lambda: submit(place, user))
@@ -627,22 +628,11 @@ def test_a_fit_that_is_swapped_holds_up_its_own_campaigns_answers_and_no_others(
         for each, user, where in ((task, users[0], campaign), (other_task, other_users[0], others))
     ]
 
-    def in_thread(place, user) -> threading.Thread:
-        def run() -> None:
-            try:
-                submit(place, user)
-            finally:
-                connection.close()
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
-
     with transaction.atomic():
         shut_crowd_gate(campaign.pk)
-        in_thread(places[1], other_users[0]).join(PATIENCE)
+        in_thread(partial(submit, places[1], other_users[0])).join(PATIENCE)
         assert Answer.objects.filter(pk=places[1]).exists()
-        waiting = in_thread(places[0], users[0])
+        waiting = in_thread(partial(submit, places[0], users[0]))
         waiting.join(0.5)
         assert waiting.is_alive()
     waiting.join(PATIENCE)
