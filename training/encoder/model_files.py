@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from training import model_folders
 from training.encoder.base_model import weight_files, weights_sha256
-from training.encoder.refusals import TrainingRefused, refuse_full_disk
+from training.encoder.refusals import TrainingRefused, model_missing, refuse_full_disk
 
 FORMAT = 2  # of manifest.json
 
@@ -37,10 +37,7 @@ def write_model(folder: Path, model: PreTrainedModel, tokenizer: Tokenizer, mani
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return what manifest.json says of a model that fine_tune made; or refuse."""
     if not (folder / "manifest.json").is_file() or not weight_files(folder):
-        raise TrainingRefused(
-            "model_missing",
-            "The files of the campaign's model are not on the worker's disk. Start a new training.",
-        )
+        raise model_missing()
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if manifest["format"] != FORMAT:
         raise TrainingRefused(

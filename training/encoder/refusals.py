@@ -27,6 +27,13 @@ def too_few_examples() -> TrainingRefused:
     )
 
 
+def model_missing() -> TrainingRefused:
+    return TrainingRefused(
+        "model_missing",
+        "The files of the campaign's model are not on the worker's disk. Start a new training.",
+    )
+
+
 def out_of_memory() -> TrainingRefused:
     return TrainingRefused(
         "out_of_memory",

@@ -10,6 +10,7 @@ from annotation import exchange
 from annotation.exchange import OpenTasks
 from training import encoder, linear
 from training.algorithms.acquisition_committee import bald, dropped_out
+from training.encoder.refusals import model_missing
 from training.models import ModelVersion, TrainingPolicy
 from training.services.acquisition import Opinion, acquisition_of
 from training.services.embeddings import embed_new_tasks, encoder_of, vector_pages, vectors_of_texts
@@ -19,7 +20,10 @@ Family = ModelVersion.Family
 
 
 def manifest_of(version: ModelVersion) -> dict:
-    return json.loads((Path(version.path) / "manifest.json").read_text(encoding="utf-8"))
+    path = Path(version.path) / "manifest.json"
+    if not path.is_file():
+        raise model_missing()
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def opinion_of_open_tasks(

@@ -119,6 +119,20 @@ def test_a_run_whose_worker_was_lost_while_it_scored_is_not_trained_again(labell
     assert set(MicroTask.objects.filter(is_open=True).values_list("priority_version", flat=True)) == {1}
 
 
+def test_a_run_whose_model_vanished_before_it_scored_says_so_in_words(labelled, monkeypatch):
+    run = open_run(labelled, now=timezone.now())
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "order_queue", database_is_away)
+        with pytest.raises(OperationalError):
+            execute_run(run.pk)
+    shutil.rmtree(run.model_version.path)
+    TrainingRun.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert execute_run(run.pk) is False
+    run.refresh_from_db()
+    assert (run.state, run.failure_code) == (State.FAILED, "model_missing")
+    assert "not on the worker's disk" in run.failure
+
+
 def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
     run = open_run(labelled, now=timezone.now())
     TrainingPolicy.objects.update(base_model="/nowhere")
