@@ -39,23 +39,13 @@ class TrainingPolicy(models.Model):
     exploration_share = models.FloatField(
         default=0.2,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="Of the records: asked in random order, never trained on, there to judge models.",
-    )
-    gold_share = models.FloatField(
-        default=0.25,
-        validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="Gold from files, up to this share of all tasks, judges models and is never trained on.",
+        help_text="Of the records: asked in random order, whatever a model thinks of them.",
     )
     refit_labels = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(1)],
-        help_text="New consensus labels before the fast models are fitted anew between two runs.",
+        help_text="Tasks at the head of the queue that are chosen to differ from each other.",
     )
-    adapts_encoder = models.BooleanField(
-        default=False,
-        help_text="First let the encoder read the campaign's texts, then learn the question.",
-    )
-
     at_random_since = models.DateTimeField(
         null=True,
         editable=False,
@@ -65,9 +55,6 @@ class TrainingPolicy(models.Model):
     class Meta:
         verbose_name_plural = "training policies"
         constraints = [
-            models.CheckConstraint(
-                name="judging_gold_is_a_share", condition=Q(gold_share__gte=0, gold_share__lte=1)
-            ),
             models.CheckConstraint(
                 name="exploration_is_a_share",
                 condition=Q(exploration_share__gte=0, exploration_share__lte=1),
@@ -96,12 +83,6 @@ class TrainingRun(models.Model):
         SUCCEEDED = "succeeded", "succeeded"
         FAILED = "failed", "failed"
 
-    class Kind(models.TextChoices):
-        FULL = "full", "fine-tuning and fast models"
-        FAST = "fast", "fast models"
-        ORDERING = "ordering", "ordering the queue"
-        ADAPTING = "adapting", "reading the campaign's texts"
-
     OVER = (State.SUCCEEDED, State.FAILED)
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -109,7 +90,6 @@ class TrainingRun(models.Model):
         "annotation.Campaign", on_delete=models.CASCADE, related_name="training_runs", db_index=False
     )
     number = models.PositiveIntegerField()
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.FULL)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     opened_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
@@ -130,14 +110,6 @@ class TrainingRun(models.Model):
     config = models.JSONField(default=dict)
     failure_code = models.CharField(max_length=50, blank=True)
     failure = models.CharField(max_length=500, blank=True)
-    ordered_with = models.ForeignKey(
-        "training.ModelVersion",
-        on_delete=models.SET_NULL,
-        null=True,
-        related_name="orderings",
-        db_index=False,
-        help_text="The model in charge when this run ordered the queue.",
-    )
 
     objects = TrainingRunQuerySet.as_manager()
 
@@ -158,7 +130,7 @@ class TrainingRun(models.Model):
 
     @property
     def model_version(self) -> "ModelVersion | None":
-        """The best of the models that it made: the promoted one, else the one that judged best."""
+        """The best of the models that it made: the one in charge, else the one that judged best."""
         return max(self.versions.all(), key=ModelVersion.standing, default=None)
 
 
@@ -166,7 +138,7 @@ class ModelVersion(models.Model):
     """A model that a run made, in charge or not. Which one is in charge is one column of one row."""
 
     class Family(models.TextChoices):
-        """From the plainest to the most capable; ties between judged models go to the plainer."""
+        """From the plainest to the most capable."""
 
         TFIDF = "tfidf", "words counted"
         EMBEDDING = "embedding", "frozen encoder"
@@ -183,23 +155,9 @@ class ModelVersion(models.Model):
     sha256 = models.CharField(max_length=64)
     label_keys = models.JSONField(help_text="Label key of each output, in order.")
     metrics = models.JSONField(default=dict, help_text="On each set of texts that it was judged on.")
-    lineage = models.JSONField(
-        default=dict,
-        help_text="Code, libraries, base weights, seed, settings: what it takes to make it again.",
-    )
-    verdict = models.JSONField(default=dict, help_text="What the promotion gate found, with its reasons.")
     created_at = models.DateTimeField(auto_now_add=True)
     in_charge = models.BooleanField(default=False)
     ordered_at = models.DateTimeField(null=True, help_text="When its scores had ordered the whole queue.")
-
-    def standing(self) -> tuple[bool, float]:
-        """By which the models of one run are ordered: promoted or not, then how well it was judged."""
-        return self.verdict.get("promoted", self.in_charge), self.score
-
-    @property
-    def score(self) -> float:
-        """Macro-F1 (for spans strict F1) on the texts that judge models."""
-        return self.metrics["test"]["macro_f1"]
 
     class Meta:
         ordering = ["-number"]
@@ -211,42 +169,14 @@ class ModelVersion(models.Model):
             ),
         ]
 
+    @property
+    def score(self) -> float:
+        """Macro-F1 on the texts that judge models."""
+        return self.metrics["test"]["macro_f1"]
 
-class Promotion(models.Model):
-    """A model was put in charge: by the gate, by a person who went back, or because the one after it fell."""
-
-    class Reason(models.TextChoices):
-        GATE = "gate", "it passed the gate"
-        BY_HAND = "by_hand", "put back by hand"
-        FELL = "fell", "the model after it fell behind"
-
-    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, db_index=False)
-    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="promotions")
-    reason = models.CharField(max_length=10, choices=Reason)
-    by = models.ForeignKey("annotation.User", on_delete=models.SET_NULL, null=True, related_name="+")
-    at = models.DateTimeField()
-    agreement = models.FloatField(
-        null=True, help_text="Share of the random stream's labels that it found when it was promoted."
-    )
-    n_agreement = models.PositiveIntegerField(default=0, help_text="Labels that share was measured on.")
-
-    class Meta:
-        ordering = ["-at", "-pk"]
-        indexes = [models.Index(fields=["campaign", "-at"], name="promotions_of_campaign")]
-
-
-class AdaptedEncoder(models.Model):
-    """A base model that has read a campaign's texts; later fine-tunings of the campaign start from it."""
-
-    run = models.OneToOneField(
-        TrainingRun, on_delete=models.CASCADE, primary_key=True, related_name="adapted_encoder"
-    )
-    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE)
-    path = models.CharField(max_length=500)
-    sha256 = models.CharField(max_length=64)
-    base_sha256 = models.CharField(max_length=64, help_text="Of the weights that it started from.")
-    metrics = models.JSONField(default=dict)
-    created_at = models.DateTimeField(auto_now_add=True)
+    def standing(self) -> tuple[bool, float]:
+        """By which the models of one run are ordered: in charge or not, then how well it was judged."""
+        return self.in_charge, self.score
 
 
 class Prediction(models.Model):

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('annotation', '0010_answers_given_at_a_fit'),
-        ('training', '0004_gate_and_families'),
+        ('training', '0004_families'),
     ]
 
     operations = [
