@@ -94,6 +94,16 @@ def test_the_dashboard_compares_the_model_in_charge_with_the_one_before(client, 
     assert '"labels": ["50", "100"]' in html
 
 
+def test_the_queue_names_the_model_that_ordered_it_also_after_runs_that_made_none(client, alice, campaign):
+    make_run(campaign, 1, state="failed", failure="The disk is full.", failure_code="disk_full")
+    version = make_version(campaign, 2, right=0.9, in_charge=True)
+    ModelVersion.objects.filter(pk=version.pk).update(number=1)
+    campaign.ordered_by_version = 2  # the run's number
+    campaign.save(update_fields=["ordered_by_version"])
+    client.force_login(alice)
+    assert "ordered by v1," in dashboard(client, campaign)
+
+
 def test_the_queues_head_tells_what_the_model_thinks_and_what_is_random(client, alice, campaign):
     version = make_version(campaign, 1, right=0.9, in_charge=True)
     first, second, _ = make_tasks(campaign, 3)

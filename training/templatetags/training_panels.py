@@ -89,7 +89,9 @@ def queue_panel(campaign: Campaign, queue: list | None) -> dict:
         {"task_id": task.task_id, "text": task.text, "words": _words(by_task.get(task.task_id), campaign)}
         for task in queue
     ]
-    return {"campaign": campaign, "rows": rows, "policy": policy_of(campaign)}
+    # The order is signed by the number of the run that gave it; a run that failed made no version.
+    ordered_by = _versions(campaign).filter(run__number=campaign.ordered_by_version).first()
+    return {"campaign": campaign, "rows": rows, "policy": policy_of(campaign), "ordered_by": ordered_by}
 
 
 def _words(prediction: Prediction | None, campaign: Campaign) -> str:
