@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 
 
 def accuracy(y_true: np.ndarray, y_predicted: np.ndarray) -> float:
@@ -55,12 +56,35 @@ def brier(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.square(error).sum(axis=1).mean())
 
 
-def expected_calibration_error(y_true: np.ndarray, probabilities: np.ndarray, *, n_bins: int = 15) -> float:
-    """Return sum_b n_b / N * |accuracy_b - confidence_b| over bins of equal mass.
+def reliability(confidence: np.ndarray, hit: np.ndarray, *, n_bins: int = 15) -> list[dict[str, float]]:
+    """Return n, mean confidence and share right (accuracy) of each bin of equal mass, least confident first.
 
-    Examples are sorted by confidence (their highest probability) and cut into n_bins bins of equal size;
-    bins of equal width would be nearly empty at the low end. Source: Guo et al. 2017, eq. 3; equal mass:
-    Nixon et al. 2019.
+    confidence [M] of M statements, hit bool [M]: which of them are right. Bins of equal width would be nearly
+    empty at the low end. Source: Nixon et al. 2019.
+
+    >>> reliability(np.array([0.9, 0.5, 0.9, 0.5]), np.array([True, True, True, False]), n_bins=2)
+    [{'n': 2, 'confidence': 0.5, 'accuracy': 0.5}, {'n': 2, 'confidence': 0.9, 'accuracy': 1.0}]
+    """
+    confidence = np.asarray(confidence, dtype=np.float64)
+    bins = np.array_split(np.argsort(confidence, kind="stable"), n_bins)
+    return [
+        {"n": len(b), "confidence": float(confidence[b].mean()), "accuracy": float(hit[b].mean())}
+        for b in bins
+        if len(b)
+    ]
+
+
+def calibration_error(confidence: np.ndarray, hit: np.ndarray, *, n_bins: int = 15) -> float:
+    """Return sum_b n_b / M * |accuracy_b - confidence_b| over the bins of reliability; 0 of no statement.
+
+    Source: Guo et al. 2017, eq. 3.
+    """
+    bins = reliability(confidence, hit, n_bins=n_bins)
+    return sum(b["n"] * abs(b["accuracy"] - b["confidence"]) for b in bins) / max(len(confidence), 1)
+
+
+def expected_calibration_error(y_true: np.ndarray, probabilities: np.ndarray, *, n_bins: int = 15) -> float:
+    """Return the calibration error of the likeliest classes; the confidence is their probability.
 
     Four predictions of confidence 0.75, three of them right, are perfectly calibrated in one bin:
 
@@ -68,11 +92,34 @@ def expected_calibration_error(y_true: np.ndarray, probabilities: np.ndarray, *,
     >>> expected_calibration_error(np.array([0, 0, 0, 1]), p, n_bins=1)
     0.0
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
     hit = probabilities.argmax(axis=1) == y_true
-    bins = np.array_split(np.argsort(confidence, kind="stable"), n_bins)
-    gaps = [abs(hit[b].mean() - confidence[b].mean()) * len(b) for b in bins if len(b)]
-    return float(sum(gaps) / len(y_true))
+    return calibration_error(probabilities.max(axis=1), hit, n_bins=n_bins)
+
+
+def auroc(y_true: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Return the area under the ROC curve of each class against the rest, on the mean of the classes.
+
+    The chance that an example of the class has a higher probability of it than one of another class; a tie
+    counts half. None where all examples are of one class.
+
+    >>> auroc(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]))
+    0.75
+    """
+    return mean_auroc(np.asarray(y_true)[:, None] == np.arange(probabilities.shape[1]), probabilities)
+
+
+def mean_auroc(targets: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Return the mean area under the ROC curve of the columns of targets bool [N, K] that hold yes and no.
+
+    From the ranks of the yes (Mann and Whitney 1947). None where no column holds both.
+    """
+    n_yes = targets.sum(axis=0)
+    n_pairs = n_yes * (len(targets) - n_yes)
+    if not n_pairs.any():
+        return None
+    ranks = rankdata(probabilities, axis=0)  # ties share the mean of their places
+    wins = np.where(targets, ranks, 0).sum(axis=0) - n_yes * (n_yes + 1) / 2
+    return float((wins[n_pairs > 0] / n_pairs[n_pairs > 0]).mean())
 
 
 def evaluate(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
@@ -86,6 +133,7 @@ def evaluate(y_true: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
         "negative_log_likelihood": negative_log_likelihood(y_true, probabilities),
         "expected_calibration_error": expected_calibration_error(y_true, probabilities),
         "brier": brier(y_true, probabilities),
+        "auroc": auroc(y_true, probabilities),
         "per_class": {name: values.tolist() for name, values in per_class(confusion).items()},
         "confusion_matrix": confusion.tolist(),
     }

@@ -1,11 +1,14 @@
+import doctest
 import json
 
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
+from training.algorithms import metrics, metrics_of_sets, metrics_of_spans, outcomes
 from training.algorithms.metrics import (
     accuracy,
+    auroc,
     brier,
     confusion_matrix,
     evaluate,
@@ -13,7 +16,14 @@ from training.algorithms.metrics import (
     macro_f1,
     negative_log_likelihood,
     per_class,
+    reliability,
 )
+
+
+@pytest.mark.parametrize("module", [metrics, metrics_of_sets, metrics_of_spans, outcomes])
+def test_what_the_docstrings_compute_is_true(module):
+    result = doctest.testmod(module)
+    assert result.attempted and not result.failed
 
 
 @pytest.fixture(params=range(3))
@@ -50,6 +60,26 @@ def test_metrics_equal_scikit_learn(sample):
     assert brier(y_true, probabilities) == pytest.approx(
         oracle.brier_score_loss(y_true, probabilities, labels=classes, scale_by_half=False)
     )
+
+
+def test_auroc_equals_scikit_learn_with_ties_and_leaves_out_a_class_that_never_occurs(sample):
+    y_true, probabilities = sample
+    probabilities = probabilities.round(1)  # many ties
+    expected = [oracle.roc_auc_score(y_true == k, probabilities[:, k]) for k in range(4)]
+    assert auroc(y_true, probabilities) == pytest.approx(np.mean(expected))
+
+
+def test_auroc_of_one_class_alone_is_unknown():
+    assert auroc(np.array([1, 1]), np.array([[0.1, 0.9], [0.4, 0.6]])) is None
+
+
+def test_bins_of_the_calibration_plot_are_of_equal_mass_and_add_up_to_the_error(sample):
+    y_true, probabilities = sample
+    bins = reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == y_true)
+    assert [b["n"] for b in bins] == [4] * 15
+    assert [b["confidence"] for b in bins] == sorted(b["confidence"] for b in bins)
+    error = sum(4 * abs(b["accuracy"] - b["confidence"]) for b in bins) / 60
+    assert expected_calibration_error(y_true, probabilities) == pytest.approx(error)
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy():

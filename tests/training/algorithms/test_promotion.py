@@ -1,0 +1,150 @@
+import doctest
+import json
+
+import numpy as np
+import pytest
+
+from training.algorithms import judged
+from training.algorithms.examples import Span
+from training.algorithms.judged import judged_classes, judged_sets, judged_spans
+from training.algorithms.metrics import expected_calibration_error
+from training.algorithms.promotion import choose, verdict
+
+N, NAMES = 400, ["drug", "disease", "other"]
+Y_TRUE = np.arange(N) % 3
+
+
+def test_what_the_docstrings_compute_is_true():
+    assert doctest.testmod(judged) == (0, 3)
+
+
+def model(wrong=(), confidence=None, speed=100.0, family="tfidf"):
+    """A model that is wrong on the items given, by naming the next class, and knows how often that is."""
+    predicted = Y_TRUE.copy()
+    confidence = confidence or 1 - len(wrong) / N
+    predicted[list(wrong)] = (Y_TRUE[list(wrong)] + 1) % 3
+    probabilities = np.full((N, 3), (1 - confidence) / 2)
+    probabilities[np.arange(N), predicted] = confidence
+    return judged_classes(Y_TRUE, probabilities, texts_per_second=speed, family=family)
+
+
+def decide(challenger, incumbent, *, record_of=None, slices=None):
+    return verdict(
+        challenger, incumbent, record_of=np.arange(N) if record_of is None else record_of,
+        slices=slices or {}, class_names=NAMES, rng=np.random.default_rng(0),
+    )  # fmt: skip
+
+
+def refusals(found):
+    return [check.code for check in found.checks if not check.passed]
+
+
+EVERY_FIFTH = range(0, N, 5)  # 80 items, of each class alike
+
+
+def test_the_first_model_takes_over():
+    found = decide(model(), None)
+    assert found.promoted
+    assert [check.code for check in found.checks] == ["first"]
+
+
+def test_a_clearly_better_model_takes_over_and_the_verdict_can_be_stored():
+    found = decide(model(wrong=range(0, N, 10)), model(wrong=EVERY_FIFTH))
+    assert found.promoted
+    assert [check.code for check in found.checks] == ["f1", "recall", "slices", "calibration", "speed"]
+    assert "90.0" in found.checks[0].sentence and "80.0" in found.checks[0].sentence
+    assert json.loads(json.dumps(found.to_dict())) == found.to_dict()
+
+
+def test_a_worse_model_does_not_take_over():
+    assert refusals(decide(model(wrong=EVERY_FIFTH), model(wrong=range(0, N, 10))))[0] == "f1"
+
+
+def test_a_model_that_is_better_on_the_mean_and_misses_one_label_more_often_is_refused_by_name():
+    drugs, others = np.flatnonzero(Y_TRUE == 0), np.flatnonzero(Y_TRUE != 0)
+    found = decide(model(drugs[:20]), model(others[:80]))
+    [refused] = [check for check in found.checks if not check.passed]
+    assert (refused.code, refused.name) == ("recall", "drug")
+    assert refused.value == pytest.approx(20 / len(drugs))
+    assert refused.sentence == "It finds 14.9 points fewer of 'drug' (allowed are 3)."
+
+
+def test_one_item_of_a_rare_label_refuses_nothing():
+    y_true = np.where(np.arange(N) < 4, 2, np.arange(N) % 2)  # four items of "other"
+    probabilities = np.eye(3)[y_true] * 0.7 + 0.1
+    before, after = (probabilities.copy() for _ in range(2))
+    before[10:60] = before[10:60, [1, 0, 2]]
+    after[0] = [0.8, 0.1, 0.1]  # a quarter of its recall
+    judge = {"texts_per_second": 1.0, "family": "tfidf"}
+    found = decide(judged_classes(y_true, after, **judge), judged_classes(y_true, before, **judge))
+    assert "recall" not in refusals(found)
+
+
+def test_a_group_of_records_that_is_served_worse_refuses_and_is_named():
+    south = np.arange(N) < 100
+    slices = {"site = south": south, "site = north": ~south}
+    found = decide(model(range(0, 100, 5)), model(range(100, N, 5)), slices=slices)
+    [refused] = [check for check in found.checks if not check.passed]
+    assert (refused.code, refused.name) == ("slices", "site = south")
+    assert refused.sentence == "Where site = south, it is right 20.0 points less often (allowed are 2)."
+
+
+def test_a_model_that_is_right_as_often_and_too_sure_of_itself_is_refused():
+    found = decide(model(wrong=EVERY_FIFTH, confidence=0.95), model(wrong=EVERY_FIFTH))
+    assert refusals(found) == ["calibration"]
+    check = next(check for check in found.checks if check.code == "calibration")
+    assert check.value > 0.1
+
+
+def test_within_a_family_a_slower_model_is_refused_and_across_families_only_reported():
+    better, before = range(0, N, 10), model(wrong=EVERY_FIFTH)
+    assert decide(model(better, speed=84), before).promoted
+    assert refusals(decide(model(better, speed=83), before)) == ["speed"]
+    found = decide(model(better, speed=10, family="encoder"), before)
+    assert found.promoted
+    assert "takes 10 times as long" in found.checks[-1].sentence
+
+
+def test_items_of_one_record_are_one_piece_of_evidence():
+    challenger, incumbent = model(range(0, 20)), model(range(20, 50))
+    many = decide(challenger, incumbent)
+    few = decide(challenger, incumbent, record_of=np.arange(N) // 10)
+    assert many.checks[0].chance < 0.1 < few.checks[0].chance, "30 texts are 3 records"
+
+
+def test_too_few_items_refuse():
+    y_true, p = np.zeros(29, dtype=int), np.tile([0.9, 0.1], (29, 1))
+    one = judged_classes(y_true, p, texts_per_second=1.0, family="tfidf")
+    found = verdict(
+        one, one, record_of=np.arange(29), slices={}, class_names=NAMES[:2], rng=np.random.default_rng(0)
+    )
+    assert refusals(found) == ["enough"]
+
+
+def test_the_calibration_error_of_all_items_is_the_metrics():
+    rng = np.random.default_rng(3)
+    p = rng.dirichlet([1, 1, 1], size=N)
+    found = judged_classes(Y_TRUE, p, texts_per_second=1.0, family="tfidf").calibration_error(np.ones((1, N)))
+    assert found == pytest.approx(expected_calibration_error(Y_TRUE, p))
+
+
+def test_sets_and_spans_are_judged_by_the_same_gate():
+    rng = np.random.default_rng(4)
+    targets = rng.random((N, 3)) < 0.3
+    good, bad = (np.where(rng.random((N, 3)) < share, ~targets, targets) * 0.8 + 0.1 for share in (0.1, 0.3))
+    judge = {"texts_per_second": 1.0, "family": "encoder"}
+    assert decide(judged_sets(targets, good, **judge), judged_sets(targets, bad, **judge)).promoted
+    assert not decide(judged_sets(targets, bad, **judge), judged_sets(targets, good, **judge)).promoted
+
+    right = [[Span(0, 4, "drug")] for _ in range(N)]
+    found = [[(Span(0, 4 + (n % 10 == 0), "drug"), 0.9)] for n in range(N)]
+    half = [spans if n % 2 else [] for n, spans in enumerate(found)]
+    good, bad = (judged_spans(spans, right, NAMES, **judge) for spans in (found, half))
+    assert decide(good, bad).promoted
+    assert "recall" in refusals(decide(bad, good))
+
+
+def test_of_a_runs_candidates_the_best_is_chosen_and_of_equal_ones_the_plainest():
+    plain, rich = model(EVERY_FIFTH), model(EVERY_FIFTH, family="encoder")
+    assert choose([rich, plain]) == 1
+    assert choose([plain, model(range(0, N, 10), family="encoder")]) == 1
