@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, xlogy
 from scipy.stats import norm
 
 LATEST = 50  # answers that drift holds against all earlier ones
@@ -17,6 +17,7 @@ FEWEST_PEERS = 5  # volunteers of whom a crowd's usual speed can be told
 MAD_TO_STD = 1.4826  # of a normal distribution
 SMALLEST_SPREAD = 0.1  # of log seconds: speeds 10 % apart are the same speed
 PRIOR_ANSWERS = 5.0  # that each row of a volunteer's confusion is drawn towards the crowd's with
+LEAST_RIGHT = 0.55  # of the answers of the poorest honest volunteer, were all labels equally common
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ class Habit:
     """Whether a volunteer's answers depend on the task at all.
 
     log_odds: natural logarithm of how much likelier their answers are under one fixed habit, whatever the
-    task, than under a confusion matrix of the crowd's kind. entropy: bits of their answers; favourite, share:
-    the label they give most, and how often.
+    task, than from whoever follows it: with a confusion matrix of the crowd's kind, or as the poorest honest
+    volunteer does. entropy: bits of their answers; favourite, share: the label they give most, and how often.
     """
 
     n_answers: int
@@ -155,10 +156,14 @@ def habits(counts: np.ndarray) -> list[Habit | None]:
     """For every volunteer the evidence that their answers ignore the task; None below FEWEST answers.
 
     counts: [W, K, K], how often volunteer w answered k (last axis) where j was true (middle axis); expected
-    counts do. Two models of a volunteer's answers are weighed by their marginal likelihoods: one Dirichlet
-    over labels for all tasks, against one Dirichlet a true label. Both have the crowd's shares, without the
-    volunteer, as mean and PRIOR_ANSWERS answers' weight a row, so neither is favoured by having more
-    parameters (Dirichlet-multinomial; Gelman et al., Bayesian Data Analysis, 3rd ed. 2013, section 3.4).
+    counts do. Models of a volunteer's answers are weighed by their likelihoods: one Dirichlet over labels for
+    all tasks, against one Dirichlet a true label, or the poorest honest volunteer, whichever explains more.
+    The Dirichlets have the crowd's shares, without the volunteer, as mean and PRIOR_ANSWERS answers' weight a
+    row, so neither is favoured by having more parameters (Dirichlet-multinomial; Gelman et al., Bayesian Data
+    Analysis, 3rd ed. 2013, section 3.4). Somebody who is that poor and honest seems a hundred times likelier
+    to ignore the task about once in a hundred, whatever the number of answers (Markov's inequality; the
+    simulation is in the tests). With two labels that leaves out who clicks at random: 300 answers can't tell
+    50 % right from 55 %.
     """
     counts = np.asarray(counts, dtype=float)
     n_classes = counts.shape[1]
@@ -166,18 +171,29 @@ def habits(counts: np.ndarray) -> list[Habit | None]:
     by_label = others.sum(axis=1)  # [W, K]
     overall = (by_label + 1.0 / n_classes) / (by_label.sum(axis=1, keepdims=True) + 1.0)
     rows = (others + overall[:, None, :]) / (others.sum(axis=2, keepdims=True) + 1.0)
-    ignoring = _log_marginal(counts.sum(axis=1), PRIOR_ANSWERS * overall)  # [W]
-    following = _log_marginal(counts, PRIOR_ANSWERS * rows).sum(axis=1)
     n = counts.sum(axis=(1, 2))
     share = counts.sum(axis=1) / np.maximum(n, 1.0)[:, None]
+    ignoring = _log_marginal(counts.sum(axis=1), PRIOR_ANSWERS * overall)  # [W]
+    following = _log_marginal(counts, PRIOR_ANSWERS * rows).sum(axis=1)
+    log_odds = ignoring - np.maximum(following, _log_poorest(counts, share))
     entropy = -(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=1)
     return [
-        Habit(round(n[w]), float(ignoring[w] - following[w]), float(entropy[w]) + 0.0,
+        Habit(round(n[w]), float(log_odds[w]), float(entropy[w]) + 0.0,
               int(share[w].argmax()), float(share[w].max()))
         if n[w] >= FEWEST
         else None
         for w in range(len(counts))
     ]  # fmt: skip
+
+
+def _log_poorest(counts: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """[W]: log P(counts in a given order) of who knows the label just often enough to be right on
+    LEAST_RIGHT, and otherwise guesses: half the time any label, half the time by their own shares [W, K]."""
+    n_classes = counts.shape[1]
+    knows = (LEAST_RIGHT - 1.0 / n_classes) / (1.0 - 1.0 / n_classes)
+    guess = (share + 1.0 / n_classes) / 2.0
+    rows = knows * np.eye(n_classes) + (1.0 - knows) * guess[:, None, :]
+    return xlogy(counts, rows).sum(axis=(1, 2))
 
 
 def _log_marginal(counts: np.ndarray, prior: np.ndarray) -> np.ndarray:

@@ -114,10 +114,53 @@ def by_habit(shares: list[float]) -> Worker:
 @pytest.mark.parametrize("habit", [[1, 0, 0], [0.1, 0.1, 0.8], [1 / 3, 1 / 3, 1 / 3]])
 def test_answers_that_ignore_the_task_are_found_whatever_the_habit(habit):
     crowd = [of_accuracy(a, 3) for a in (0.9, 0.8, 0.75, 0.7, 0.85)] + [by_habit(habit)]
-    found = habits(confusion_counts(crowd, 60, [0.5, 0.3, 0.2]))
+    found = habits(confusion_counts(crowd, 200, [0.5, 0.3, 0.2]))
     assert [h.is_striking for h in found] == [False] * 5 + [True]
     assert "do not depend on the task" in found[5].sentence
     assert "follow the task" in found[0].sentence
+
+
+CROWD = (0.9, 0.85, 0.8, 0.75, 0.7, 0.85, 0.8, 0.9)
+
+
+def share_striking(row_of, shares: list[float], n_answers: int, n_volunteers: int = 200) -> float:
+    """Of volunteers whose answers to a label are distributed as row_of(label), each in a crowd of others."""
+    rng, k = np.random.default_rng(n_answers), len(shares)
+    found = 0
+    for _ in range(n_volunteers):
+        n_true = rng.multinomial(n_answers, shares)
+        crowd = [of_accuracy(accuracy, k).confusion for accuracy in CROWD]
+        rows = [*crowd, np.array([row_of(label) for label in range(k)])]
+        counts = np.array([[rng.multinomial(n_true[j], row[j]) for j in range(k)] for row in rows])
+        found += habits(counts)[-1].is_striking
+    return found / n_volunteers
+
+
+@pytest.mark.parametrize("n_answers", [30, 100, 300])
+@pytest.mark.parametrize("shares", [[0.5, 0.5], [0.8, 0.2], [0.25] * 4, [0.7, 0.1, 0.1, 0.1]])
+def test_an_honest_volunteer_who_is_right_on_55_percent_is_hardly_ever_called_a_spammer(shares, n_answers):
+    even = of_accuracy(0.55, len(shares)).confusion
+    knows = (0.55 - 1 / len(shares)) / (1 - 1 / len(shares))
+    leaning = np.full(len(shares), 0.4 / (len(shares) - 1))
+    leaning[0] = 0.6
+    leaning = knows * np.eye(len(shares)) + (1 - knows) * leaning
+    for rows in (even, leaning):
+        assert share_striking(lambda label, rows=rows: rows[label], shares, n_answers) <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("row", "shares", "n_answers"),
+    [
+        ([1, 0], [0.5, 0.5], 60),  # always the same label
+        ([1, 0], [0.8, 0.2], 100),
+        ([1, 0, 0, 0], [0.25] * 4, 30),
+        ([1, 0, 0, 0], [0.7, 0.1, 0.1, 0.1], 60),
+        ([0.25] * 4, [0.25] * 4, 150),  # at random
+        ([0.25] * 4, [0.7, 0.1, 0.1, 0.1], 150),
+    ],
+)
+def test_who_always_gives_one_label_or_clicks_at_random_is_caught(row, shares, n_answers):
+    assert share_striking(lambda label: row, shares, n_answers, 60) >= 0.9
 
 
 def test_a_poor_or_contrary_volunteer_still_follows_the_task():
