@@ -11,6 +11,7 @@ from annotation.algorithms.online import answer_weights, task_posterior
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES
 from annotation.algorithms.posterior_calibration import calibrate, calibration_error, tempered
 from annotation.errors import InvalidAnswer
+from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
 
@@ -41,12 +42,7 @@ class Choice:
         return parse_labels(raw)
 
     def answer_schema(self, labels: list[dict]) -> dict:
-        return {
-            "type": "object",
-            "properties": {"label": {"enum": [label["key"] for label in labels]}},
-            "required": ["label"],
-            "additionalProperties": False,
-        }
+        return exact_object({"label": label_key(labels)})
 
     def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
         """`{"label": key}` and nothing else."""

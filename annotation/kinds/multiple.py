@@ -7,6 +7,7 @@ from annotation.algorithms.crowd import credible_interval
 from annotation.algorithms.multiple_choice import LabelSets, fit_multiple, multiple_posterior
 from annotation.algorithms.one_coin import STRENGTH
 from annotation.errors import InvalidAnswer
+from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
 
@@ -32,13 +33,8 @@ class Multiple:
         return parse_labels(raw, least=1)
 
     def answer_schema(self, labels: list[dict]) -> dict:
-        keys = {"type": "array", "items": {"enum": [label["key"] for label in labels]}, "uniqueItems": True}
-        return {
-            "type": "object",
-            "properties": {"labels": keys},
-            "required": ["labels"],
-            "additionalProperties": False,
-        }
+        keys = {"type": "array", "items": label_key(labels), "uniqueItems": True}
+        return exact_object({"labels": keys})
 
     def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
         """`{"labels": [keys]}` in the campaign's order; an empty list says that none applies."""

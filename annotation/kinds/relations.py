@@ -9,6 +9,7 @@ import orjson
 
 from annotation.algorithms.spans import relation_votes
 from annotation.errors import Invalid, InvalidAnswer
+from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.decision import Decision, Fit, Given, Table
 from annotation.kinds.labels import parse_labels
 from annotation.kinds.spans import (
@@ -57,23 +58,11 @@ class Relations:
         return [label | {"role": role} for label, role in zip(labels, roles, strict=True)]
 
     def answer_schema(self, labels: list[dict]) -> dict:
-        schema = SPANS.answer_schema(of_role(labels, "span"))
-        relation = {
-            "type": "object",
-            "properties": {
-                "from": {"type": "integer", "minimum": 0},
-                "to": {"type": "integer", "minimum": 0},
-                "label": {"enum": [label["key"] for label in of_role(labels, "relation")]},
-            },
-            "required": sorted(FIELDS),
-            "additionalProperties": False,
-        }
-        schema["properties"]["relations"] = {
-            "type": "array",
-            "items": relation,
-            "maxItems": MOST_RELATIONS,
-        }
-        return schema | {"required": ["spans", "relations"]}
+        place = {"type": "integer", "minimum": 0}  # in the list of spans
+        relation = exact_object({"from": place, "to": place, "label": label_key(of_role(labels, "relation"))})
+        spans = SPANS.answer_schema(of_role(labels, "span"))["properties"]["spans"]
+        relations = {"type": "array", "items": relation, "maxItems": MOST_RELATIONS}
+        return exact_object({"spans": spans, "relations": relations})
 
     def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
         """`from` and `to` are places in the list of spans as it was sent; they follow it into its order."""

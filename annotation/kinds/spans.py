@@ -8,6 +8,7 @@ import orjson
 
 from annotation.algorithms.spans import ScoredSpan, SpanAnswers, fit_span_crowd, span_f1, task_spans
 from annotation.errors import InvalidAnswer
+from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
 
@@ -36,22 +37,14 @@ class Spans:
         return parse_labels(raw, least=1)
 
     def answer_schema(self, labels: list[dict]) -> dict:
-        span = {
-            "type": "object",
-            "properties": {
+        span = exact_object(
+            {
                 "start": {"type": "integer", "minimum": 0},
                 "end": {"type": "integer", "minimum": 1},
-                "label": {"enum": [label["key"] for label in labels]},
-            },
-            "required": sorted(FIELDS),
-            "additionalProperties": False,
-        }
-        return {
-            "type": "object",
-            "properties": {"spans": {"type": "array", "items": span, "maxItems": MOST_SPANS}},
-            "required": ["spans"],
-            "additionalProperties": False,
-        }
+                "label": label_key(labels),
+            }
+        )
+        return exact_object({"spans": {"type": "array", "items": span, "maxItems": MOST_SPANS}})
 
     def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
         """`{"spans": [{"start", "end", "label"}]}`, by start, the longer first; offsets in code points."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from annotation.algorithms.free_text import medoid, similarity
 from annotation.errors import Invalid, InvalidAnswer
+from annotation.kinds.answer_schema import exact_object
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 
 MOST_CHARACTERS = 1000
@@ -30,12 +31,7 @@ class Text:
 
     def answer_schema(self, labels: list[dict]) -> dict:
         text = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}
-        return {
-            "type": "object",
-            "properties": {"text": text},
-            "required": ["text"],
-            "additionalProperties": False,
-        }
+        return exact_object({"text": text})
 
     def parse_answer(self, raw: object, labels: list[dict], length: int) -> dict:
         """`{"text": …}` without white space at its ends."""

@@ -1,17 +1,15 @@
 """Cases that the guideline does not decide."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 
 from annotation.errors import NotFound
 from annotation.models import Consensus, GuidelineDoubt, Skill, TrailEntry
-from annotation.services.answers import submit_answer
 from annotation.services.consensus import recompute_consensus
 from annotation.services.doubts import doubt_guideline, mark_unclear_cases, read_cases, resolve_doubts
-from annotation.services.handout import take_place
 from annotation.services.review import decide_task, tasks_to_review
+from tests.answered import answer, answered
 from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
 
@@ -33,18 +31,6 @@ def volunteers(campaign):
         for v, low in zip(volunteers, [0.8] * 4 + [0.3] * 4, strict=True)
     )
     return volunteers
-
-
-def answer(task, volunteer, label):
-    place = take_place(task.pk, volunteer.pk, now=NOW)
-    submit_answer(place, volunteer.user, {"label": label}, key=uuid4(), now=NOW)
-
-
-def answered(campaign, volunteers, *labels):
-    [task] = make_tasks(campaign, 1)
-    for volunteer, label in zip(volunteers, labels, strict=False):
-        answer(task, volunteer, label)
-    return task
 
 
 def test_a_task_on_which_skilled_volunteers_disagree_is_marked_and_goes_to_the_reviewer(campaign, volunteers):

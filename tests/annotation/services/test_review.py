@@ -15,6 +15,7 @@ from annotation.services.crowd import judge_again
 from annotation.services.export import read_consensus
 from annotation.services.handout import claim_task, expire_leases, skip_task, take_place
 from annotation.services.review import decide_task, tasks_to_review
+from tests.answered import answered
 from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
 
@@ -30,14 +31,6 @@ def campaign():
 @pytest.fixture
 def volunteers(campaign):
     return make_volunteers(campaign, make_users(4))
-
-
-def answered(campaign, volunteers, *labels) -> MicroTask:
-    [task] = make_tasks(campaign, 1)
-    for volunteer, label in zip(volunteers, labels, strict=False):
-        place = take_place(task.pk, volunteer.pk, now=NOW)
-        submit_answer(place, volunteer.user, {"label": label}, key=uuid4(), now=NOW)
-    return task
 
 
 def decide(campaign, task, label, by, **options):

@@ -10,7 +10,8 @@ from annotation.services.answers import revise_answer, submit_answer
 from annotation.services.handout import claim_task, take_place
 from annotation.services.review import decide_task
 from annotation.services.standing import set_standing, volunteers_to_weigh, weigh_answers_again
-from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
+from tests.answered import answered
+from tests.factories import NOW, make_campaign, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
 
 pytestmark = pytest.mark.django_db
@@ -25,14 +26,6 @@ def campaign():
 @pytest.fixture
 def volunteers(campaign):
     return make_volunteers(campaign, make_users(4))
-
-
-def answered(campaign, volunteers, *labels) -> MicroTask:
-    [task] = make_tasks(campaign, 1)
-    for volunteer, label in zip(volunteers, labels, strict=False):
-        place = take_place(task.pk, volunteer.pk, now=NOW)
-        submit_answer(place, volunteer.user, {"label": label}, key=uuid4(), now=NOW)
-    return task
 
 
 def flag(volunteer):
