@@ -120,10 +120,11 @@ def _samples(record_of: np.ndarray, rng: np.random.Generator) -> Iterator[np.nda
     """Yield weights float32 [b, N], N_DRAWS rows in all: how often each item's record was drawn."""
     record = np.unique(record_of, return_inverse=True)[1]
     n_records = int(record.max()) + 1
-    even = np.full(n_records, 1 / n_records)
     at_once = max(1, AT_ONCE // len(record))
     for start in range(0, N_DRAWS, at_once):
-        counts = rng.multinomial(n_records, even, size=min(at_once, N_DRAWS - start))
+        n = min(at_once, N_DRAWS - start)
+        drawn = rng.integers(0, n_records, (n, n_records)) + n_records * np.arange(n)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=n * n_records).reshape(n, n_records)
         yield counts.astype(np.float32)[:, record]
 
 
