@@ -45,6 +45,10 @@ class FineTuneConfig:
     # Parts, as shares of the groups (see algorithms/splits.py).
     validation_share: float = 0.15  # decides when to stop
     test_share: float = 0.15  # never looked at here: it judges
+    calibration_share: float = 0.1  # how sure the model may be is learned from these alone
+
+    # Labels that volunteers are hardly sure of teach noise.
+    certainty_floor: float = 0.4  # of a consensus, below which it is left out
 
     # Limits.
     imbalance_ratio: float = 3.0  # largest class over smallest from which the loss is weighted by class
@@ -55,8 +59,8 @@ class FineTuneConfig:
     def __post_init__(self) -> None:
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ValueError(f"precision is auto, bf16 or fp32, not {self.precision!r}")
-        if not 0 < self.validation_share + self.test_share < 1:
-            raise ValueError("validation_share and test_share leave nothing to train on")
+        if not 0 < self.validation_share + self.test_share + self.calibration_share < 1:
+            raise ValueError("validation_share, test_share and calibration_share leave nothing to train on")
         if not 1 <= self.min_epochs <= self.max_epochs:
             raise ValueError("min_epochs must be at least 1 and at most max_epochs")
         if min(self.batch_size, self.max_steps, self.patience, self.eval_batch_tokens) < 1:

@@ -12,5 +12,18 @@ class TooFewLabels(Invalid):
     code = "too_few_labels"
 
 
+class NothingToLearn(Invalid):
+    code = "nothing_to_learn"
+
+
+class NothingToReturnTo(Conflict):
+    code = "no_earlier_model"
+    sentence = "There is no earlier model whose files are still kept."
+
+
+class ChargeChanged(Exception):
+    """Another model has taken charge since this one was compared."""
+
+
 class RunLost(Exception):
     """Another worker has taken this run up, or it was ended: whatever we have is not wanted."""

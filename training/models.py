@@ -44,7 +44,13 @@ class TrainingPolicy(models.Model):
     refit_labels = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(1)],
-        help_text="Tasks at the head of the queue that are chosen to differ from each other.",
+        help_text="New consensus labels before the fast models are fitted again. As many tasks at the head "
+        "of the queue are chosen to differ from each other.",
+    )
+    gold_share = models.FloatField(
+        default=1.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Of the records whose right answers a file gave: they judge models and never teach one.",
     )
     at_random_since = models.DateTimeField(
         null=True,
@@ -58,6 +64,9 @@ class TrainingPolicy(models.Model):
             models.CheckConstraint(
                 name="exploration_is_a_share",
                 condition=Q(exploration_share__gte=0, exploration_share__lte=1),
+            ),
+            models.CheckConstraint(
+                name="gold_that_judges_is_a_share", condition=Q(gold_share__gte=0, gold_share__lte=1)
             ),
         ]
 
@@ -83,6 +92,11 @@ class TrainingRun(models.Model):
         SUCCEEDED = "succeeded", "succeeded"
         FAILED = "failed", "failed"
 
+    class Kind(models.TextChoices):
+        TRAIN = "train", "all models"
+        REFIT = "refit", "the fast models alone"
+        ORDER = "order", "no model: the queue is ordered anew"
+
     OVER = (State.SUCCEEDED, State.FAILED)
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -90,6 +104,7 @@ class TrainingRun(models.Model):
         "annotation.Campaign", on_delete=models.CASCADE, related_name="training_runs", db_index=False
     )
     number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.TRAIN)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     opened_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
@@ -102,6 +117,8 @@ class TrainingRun(models.Model):
     share_done = models.FloatField(default=0)
     history = models.JSONField(default=list, help_text="Points of the loss curve.")
     n_examples = models.PositiveIntegerField(default=0)
+    n_left_out = models.PositiveIntegerField(default=0, help_text="Labels that people are too unsure of.")
+    verdict = models.JSONField(null=True, help_text="What the gate said of its best model.")
     snapshot_path = models.CharField(max_length=500, blank=True)
     snapshot_sha256 = models.CharField(max_length=64, blank=True)
     snapshot_at = models.DateTimeField(
@@ -155,6 +172,7 @@ class ModelVersion(models.Model):
     sha256 = models.CharField(max_length=64)
     label_keys = models.JSONField(help_text="Label key of each output, in order.")
     metrics = models.JSONField(default=dict, help_text="On each set of texts that it was judged on.")
+    lineage = models.JSONField(default=dict, help_text="All that it takes to make it again.")
     created_at = models.DateTimeField(auto_now_add=True)
     in_charge = models.BooleanField(default=False)
     ordered_at = models.DateTimeField(null=True, help_text="When its scores had ordered the whole queue.")
@@ -177,6 +195,31 @@ class ModelVersion(models.Model):
     def standing(self) -> tuple[bool, float]:
         """By which the models of one run are ordered: in charge or not, then how well it was judged."""
         return self.in_charge, self.score
+
+
+class Promotion(models.Model):
+    """A change of the model in charge, and what it replaced."""
+
+    class Cause(models.TextChoices):
+        GATE = "gate", "it passed the gate"
+        BACK = "back", "an admin went back to it"
+        GUARD = "guard", "the model before it agreed less with volunteers than when it took charge"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    campaign = models.ForeignKey(
+        "annotation.Campaign", on_delete=models.CASCADE, related_name="promotions", db_index=False
+    )
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False)
+    previous = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
+    cause = models.CharField(max_length=10, choices=Cause)
+    by = models.ForeignKey("annotation.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at"]
+        indexes = [models.Index(fields=["campaign", "-at"], name="promotions_of_campaign")]
 
 
 class Prediction(models.Model):

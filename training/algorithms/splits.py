@@ -82,7 +82,7 @@ def _taken_along(judging: np.ndarray, group_of: np.ndarray, text_of: np.ndarray)
 
 def _numbered(names: Sequence[str]) -> np.ndarray:
     number = {name: index for index, name in enumerate(dict.fromkeys(names))}
-    return np.array([number[name] for name in names])
+    return np.array([number[name] for name in names], dtype=np.int64)
 
 
 def _numbered_places(names: list[str], seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,26 +11,28 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-import numpy as np
 import psycopg2.errors
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from annotation.errors import Invalid
-from annotation.models import Campaign
 from training import encoder
 from training.algorithms.examples import Examples
-from training.algorithms.metrics import evaluate
-from training.algorithms.splits import TEST, VALIDATION
 from training.config import FineTuneConfig
-from training.encoder.refusals import NO_ROOM, too_few_examples
+from training.encoder.refusals import NO_ROOM
 from training.errors import RunLost
 from training.models import ModelVersion, TrainingRun
 from training.services import runs
 from training.services.base_models import folder_of
+from training.services.gate import try_the_gate
 from training.services.heartbeat import kept_alive
+from training.services.judging import Bench, bench_of, metrics_of, opinion_of
+from training.services.learning import checked_examples, families_of, learn
+from training.services.lineage import lineage_of
 from training.services.priorities import order_queue
+from training.services.promotions import in_charge
 from training.services.snapshot import Snapshot, read_snapshot, take_snapshot
+from training.services.stream_guard import measure_round
 
 logger = logging.getLogger(__name__)
 Watcher = Callable[[str, float], None]
@@ -72,62 +74,74 @@ def _attempt(run_id: UUID, token: int, watch: Watcher) -> bool:
 def _execute(run_id: UUID, token: int, check: Callable[[], None], watch: Watcher) -> None:
     run = TrainingRun.objects.select_related("campaign").get(pk=run_id)
     progress = Progress(run, token, check, watch)
-    version = ModelVersion.objects.filter(run=run).first()
-    if version is None:
-        config = config_of(run)
-        version = _learn(run, token, config, progress)
+    if run.kind != TrainingRun.Kind.ORDER:
+        _learn(run, token, progress)
+    version = in_charge(run.campaign_id)
     progress.enter("scoring")
-    order_queue(version, number=run.number, on_progress=progress.share)
+    if version is not None and _has_news_for_the_queue(run, version):
+        order_queue(version, number=run.number, on_progress=progress.share)
+        ModelVersion.objects.filter(pk=version.pk).update(ordered_at=timezone.now())
     runs.finish_run(run_id, token, now=timezone.now())
     watch("done", 1.0)
 
 
-def _learn(run: TrainingRun, token: int, config: FineTuneConfig, progress: "Progress") -> ModelVersion:
-    directory = runs.run_directory(run)
+def _learn(run: TrainingRun, token: int, progress: "Progress") -> None:
+    """Make the run's models, judge them, and let the best of them try the gate."""
     progress.enter("snapshot")
-    snapshot = _snapshot(run, token, config, directory)
+    config = config_of(run)
+    snapshot = _snapshot(run, token, config, runs.run_directory(run))
+    examples = checked_examples(snapshot)
+    bench = bench_of(snapshot, examples)
     progress.enter("training")
-    label_keys = _labels_with_examples(run.campaign, snapshot)
-    examples = _examples(snapshot, label_keys)
-    tuned = encoder.fine_tune(
+    made = {version.family: version for version in run.versions.all()}
+    for family in families_of(run, snapshot):
+        if family not in made:
+            made[family] = _make(run, token, family, snapshot, examples, config, bench, progress)
+    progress.enter("judging")
+    try_the_gate(run, token, list(made.values()), bench, on_progress=progress.share)
+    measure_round(run, now=timezone.now())
+
+
+def _make(
+    run: TrainingRun,
+    token: int,
+    family: str,
+    snapshot: Snapshot,
+    examples: Examples,
+    config: FineTuneConfig,
+    bench: Bench,
+    progress: "Progress",
+) -> ModelVersion:
+    """Train a model and keep it with its figures; no model is in charge for having been made."""
+    directory = runs.run_directory(run)
+    learned = learn(
+        family,
+        run.campaign,
+        snapshot,
         examples,
         config,
-        output_dir=directory / "model",
+        output_dir=directory / family,
         checkpoint_dir=directory / "checkpoint",
         on_progress=progress.report,
     )
-    progress.history(tuned.history)
-    metrics = {
-        name: _judge(tuned.path, examples, part, progress)
-        for name, part in (("validation", VALIDATION), ("test", TEST))
-    }
-    return runs.publish_model(
-        run.pk, token, path=tuned.path, sha256=tuned.sha256, label_keys=label_keys, metrics=metrics
+    version = ModelVersion(
+        campaign=run.campaign,
+        run=run,
+        family=family,
+        path=str(learned.path),
+        sha256=learned.sha256,
+        label_keys=list(snapshot.class_names),
+        lineage=lineage_of(learned.manifest, snapshot),
     )
+    progress.check()
+    version.metrics = metrics_of(bench, opinion_of(version, bench))
+    return runs.keep_model(run.pk, token, version)
 
 
-def _examples(snapshot: Snapshot, label_keys: list[str]) -> Examples:
-    """The snapshot as the learners take it: every label certain, every example of one weight."""
-    n, parts = len(snapshot.texts), np.array(snapshot.parts, dtype=np.int8)
-    if not (parts == TEST).any():
-        raise too_few_examples()
-    targets = np.zeros((n, len(label_keys)), dtype=np.float32)
-    targets[np.arange(n), [label_keys.index(label) for label in snapshot.labels]] = 1.0
-    return Examples(
-        head="single",
-        class_names=tuple(label_keys),
-        texts=snapshot.texts,
-        targets=targets,
-        weights=np.ones(n, dtype=np.float32),
-        parts=parts,
-    )
-
-
-def _judge(model_dir: Path, examples: Examples, part: int, progress: "Progress") -> dict:
-    rows = examples.rows(part)
-    texts = [examples.texts[row] for row in rows]
-    probabilities = encoder.predict_proba(model_dir, texts, on_progress=lambda share: progress.check())
-    return evaluate(examples.labels[rows], probabilities)
+def _has_news_for_the_queue(run: TrainingRun, version: ModelVersion) -> bool:
+    """A refit under an encoder that stays in charge changed nothing, and reading all texts takes long."""
+    changed = version.run_id == run.pk or version.family != ModelVersion.Family.ENCODER
+    return changed or run.kind != TrainingRun.Kind.REFIT
 
 
 def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: Path) -> Snapshot:
@@ -148,7 +162,8 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
         snapshot_path=str(snapshot.path),
         snapshot_sha256=snapshot.sha256,
         snapshot_at=now,
-        n_examples=len(snapshot.texts),
+        n_examples=len(snapshot.rows),
+        n_left_out=snapshot.n_left_out,
         config=config.to_dict(),
     )
     return snapshot
@@ -158,12 +173,6 @@ def config_of(run: TrainingRun) -> FineTuneConfig:
     if run.config:
         return FineTuneConfig.from_dict(run.config)
     return FineTuneConfig(base_model_path=folder_of(runs.policy_of(run.campaign).base_model))
-
-
-def _labels_with_examples(campaign: Campaign, snapshot: Snapshot) -> list[str]:
-    """A model's outputs: the campaign's labels that occur, in the campaign's order."""
-    occurring = set(snapshot.labels)
-    return [key for key in campaign.label_names if key in occurring]
 
 
 def _explain(error: Exception) -> tuple[str, str]:
@@ -190,7 +199,12 @@ def _tidy(campaign_id: UUID) -> None:
 class Progress:
     """Carries how far the run is to its row and to whoever watches; stops the work once the run is lost."""
 
-    SHARES = {"snapshot": (0.0, 0.02), "training": (0.02, 0.7), "scoring": (0.7, 1.0)}
+    SHARES = {
+        "snapshot": (0.0, 0.02),
+        "training": (0.02, 0.65),
+        "judging": (0.65, 0.7),
+        "scoring": (0.7, 1.0),
+    }
 
     def __init__(self, run: TrainingRun, token: int, check: Callable[[], None], watch: Watcher):
         self.run, self.token, self.check, self.watch = run, token, check, watch
@@ -211,6 +225,3 @@ class Progress:
 
     def report(self, progress: "encoder.Progress") -> None:
         self.share(progress.share_done, history=progress.history)
-
-    def history(self, history: list[dict]) -> None:
-        self.share(1.0, history=history)

@@ -4,6 +4,7 @@ A run lives by its lease: whoever starts it gets a fencing token, every later wr
 that was thought dead finds its token outdated. Messages only wake workers; any may come twice or never.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,18 +14,20 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max, Q
 
-from annotation.exchange import count_new_labels
+from annotation.exchange import count_new_labels, question_of
 from annotation.models import Campaign, TrailEntry, User
+from training.algorithms.targets import HEAD_OF_KIND
 from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
-from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.models import ModelVersion, Promotion, TrainingPolicy, TrainingRun
 from training.services.base_models import refuse_folder_without_model, refuse_model_not_offered
 
-State = TrainingRun.State
+State, Kind = TrainingRun.State, TrainingRun.Kind
 LEASE = timedelta(seconds=30)
 BEAT_SECONDS = 5.0
 MAX_ATTEMPTS = 5
 MIN_LABELS = 10
-KEPT_MODELS = 2
+KEPT_RUNS = 1
+KINDS_OF_FAST_MODELS = [kind for kind, head in HEAD_OF_KIND.items() if head != "spans"]
 
 
 def policy_of(campaign: Campaign) -> TrainingPolicy:
@@ -51,36 +54,51 @@ def open_due_runs(*, now: datetime) -> list[UUID]:
     """Open a run for each open campaign whose policy says so. Two beats at once open one."""
     opened = []
     for campaign in Campaign.objects.filter(state=Campaign.State.OPEN):
-        if is_due(policy_of(campaign), now=now):
+        kind = due_kind(policy_of(campaign), now=now)
+        if kind is not None:
             with suppress(RunAlreadyOpen, TooFewLabels):
-                opened.append(open_run(campaign, now=now).pk)
+                opened.append(open_run(campaign, kind=kind, now=now).pk)
     return opened
 
 
-def is_due(policy: TrainingPolicy, *, now: datetime) -> bool:
-    """Enough new consensus labels since the last snapshot, and long enough since the last run opened."""
+def due_kind(policy: TrainingPolicy, *, now: datetime) -> str | None:
+    """Which run is due: all models after enough new consensus labels and long enough after the last such run;
+    else the fast ones, each few labels, once there is a model to stand beside."""
     if not policy.enabled:
-        return False
+        return None
     runs = TrainingRun.objects.filter(campaign=policy.campaign_id)
     if runs.open().exists():
-        return False
-    last = runs.aggregate(opened_at=Max("opened_at"), snapshot_at=Max("snapshot_at"))
-    if last["opened_at"] and now - last["opened_at"] < timedelta(seconds=policy.min_interval_seconds):
-        return False
-    return count_new_labels(policy.campaign_id, since=last["snapshot_at"]) >= policy.min_new_labels
+        return None
+    last = runs.filter(kind=Kind.TRAIN).aggregate(opened_at=Max("opened_at"), snapshot_at=Max("snapshot_at"))
+    too_early = last["opened_at"] and now - last["opened_at"] < timedelta(seconds=policy.min_interval_seconds)
+    n_new = count_new_labels(policy.campaign_id, since=last["snapshot_at"])
+    if n_new >= policy.min_new_labels and not too_early:
+        return Kind.TRAIN
+    if last["snapshot_at"] is None or not _can_refit(policy):
+        return None
+    newest = runs.aggregate(snapshot_at=Max("snapshot_at"))["snapshot_at"]
+    return Kind.REFIT if count_new_labels(policy.campaign_id, since=newest) >= policy.refit_labels else None
 
 
-def open_run(campaign: Campaign, *, now: datetime) -> TrainingRun:
+def _can_refit(policy: TrainingPolicy) -> bool:
+    """Spans have no fast model; and where the last refit failed, the next full run will say why."""
+    if question_of(policy.campaign_id).kind not in KINDS_OF_FAST_MODELS:
+        return False
+    last = TrainingRun.objects.filter(campaign=policy.campaign_id).order_by("-number").first()
+    return last is None or last.state != State.FAILED
+
+
+def open_run(campaign: Campaign, *, now: datetime, kind: str = Kind.TRAIN) -> TrainingRun:
     """Make a waiting run. At most one is open per campaign: the database says so."""
     n_labels = count_new_labels(campaign.pk, since=None)
-    if n_labels < MIN_LABELS:
+    if n_labels < MIN_LABELS and kind != Kind.ORDER:
         raise TooFewLabels(
             f"There are {n_labels} consensus labels so far; a model needs at least {MIN_LABELS}."
         )
     last = TrainingRun.objects.filter(campaign=campaign).aggregate(n=Max("number"))["n"] or 0
     try:
         with transaction.atomic():
-            return TrainingRun.objects.create(campaign=campaign, number=last + 1, opened_at=now)
+            return TrainingRun.objects.create(campaign=campaign, number=last + 1, kind=kind, opened_at=now)
     except IntegrityError as error:
         raise RunAlreadyOpen() from error
 
@@ -130,24 +148,26 @@ def beat_run(run_id: UUID, token: int, *, now: datetime, **progress) -> None:
 
 
 @transaction.atomic
-def publish_model(
-    run_id: UUID, token: int, *, path: Path, sha256: str, label_keys: list[str], metrics: dict
-) -> ModelVersion:
-    """Put the run's model in charge, if the run is still ours. One swap in one transaction."""
+def keep_model(run_id: UUID, token: int, version: ModelVersion) -> ModelVersion:
+    """Give a model of the run its number and its row, if the run is still ours. It is not in charge."""
     run = _own_run(run_id, token)
+    # Runs of a campaign are one after the other, so nobody else takes this number.
     versions = ModelVersion.objects.filter(campaign=run.campaign_id)
-    number = (versions.aggregate(n=Max("number"))["n"] or 0) + 1
-    versions.filter(in_charge=True).update(in_charge=False)
-    return ModelVersion.objects.create(
-        campaign_id=run.campaign_id,
-        run=run,
-        number=number,
-        path=str(path),
-        sha256=sha256,
-        label_keys=label_keys,
-        metrics=metrics,
-        in_charge=True,
-    )
+    version.number = (versions.aggregate(n=Max("number"))["n"] or 0) + 1
+    version.save(force_insert=True)
+    return version
+
+
+@transaction.atomic
+def keep_verdict(
+    run_id: UUID, token: int, verdict: dict, promotion: Callable[[], object] | None = None
+) -> None:
+    """Store what the gate said, and in the same transaction promote, if the run is still ours."""
+    run = _own_run(run_id, token)
+    run.verdict = verdict
+    run.save(update_fields=["verdict"])
+    if promotion is not None:
+        promotion()
 
 
 @transaction.atomic
@@ -155,7 +175,6 @@ def finish_run(run_id: UUID, token: int, *, now: datetime) -> None:
     run = _own_run(run_id, token)
     run.state, run.finished_at, run.share_done, run.stage = State.SUCCEEDED, now, 1.0, "done"
     run.save(update_fields=["state", "finished_at", "share_done", "stage"])
-    ModelVersion.objects.filter(run=run).update(ordered_at=now)
 
 
 def fail_run(run_id: UUID, token: int, *, code: str, sentence: str, now: datetime) -> None:
@@ -166,9 +185,15 @@ def fail_run(run_id: UUID, token: int, *, code: str, sentence: str, now: datetim
 
 
 def superseded_models(campaign_id: UUID) -> list[ModelVersion]:
-    """Models whose weights may go: all but the newest few. Their rows and figures stay."""
-    versions = ModelVersion.objects.filter(campaign=campaign_id).order_by("-number")
-    return [version for version in versions[KEPT_MODELS:] if version.path and not version.in_charge]
+    """Models whose weights may go: all but the one in charge, the one to go back to, and the newest run's.
+
+    Their rows and figures stay.
+    """
+    versions = ModelVersion.objects.filter(campaign=campaign_id)
+    last = Promotion.objects.filter(campaign=campaign_id, version__in_charge=True).first()
+    newest = versions.order_by("-run__number").values_list("run", flat=True).distinct()[:KEPT_RUNS]
+    kept = Q(in_charge=True) | Q(run__in=list(newest)) | Q(pk=last and last.previous_id)
+    return list(versions.exclude(path="").exclude(kept))
 
 
 def run_directory(run: TrainingRun) -> Path:

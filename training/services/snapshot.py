@@ -1,82 +1,186 @@
-"""What a run learns from: written once, with its sha256, and never changed."""
+"""What a run learns from: written once, with its sha256, and never changed.
+
+The first line says what was asked. Each other line is a text with what people said of it, and the part that
+it belongs to. Two kinds of text only ever judge: those whose right answer a file gave (gold), and a share of
+the random stream, which no acquisition touches. Both are set apart by a hash of the record, so what judges
+"""
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import orjson
 
-from annotation.exchange import LabelledExample, labelled_examples
-from training.algorithms.splits import split_by_group
+from annotation import exchange
+from annotation.exchange import GoldExample, LabelledExample
+from training.algorithms.examples import Examples
+from training.algorithms.splits import TEST, record_places, split_by_group
+from training.algorithms.targets import (
+    HEAD_OF_KIND,
+    chosen_labels,
+    soft_target,
+    soft_targets_of_labels,
+    spans_of,
+)
 from training.config import FineTuneConfig
+from training.errors import NothingToLearn
 from training.models import TrainingRun
+from training.services.runs import policy_of
 
-PARTS = ("train", "validation", "test")
+PARTS = ("train", "validation", "test", "calibration")  # by number, as algorithms.splits has them
+GOLD_SEED = 2  # of the places that choose the gold that judges, which must not be those of the stream
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """`rows` are the file's lines but for the first, as they are written."""
+
     path: Path
     sha256: str
-    texts: list[str]
-    labels: list[str]
-    parts: list[int]
+    head: str
+    class_names: tuple[str, ...]
+    n_left_out: int  # labels that people are too unsure of
+    rows: list[dict]
+
+    @property
+    def texts(self) -> list[str]:
+        return [row["text"] for row in self.rows]
+
+    @property
+    def parts(self) -> np.ndarray:
+        return np.array([PARTS.index(row["part"]) for row in self.rows], dtype=np.int8)
 
 
 def take_snapshot(run: TrainingRun, path: Path, config: FineTuneConfig, *, settled_by: datetime) -> Snapshot:
-    """Write the consensus labels settled by then as JSONL, with the part that each belongs to."""
-    examples = list(labelled_examples(run.campaign_id, settled_by=settled_by))
+    """Write the consensus labels settled by then, and the gold that judges, as JSONL."""
+    question = exchange.question_of(run.campaign_id)
+    head = HEAD_OF_KIND.get(question.kind)
+    if head is None:
+        raise NothingToLearn(
+            "Models do not learn from answers of this kind yet; the queue stays in the order it has.",
+            code="kind_not_learned",
+        )
+    gold = _judging_gold(run)
+    settled = exchange.labelled_examples(run.campaign_id, settled_by=settled_by)
+    crowd = [example for example in settled if example.task_id not in gold]
+    sure = [one for one in crowd if one.is_expert or one.certainty >= config.certainty_floor]
+    rows = sorted([*map(_crowd_row, sure), *map(_gold_row, gold.values())], key=lambda row: row["task"].bytes)
+    occurring = {label for row in rows for label in chosen_labels(row["value"])}
+    header = {
+        "kind": question.kind,
+        "head": head,
+        "class_names": [label["key"] for label in question.labels if label["key"] in occurring],
+        "n_left_out": len(crowd) - len(sure),
+    }
+    _write(path, [header, *_parted(rows, config)])
+    return read_snapshot(path)
+
+
+def _judging_gold(run: TrainingRun) -> dict:
+    """By task: what a file gave of the records that judge and never teach."""
+    gold = exchange.gold_examples(run.campaign_id)
+    places = record_places([example.record_id for example in gold], seed=GOLD_SEED)
+    share = policy_of(run.campaign).gold_share
+    return {example.task_id: example for example, at in zip(gold, places, strict=True) if at < share}
+
+
+def _crowd_row(example: LabelledExample) -> dict:
+    beliefs: dict[str, float] | None = example.posterior
+    if beliefs is None and "labels" in example.value:  # each label was voted on by everybody
+        beliefs = {label: n / example.n_answers for label, n in example.votes.items()}
+    elif beliefs is None:
+        beliefs = {label: float(n) for label, n in example.votes.items()}
+    return {
+        **_text_of(example),
+        "origin": "expert" if example.is_expert else "crowd",
+        "beliefs": None if example.is_expert or "spans" in example.value else beliefs,
+        "certainty": 1.0 if example.is_expert else example.certainty,
+        "n_answers": example.n_answers,
+    }
+
+
+def _gold_row(example: GoldExample) -> dict:
+    return {**_text_of(example), "origin": "gold", "beliefs": None, "certainty": 1.0, "n_answers": 0}
+
+
+def _text_of(example: LabelledExample | GoldExample) -> dict:
+    return {
+        "task": example.task_id,
+        "record": example.record_id,
+        "text": example.text,
+        "second": example.second,
+        "value": example.value,
+        "metadata": example.metadata,
+    }
+
+
+def _parted(rows: list[dict], config: FineTuneConfig) -> Iterable[dict]:
+    """The rows with their parts. What the record's other columns say is kept where it judges, no further."""
     parts = split_by_group(
-        [str(e.record_id) for e in examples],
-        [e.text for e in examples],
+        [row["record"] for row in rows],
+        [f"{row['text']}\n{row['second'] or ''}" for row in rows],
         validation_share=config.validation_share,
         test_share=config.test_share,
+        calibration_share=config.calibration_share,
+        judging=np.array([row["origin"] == "gold" for row in rows], dtype=bool),
         seed=config.seed,
     )
+    for row, part in zip(rows, parts, strict=True):
+        yield row | {"part": PARTS[part], "metadata": row["metadata"] if part == TEST else {}}
+
+
+def _write(path: Path, lines: Iterable[dict]) -> None:
+    """The file appears whole or not at all, and is read only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     try:
         with unfinished.open("wb") as file:
-            file.writelines(_line(*pair) for pair in zip(examples, parts, strict=True))
+            file.writelines(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
             file.flush()
             os.fsync(file.fileno())
         unfinished.chmod(0o400)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    return read_snapshot(path)
-
-
-def _line(example: LabelledExample, part: int) -> bytes:
-    return orjson.dumps(
-        {
-            "task": example.task_id,
-            "record": example.record_id,
-            "text": example.text,
-            "label": example.value["label"],
-            "certainty": example.certainty,
-            "n_answers": example.n_answers,
-            "part": PARTS[part],
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
-    )
 
 
 def learned_tasks(run: TrainingRun) -> set[str]:
-    """The ids of the tasks that the run's model was trained, stopped or measured on."""
+    """The ids of the tasks that the run's models were trained, stopped or measured on."""
     with Path(run.snapshot_path).open("rb") as file:
+        next(file)
         return {orjson.loads(line)["task"] for line in file}
 
 
 def read_snapshot(path: Path) -> Snapshot:
     content = path.read_bytes()
-    rows = [orjson.loads(line) for line in content.splitlines()]
+    header, *rows = [orjson.loads(line) for line in content.splitlines()]
     return Snapshot(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
-        texts=[row["text"] for row in rows],
-        labels=[row["label"] for row in rows],
-        parts=[PARTS.index(row["part"]) for row in rows],
+        head=header["head"],
+        class_names=tuple(header["class_names"]),
+        n_left_out=header["n_left_out"],
+        rows=rows,
+    )
+
+
+def examples_of(snapshot: Snapshot) -> Examples:
+    """The snapshot as the learners take it: soft targets, each weighed by how sure people are of it."""
+    rows, names = snapshot.rows, list(snapshot.class_names)
+    make = soft_targets_of_labels if snapshot.head == "multiple" else soft_target
+    marks = snapshot.head == "spans"
+    targets = [make(row["beliefs"], row["value"], names) for row in rows if not marks]
+    return Examples(
+        head=snapshot.head,
+        class_names=snapshot.class_names,
+        texts=snapshot.texts,
+        seconds=[row["second"] for row in rows] if rows and rows[0]["second"] is not None else None,
+        targets=None if marks else np.array(targets, dtype=np.float32).reshape(len(rows), len(names)),
+        spans=[spans_of(row["value"]) for row in rows] if marks else None,
+        weights=np.array([row["certainty"] for row in rows], dtype=np.float32),
+        parts=snapshot.parts,
     )

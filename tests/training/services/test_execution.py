@@ -60,16 +60,22 @@ def test_a_run_ends_with_a_model_in_charge_that_has_ordered_the_queue(labelled):
     assert execute_run(run.pk, watch=lambda stage, share: seen.append((stage, share)))
     run.refresh_from_db()
     assert (run.state, run.stage, run.n_examples, run.failure) == (State.SUCCEEDED, "done", 60, "")
-    assert list(dict.fromkeys(stage for stage, _ in seen)) == ["snapshot", "training", "scoring", "done"]
+    assert list(dict.fromkeys(stage for stage, _ in seen)) == [
+        "snapshot", "training", "judging", "scoring", "done",
+    ]  # fmt: skip
     shares = [share for _, share in seen]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
 
     version = run.model_version
-    assert (version.in_charge, version.number, version.label_keys) == (True, 1, ["no", "yes"])
-    weights = (Path(version.path) / "model.safetensors").read_bytes()
-    assert hashlib.sha256(weights).hexdigest() == version.sha256
-    assert version.ordered_at == run.finished_at
+    assert (version.in_charge, version.label_keys) == (True, ["no", "yes"])
+    families = {one.family: one.number for one in run.versions.all()}
+    assert families == {"encoder": 1, "embedding": 2, "tfidf": 3}
+    tuned = run.versions.get(family="encoder")
+    weights = (Path(tuned.path) / "model.safetensors").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == tuned.sha256
+    assert run.verdict["promoted"] and run.verdict["version"] == version.number
+    assert run.started_at < version.ordered_at < run.finished_at
     assert np.sum(version.metrics["test"]["confusion_matrix"]) == version.metrics["test"]["n_examples"]
     assert len(run.history) >= 1
     assert set(run.history[0]) >= {"epoch", "step", "train_loss", "validation_loss"}
@@ -78,7 +84,7 @@ def test_a_run_ends_with_a_model_in_charge_that_has_ordered_the_queue(labelled):
     assert queue_of(labelled) != before
     assert Prediction.objects.filter(model_version=version).count() == 20
     kept = {path.name for path in runs.run_directory(run).iterdir()}
-    assert kept == {"model", "snapshot.jsonl"}
+    assert kept == {"encoder", "embedding", "tfidf", "snapshot.jsonl"}
 
 
 def test_a_run_that_somebody_works_on_is_left_to_them(labelled):
@@ -100,7 +106,7 @@ def test_a_worker_that_loses_its_run_stops_and_leaves_no_model(labelled):
     run.refresh_from_db()
     assert (run.state, run.fencing_token) == (State.RUNNING, 2)
     assert not ModelVersion.objects.exists()
-    assert not (runs.run_directory(run) / "model").exists()
+    assert not (runs.run_directory(run) / "encoder").exists()
 
 
 def test_a_run_whose_worker_was_lost_while_it_scored_is_not_trained_again(labelled, monkeypatch):
@@ -114,8 +120,9 @@ def test_a_run_whose_worker_was_lost_while_it_scored_is_not_trained_again(labell
     trained_at = (Path(run.model_version.path) / "model.safetensors").stat().st_mtime_ns
     TrainingRun.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     assert execute_run(run.pk)
-    version = ModelVersion.objects.get()
+    version = ModelVersion.objects.get(in_charge=True)
     assert (Path(version.path) / "model.safetensors").stat().st_mtime_ns == trained_at
+    assert ModelVersion.objects.count() == 3
     assert set(MicroTask.objects.filter(is_open=True).values_list("priority_version", flat=True)) == {1}
 
 
@@ -143,7 +150,7 @@ def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
     run.refresh_from_db()
     again = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
     assert again == snapshot
-    assert set(again.labels) == {"no", "yes"}
+    assert again.class_names == ("no", "yes")
 
 
 def database_is_away(*args, **options):
@@ -159,7 +166,7 @@ def test_a_base_model_that_is_not_there_fails_the_run_and_the_next_can_succeed(l
     TrainingPolicy.objects.update(base_model=str(tiny_bert))
     run = train(labelled)
     assert (run.state, run.number, run.failure) == (State.SUCCEEDED, 2, "")
-    assert run.model_version.number == 1
+    assert {version.number for version in run.versions.all()} == {1, 2, 3}
 
 
 def test_pickled_weights_are_refused(labelled, tiny_bert, tmp_path):
@@ -195,7 +202,7 @@ def test_a_snapshot_that_was_changed_is_not_learned_from(labelled, monkeypatch):
     snapshot = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
     snapshot.path.chmod(0o600)
     rows = snapshot.path.read_text().splitlines()
-    snapshot.path.write_text("\n".join(rows[1:]))
+    snapshot.path.write_text("\n".join([rows[0], *rows[2:]]))
     TrainingRun.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     execute_run(run.pk)
     run.refresh_from_db()
@@ -222,13 +229,13 @@ def test_a_fault_of_the_program_is_logged_by_place_without_its_words(labelled, m
     assert "Smith" not in caplog.text
 
 
-def test_old_models_lose_their_weights_and_keep_their_figures(labelled, monkeypatch):
-    monkeypatch.setattr(runs, "KEPT_MODELS", 1)
+def test_what_nobody_needs_any_more_loses_its_weights_and_keeps_its_figures(labelled):
     first, second = train(labelled), train(labelled)
-    assert not (runs.run_directory(first) / "model").exists()
-    old, new = first.model_version, second.model_version
-    old.refresh_from_db()
-    assert (old.path, old.in_charge) == ("", False)
-    assert old.metrics["test"]["n_examples"] > 0
-    assert (Path(new.path) / "model.safetensors").is_file()
-    assert json.loads((Path(new.path) / "manifest.json").read_text())["sha256"] == new.sha256
+    kept = set(ModelVersion.objects.exclude(path="").values_list("run__number", "family"))
+    assert kept == {(1, first.model_version.family), *((2, family) for family in ModelVersion.Family)}
+    gone = ModelVersion.objects.filter(path="").first()
+    assert gone.metrics["test"]["n_examples"] > 0
+    assert not (runs.run_directory(first) / gone.family).exists()
+    for version in ModelVersion.objects.exclude(path=""):
+        manifest = json.loads((Path(version.path) / "manifest.json").read_text())
+        assert manifest["sha256"] == version.sha256

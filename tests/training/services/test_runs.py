@@ -9,13 +9,14 @@ from django.db import connection
 from annotation.models import Campaign
 from tests.factories import NOW, make_campaign
 from tests.labelled import YES_NO, add_labelled, sentences
-from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
-from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.errors import ChargeChanged, RunAlreadyOpen, RunLost, TooFewLabels
+from training.models import ModelVersion, Promotion, TrainingPolicy, TrainingRun
 from training.services import runs
-from training.services.runs import is_due, open_due_runs, open_run, policy_of, start_run
+from training.services.promotions import promote
+from training.services.runs import due_kind, open_due_runs, open_run, policy_of, start_run
 
 pytestmark = pytest.mark.django_db
-State = TrainingRun.State
+State, Kind = TrainingRun.State, TrainingRun.Kind
 LATER = NOW + timedelta(hours=2)
 
 
@@ -51,9 +52,16 @@ def run(labelled):
     return open_run(labelled, now=NOW)
 
 
-def publish(run, token, **fields):
-    made = {"path": "/nowhere", "sha256": "0" * 64, "label_keys": ["no", "yes"], "metrics": {}}
-    return runs.publish_model(run.pk, token, **made | fields)
+def keep(run, token, family="encoder") -> ModelVersion:
+    version = ModelVersion(
+        campaign=run.campaign,
+        run=run,
+        family=family,
+        path="/nowhere",
+        sha256="0" * 64,
+        label_keys=["no", "yes"],
+    )
+    return runs.keep_model(run.pk, token, version)
 
 
 # --- When a run is opened ---
@@ -61,23 +69,56 @@ def publish(run, token, **fields):
 
 def test_a_run_opens_when_enough_labels_are_new_and_the_last_is_long_ago(labelled):
     policy = policy_of(labelled)
-    assert is_due(policy, now=NOW)
+    assert due_kind(policy, now=NOW) == Kind.TRAIN
     [run_id] = open_due_runs(now=NOW)
-    assert not is_due(policy, now=LATER), "one is open"
+    assert due_kind(policy, now=LATER) is None, "one is open"
 
     token = start_run(run_id, now=NOW)
     runs.beat_run(run_id, token, now=NOW, snapshot_at=NOW)
     runs.finish_run(run_id, token, now=NOW)
-    assert not is_due(policy, now=LATER), "nothing is new since its snapshot"
+    assert due_kind(policy, now=LATER) is None, "nothing is new since its snapshot"
     add_labelled(labelled, sentences(22)[12:], settled_at=NOW + timedelta(seconds=10))
-    assert not is_due(policy, now=NOW + timedelta(seconds=59))
-    assert is_due(policy, now=NOW + timedelta(seconds=60))
+    assert due_kind(policy, now=NOW + timedelta(seconds=59)) is None
+    assert due_kind(policy, now=NOW + timedelta(seconds=60)) == Kind.TRAIN
+
+
+def finish(campaign, kind, *, at) -> TrainingRun:
+    """A run that took its snapshot at once and made nothing."""
+    run = open_run(campaign, kind=kind, now=at)
+    token = start_run(run.pk, now=at)
+    runs.beat_run(run.pk, token, now=at, snapshot_at=at)
+    runs.finish_run(run.pk, token, now=at)
+    return run
+
+
+def test_between_two_full_runs_the_fast_models_are_fitted_again_after_each_few_labels(labelled):
+    TrainingPolicy.objects.update(min_new_labels=12, refit_labels=5)
+    policy = policy_of(labelled)
+    finish(labelled, Kind.TRAIN, at=NOW)
+    add_labelled(labelled, sentences(16)[12:], settled_at=NOW + timedelta(seconds=10))
+    assert due_kind(policy, now=LATER) is None, "four are new"
+    add_labelled(labelled, sentences(17)[16:], settled_at=NOW + timedelta(seconds=10))
+    assert due_kind(policy, now=LATER) == Kind.REFIT
+    finish(labelled, Kind.REFIT, at=NOW + timedelta(seconds=20))
+    assert due_kind(policy, now=LATER) is None, "nothing is new since the refit"
+    add_labelled(labelled, sentences(24)[17:], settled_at=NOW + timedelta(seconds=30))
+    assert due_kind(policy, now=LATER) == Kind.TRAIN, "twelve are new since the last full run"
+
+
+def test_before_the_first_full_run_and_after_a_failure_nothing_is_refitted(labelled):
+    TrainingPolicy.objects.update(min_new_labels=100, refit_labels=5)
+    assert due_kind(policy_of(labelled), now=NOW) is None
+    finish(labelled, Kind.TRAIN, at=NOW)
+    add_labelled(labelled, sentences(30)[12:], settled_at=NOW + timedelta(seconds=10))
+    failed = open_run(labelled, kind=Kind.REFIT, now=LATER)
+    runs.fail_run(failed.pk, start_run(failed.pk, now=LATER), code="c", sentence="s", now=LATER)
+    assert due_kind(policy_of(labelled), now=LATER) is None
 
 
 def test_labels_before_the_last_snapshot_and_ties_are_not_new(campaign):
     add_labelled(campaign, sentences(9))
     add_labelled(campaign, [("a tie", ""), ("another tie", "")])
-    assert not is_due(policy_of(campaign), now=NOW)
+    assert due_kind(policy_of(campaign), now=NOW) is None
 
 
 @pytest.mark.parametrize("change", [{"enabled": False}, {"min_new_labels": 13}])
@@ -155,14 +196,14 @@ def test_a_worker_that_was_thought_dead_can_write_nothing_any_more(run):
     with pytest.raises(RunLost):
         runs.beat_run(run.pk, zombie, now=late)
     with pytest.raises(RunLost):
-        publish(run, zombie)
+        keep(run, zombie)
     with pytest.raises(RunLost):
         runs.finish_run(run.pk, zombie, now=late)
     runs.fail_run(run.pk, zombie, code="late", sentence="Too late.", now=late)
     run.refresh_from_db()
     assert (run.state, run.failure_code) == (State.RUNNING, "")
     assert not ModelVersion.objects.exists()
-    assert publish(run, heir).number == 1
+    assert keep(run, heir).number == 1
     runs.finish_run(run.pk, heir, now=late)
     with pytest.raises(RunLost):
         runs.beat_run(run.pk, heir, now=late)
@@ -183,24 +224,35 @@ def test_a_run_that_loses_its_worker_again_and_again_is_given_up_with_the_reason
 # --- What comes of it ---
 
 
-def test_a_new_model_takes_charge_from_the_old_one(labelled):
+def test_the_models_of_a_campaign_are_numbered_and_none_is_in_charge_for_having_been_made(labelled):
     numbers = []
     for _ in range(2):
         run = open_run(labelled, now=NOW)
         token = start_run(run.pk, now=NOW)
-        numbers.append(publish(run, token).number)
+        numbers += [keep(run, token, family).number for family in ("encoder", "tfidf")]
         runs.finish_run(run.pk, token, now=LATER)
-    assert numbers == [1, 2]
-    in_charge = ModelVersion.objects.get(in_charge=True)
-    assert (in_charge.number, in_charge.ordered_at) == (2, LATER)
+    assert numbers == [1, 2, 3, 4]
+    assert not ModelVersion.objects.filter(in_charge=True).exists()
     run.refresh_from_db()
     assert (run.state, run.stage, run.share_done, run.finished_at) == (State.SUCCEEDED, "done", 1.0, LATER)
+
+
+def test_a_verdict_stands_only_with_the_promotion_that_it_speaks_of(run):
+    token = start_run(run.pk, now=NOW)
+
+    def another_took_charge():
+        raise ChargeChanged()
+
+    with pytest.raises(ChargeChanged):
+        runs.keep_verdict(run.pk, token, {"promoted": True}, another_took_charge)
+    run.refresh_from_db()
+    assert run.verdict is None
 
 
 def test_a_failed_run_says_why_and_leaves_the_model_in_charge_alone(labelled):
     first = open_run(labelled, now=NOW)
     token = start_run(first.pk, now=NOW)
-    publish(first, token)
+    promote(keep(first, token), instead_of=None, cause=Promotion.Cause.GATE, now=NOW)
     runs.finish_run(first.pk, token, now=NOW)
     second = open_run(labelled, now=NOW)
     sentence = "x" * 600
@@ -211,12 +263,18 @@ def test_a_failed_run_says_why_and_leaves_the_model_in_charge_alone(labelled):
     assert ModelVersion.objects.get(in_charge=True).run == first
 
 
-def test_weights_of_all_but_the_newest_models_may_go(labelled):
-    for _ in range(runs.KEPT_MODELS + 2):
+def test_weights_of_all_models_may_go_but_those_in_charge_before_it_and_the_newest(labelled):
+    made = []
+    for number in range(5):
         run = open_run(labelled, now=NOW)
         token = start_run(run.pk, now=NOW)
-        publish(run, token)
+        made.append(keep(run, token))
         runs.finish_run(run.pk, token, now=NOW)
-    assert [version.number for version in runs.superseded_models(labelled.pk)] == [2, 1]
+        if number in (0, 1, 3):
+            current = ModelVersion.objects.filter(in_charge=True).first()
+            at = NOW + timedelta(minutes=number)
+            promote(made[-1], instead_of=current, cause=Promotion.Cause.GATE, now=at)
+    # v4 is in charge and took over from v2; v5 was refused, and is the newest.
+    assert {version.number for version in runs.superseded_models(labelled.pk)} == {1, 3}
     ModelVersion.objects.filter(number=1).update(path="")
-    assert [version.number for version in runs.superseded_models(labelled.pk)] == [2]
+    assert {version.number for version in runs.superseded_models(labelled.pk)} == {3}

@@ -32,11 +32,12 @@ def test_a_snapshot_holds_every_settled_label_with_its_part_and_the_files_sha256
     snapshot = take(run, tmp_path / "run-1" / "snapshot.jsonl")
     content = snapshot.path.read_bytes()
     assert snapshot.sha256 == hashlib.sha256(content).hexdigest()
-    rows = [json.loads(line) for line in content.splitlines()]
+    header, *rows = [json.loads(line) for line in content.splitlines()]
+    assert header == {"kind": "choice", "head": "single", "class_names": ["no", "yes"], "n_left_out": 0}
     assert [row["task"] for row in rows] == sorted(str(task.pk) for task in tasks)
-    assert {(row["text"], row["label"]) for row in rows} == set(sentences(40))
-    assert {row["part"] for row in rows} == {"train", "validation", "test"}
-    assert {(row["certainty"], row["n_answers"]) for row in rows} == {(1.0, 2)}
+    assert {(row["text"], row["value"]["label"]) for row in rows} == set(sentences(40))
+    assert {row["part"] for row in rows} == {"train", "validation", "test", "calibration"}
+    assert {(row["certainty"], row["n_answers"], row["origin"]) for row in rows} == {(1.0, 2, "crowd")}
     assert snapshot == read_snapshot(snapshot.path)
     assert [path.name for path in snapshot.path.parent.iterdir()] == ["snapshot.jsonl"]
 

@@ -1,0 +1,194 @@
+"""What judges models: texts whose answers are known and that no model learns from; how each model does."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from training import encoder
+from training.algorithms.examples import Examples, Span
+from training.algorithms.judged import CHOSEN_FROM, Judged, judged_classes, judged_sets, judged_spans
+from training.algorithms.metrics import evaluate, reliability
+from training.algorithms.metrics_of_sets import evaluate_labels
+from training.algorithms.metrics_of_spans import evaluate_spans
+from training.algorithms.outcomes import Outcomes, outcomes_of_classes, outcomes_of_sets, outcomes_of_spans
+from training.algorithms.slices import slice_report, slices_of
+from training.algorithms.splits import TEST
+from training.models import ModelVersion
+from training.services.scoring import probabilities_of_texts
+from training.services.snapshot import Snapshot
+
+MISTAKES_KEPT = 20  # the surest ones: where the model, or the people, should be looked at again
+FEWEST_APART = 10  # texts of gold or of the stream, below which figures of their own say nothing
+TIMED_TEXTS = 64
+Opinion = np.ndarray | list[list[tuple[Span, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """N texts. `right` is the class of each, int [N], the labels that hold, bool [N, K], or its spans."""
+
+    head: str
+    class_names: tuple[str, ...]
+    texts: list[str]
+    seconds: list[str] | None
+    right: np.ndarray | list[list[Span]]
+    task_ids: list[str]
+    record_of: np.ndarray  # int [N]
+    is_gold: np.ndarray  # bool [N], answered by a file; the others by volunteers
+    metadata: list[dict]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def only(self, chosen: np.ndarray) -> "np.ndarray | list[list[Span]]":
+        """Return what is right for some of the texts, chosen bool [N]."""
+        if isinstance(self.right, np.ndarray):
+            return self.right[chosen]
+        return [spans for spans, is_chosen in zip(self.right, chosen, strict=True) if is_chosen]
+
+
+def bench_of(snapshot: Snapshot, examples: Examples) -> Bench:
+    rows = examples.rows(TEST)
+    chosen = [snapshot.rows[row] for row in rows]
+    return Bench(
+        head=examples.head,
+        class_names=examples.class_names,
+        texts=[row["text"] for row in chosen],
+        seconds=[row["second"] for row in chosen] if examples.seconds is not None else None,
+        right=_right(examples, rows),
+        task_ids=[row["task"] for row in chosen],
+        record_of=np.unique([row["record"] for row in chosen], return_inverse=True)[1],
+        is_gold=np.array([row["origin"] == "gold" for row in chosen], dtype=bool),
+        metadata=[row["metadata"] for row in chosen],
+    )
+
+
+def first_of(bench: Bench, n: int) -> Bench:
+    """Return a bench of its first n texts at most."""
+    few = np.arange(len(bench)) < n
+    return replace(
+        bench,
+        texts=bench.texts[:n],
+        seconds=None if bench.seconds is None else bench.seconds[:n],
+        right=bench.only(few),
+        task_ids=bench.task_ids[:n],
+        record_of=bench.record_of[:n],
+        is_gold=bench.is_gold[:n],
+        metadata=bench.metadata[:n],
+    )
+
+
+def _right(examples: Examples, rows: np.ndarray) -> np.ndarray | list[list[Span]]:
+    if examples.spans is not None:
+        return [list(examples.spans[row]) for row in rows]
+    if examples.head == "multiple":
+        return examples.targets[rows] > CHOSEN_FROM
+    return examples.labels[rows]
+
+
+def opinion_of(version: ModelVersion, bench: Bench) -> Opinion:
+    """float [N, K] over the bench's classes, whatever outputs the model has; of spans, those it finds."""
+    if bench.head == "spans":
+        return encoder.predict_spans(version.path, bench.texts)
+    found = probabilities_of_texts(version, bench.texts, bench.seconds)
+    known = np.zeros((len(bench), len(bench.class_names)), dtype=np.float32)
+    for place, key in enumerate(version.label_keys):
+        if key in bench.class_names:
+            known[:, bench.class_names.index(key)] = found[:, place]
+    if bench.head == "multiple":
+        return known
+    return known / np.maximum(known.sum(axis=1, keepdims=True), 1e-9)  # of a label that nobody gives any more
+
+
+def judged(version: ModelVersion, bench: Bench, opinion: Opinion, *, texts_per_second: float) -> Judged:
+    """A model as the gate takes it."""
+    known = {"texts_per_second": texts_per_second, "family": version.family}
+    if bench.head == "spans":
+        return judged_spans(opinion, bench.right, bench.class_names, **known)
+    judge = judged_sets if bench.head == "multiple" else judged_classes
+    return judge(bench.right, opinion, **known)
+
+
+def metrics_of(bench: Bench, opinion: Opinion) -> dict:
+    """All figures of a model, by the texts that they are of: ready for JSON, and without any text."""
+    test = _figures(bench, bench.right, opinion)
+    confidence, hits = _sureness(bench, opinion)
+    slices = slices_of(bench.metadata)
+    metrics = {
+        "test": test | {"reliability": reliability(confidence, hits)},
+        "slices": slice_report(slices, outcomes_of(bench, opinion)),
+        "mistakes": _mistakes(bench, opinion),
+    }
+    for name, chosen in (("gold", bench.is_gold), ("volunteers", ~bench.is_gold)):
+        if chosen.sum() >= FEWEST_APART:
+            metrics[name] = _figures(bench, bench.only(chosen), _only(opinion, chosen))
+    return metrics
+
+
+def outcomes_of(bench: Bench, opinion: Opinion) -> Outcomes:
+    if bench.head == "spans":
+        found = [[span for span, _ in spans] for spans in opinion]
+        return outcomes_of_spans(found, bench.right, bench.class_names)
+    if bench.head == "multiple":
+        return outcomes_of_sets(bench.right, opinion >= CHOSEN_FROM)
+    return outcomes_of_classes(bench.right, opinion.argmax(axis=1), len(bench.class_names))
+
+
+def pace(score: Callable[[], object], n_texts: int) -> float:
+    """Texts a second."""
+    began = time.monotonic()
+    score()
+    return n_texts / max(time.monotonic() - began, 1e-6)
+
+
+def _figures(bench: Bench, right, opinion: Opinion) -> dict:
+    if bench.head == "spans":
+        return evaluate_spans(opinion, right, bench.class_names)
+    return evaluate_labels(right, opinion) if bench.head == "multiple" else evaluate(right, opinion)
+
+
+def _only(opinion: Opinion, chosen: np.ndarray) -> Opinion:
+    if isinstance(opinion, np.ndarray):
+        return opinion[chosen]
+    return [spans for spans, is_chosen in zip(opinion, chosen, strict=True) if is_chosen]
+
+
+def _sureness(bench: Bench, opinion: Opinion) -> tuple[np.ndarray, np.ndarray]:
+    """(how sure the model is of each thing that it says, whether that is right)."""
+    if bench.head == "spans":
+        pairs = [
+            (p, span in right) for spans, right in zip(opinion, bench.right, strict=True) for span, p in spans
+        ]
+        return np.array([p for p, _ in pairs], dtype=float), np.array([hit for _, hit in pairs], dtype=bool)
+    if bench.head == "multiple":
+        return np.maximum(opinion, 1 - opinion).ravel(), ((opinion >= CHOSEN_FROM) == bench.right).ravel()
+    return opinion.max(axis=1), opinion.argmax(axis=1) == bench.right
+
+
+def _mistakes(bench: Bench, opinion: Opinion) -> list[dict]:
+    """The tasks on which it is surest and wrong, surest first; for spans, where it finds most that is not."""
+    outcomes = outcomes_of(bench, opinion)
+    wrong = (outcomes.false_positives + outcomes.false_negatives).sum(axis=1)  # [N]
+    if bench.head in ("single", "ordinal"):
+        wrong = wrong * opinion.max(axis=1)
+    order = [row for row in np.argsort(-wrong, kind="stable")[:MISTAKES_KEPT] if wrong[row] > 0]
+    return [{"task": bench.task_ids[row], **_said(bench, opinion, row)} for row in order]
+
+
+def _said(bench: Bench, opinion: Opinion, row: int) -> dict:
+    """By label keys: what is right, what the model says, and for one label how sure it is."""
+    names = bench.class_names
+    if bench.head == "spans":
+        found = [[span.start, span.end, span.label] for span, _ in opinion[row]]
+        return {"right": [list(span) for span in bench.right[row]], "found": found}
+    if bench.head == "multiple":
+        right, found = bench.right[row], opinion[row] >= CHOSEN_FROM
+        return {
+            "right": [name for name, holds in zip(names, right, strict=True) if holds],
+            "found": [name for name, holds in zip(names, found, strict=True) if holds],
+        }
+    best = int(opinion[row].argmax())
+    sureness = round(float(opinion[row, best]), 4)
+    return {"right": [names[bench.right[row]]], "found": [names[best]], "sureness": sureness}

@@ -1,0 +1,97 @@
+"""One model of one family from a snapshot: what each family takes beside the examples, and what it gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+
+from annotation.models import Campaign
+from training import encoder, linear
+from training.algorithms.examples import Examples
+from training.algorithms.splits import TEST, TRAIN
+from training.config import FineTuneConfig
+from training.encoder.refusals import too_few_examples
+from training.errors import NothingToLearn
+from training.models import ModelVersion, TrainingRun
+from training.services.embeddings import encoder_of, vectors_of_tasks, vectors_of_texts, write_vectors
+from training.services.snapshot import Snapshot, examples_of
+
+Family = ModelVersion.Family
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A model's folder, the SHA-256 of its weights and what its manifest says."""
+
+    path: Path
+    sha256: str
+    manifest: dict
+
+
+def families_of(run: TrainingRun, snapshot: Snapshot) -> list[str]:
+    """Which models a run makes, the longest first: what the encoder refuses, no other model answers for."""
+    if snapshot.head == "spans":
+        return [Family.ENCODER] if run.kind == TrainingRun.Kind.TRAIN else []
+    fast = [Family.EMBEDDING, Family.TFIDF]
+    return [Family.ENCODER, *fast] if run.kind == TrainingRun.Kind.TRAIN else fast
+
+
+def checked_examples(snapshot: Snapshot) -> Examples:
+    """The snapshot's examples; or a refusal where nothing could be learned or judged."""
+    examples = examples_of(snapshot)
+    if not len(examples.rows(TEST)) or not len(examples.rows(TRAIN)):
+        raise too_few_examples()
+    if examples.head in ("single", "ordinal") and len(np.unique(examples.labels[examples.rows(TRAIN)])) < 2:
+        raise NothingToLearn(
+            "All examples to train on have the same label, so there is nothing to tell apart. "
+            "Collect examples of at least two labels.",
+            code="one_class",
+        )
+    return examples
+
+
+def learn(
+    family: str,
+    campaign: Campaign,
+    snapshot: Snapshot,
+    examples: Examples,
+    config: FineTuneConfig,
+    *,
+    output_dir: Path,
+    checkpoint_dir: Path | None = None,
+    on_progress: Callable[[encoder.Progress], None] | None = None,
+) -> Learned:
+    """Equal arguments give equal models on one machine; of a frozen encoder, with its vectors as stored."""
+    if family == Family.TFIDF:
+        made = linear.fit_tfidf(examples, output_dir=output_dir, seed=config.seed)
+    elif family == Family.EMBEDDING:
+        vectors, sha256 = _vectors(campaign, snapshot)
+        made = linear.fit_embedding(
+            examples, vectors, output_dir=output_dir, seed=config.seed, base_model_sha256=sha256
+        )
+    else:
+        made = encoder.fine_tune(
+            examples, config, output_dir=output_dir, checkpoint_dir=checkpoint_dir, on_progress=on_progress
+        )
+    return Learned(made.path, made.sha256, made.manifest)
+
+
+def _vectors(campaign: Campaign, snapshot: Snapshot) -> tuple[np.ndarray, str]:
+    """(float16 [N, D] of the snapshot's texts, SHA-256 of the encoder); what is not read yet is read now."""
+    folder, sha256 = encoder_of(campaign)
+    tasks = [UUID(row["task"]) for row in snapshot.rows]
+    has_one, known = vectors_of_tasks(tasks, sha256)
+    missing = np.flatnonzero(~has_one)
+    if not len(missing):
+        return known, sha256
+    rows = [snapshot.rows[place] for place in missing]
+    seconds = [row["second"] for row in rows] if rows[0]["second"] is not None else None
+    read = vectors_of_texts(folder, [row["text"] for row in rows], seconds)
+    write_vectors([tasks[place] for place in missing], read, sha256)
+    vectors = np.empty((len(tasks), read.shape[1]), dtype=np.float16)
+    vectors[missing] = read
+    if len(known):
+        vectors[has_one] = known
+    return vectors, sha256
