@@ -80,9 +80,10 @@ def linear_on(snapshot_path: Path) -> dict:
     from training.services.snapshot import read_snapshot
 
     snapshot = read_snapshot(snapshot_path)
-    names = sorted(set(snapshot.labels))
-    labels = np.array([names.index(label) for label in snapshot.labels])
-    return linear_baseline(snapshot.texts, labels, np.array(snapshot.parts))
+    given = [row["value"]["label"] for row in snapshot.rows]
+    names = sorted(set(given))
+    labels = np.array([names.index(label) for label in given])
+    return linear_baseline(snapshot.texts, labels, snapshot.parts)
 
 
 def summary(metrics: dict) -> dict:

@@ -16,11 +16,6 @@ class NothingToLearn(Invalid):
     code = "nothing_to_learn"
 
 
-class NothingToReturnTo(Conflict):
-    code = "no_earlier_model"
-    sentence = "There is no earlier model whose files are still kept."
-
-
 class ChargeChanged(Exception):
     """Another model has taken charge since this one was compared."""
 

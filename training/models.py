@@ -202,7 +202,7 @@ class Promotion(models.Model):
 
     class Cause(models.TextChoices):
         GATE = "gate", "it passed the gate"
-        BACK = "back", "an admin went back to it"
+        HAND = "hand", "an admin put it in charge"
         GUARD = "guard", "the model before it agreed less with volunteers than when it took charge"
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)

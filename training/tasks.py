@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from annotation.models import Campaign
 from training.services import runs
+from training.services.agreement_guard import return_where_agreement_fell
 from training.services.unread import campaigns_to_read
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,8 @@ READING_SECONDS = 60  # a worker reads that long at a stretch: a training that i
 def tick() -> None:
     """Beat's look at all campaigns: open the runs that are due, wake a worker for each that waits."""
     now = timezone.now()
+    for version in return_where_agreement_fell(now=now):
+        runs.order_anew(version.campaign, now=now)
     runs.open_due_runs(now=now)
     for run_id in runs.runs_to_execute(now=now):
         execute_run.apply_async([str(run_id)], expires=WAKE_SECONDS)

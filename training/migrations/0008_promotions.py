@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='Promotion',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('cause', models.CharField(choices=[('gate', 'it passed the gate'), ('back', 'an admin went back to it'), ('guard', 'the model before it agreed less with volunteers than when it took charge')], max_length=10)),
+                ('cause', models.CharField(choices=[('gate', 'it passed the gate'), ('hand', 'an admin put it in charge'), ('guard', 'the model before it agreed less with volunteers than when it took charge')], max_length=10)),
                 ('at', models.DateTimeField()),
             ],
             options={

@@ -76,11 +76,13 @@ def _execute(run_id: UUID, token: int, check: Callable[[], None], watch: Watcher
     progress = Progress(run, token, check, watch)
     if run.kind != TrainingRun.Kind.ORDER:
         _learn(run, token, progress)
-    version = in_charge(run.campaign_id)
     progress.enter("scoring")
-    if version is not None and _has_news_for_the_queue(run, version):
+    ordered_by = None
+    # Somebody may put another model in charge while one reads the queue.
+    while (version := in_charge(run.campaign_id)) != ordered_by and _has_news_for_the_queue(run, version):
         order_queue(version, number=run.number, on_progress=progress.share)
         ModelVersion.objects.filter(pk=version.pk).update(ordered_at=timezone.now())
+        ordered_by = version
     runs.finish_run(run_id, token, now=timezone.now())
     watch("done", 1.0)
 

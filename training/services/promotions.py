@@ -5,8 +5,9 @@ from pathlib import Path
 
 from django.db import transaction
 
+from annotation.errors import Conflict
 from annotation.models import Campaign, TrailEntry, User
-from training.errors import ChargeChanged, NothingToReturnTo
+from training.errors import ChargeChanged
 from training.models import ModelVersion, Promotion
 
 
@@ -41,27 +42,38 @@ def promote(
 def returnable(campaign_id) -> ModelVersion | None:
     """The model that was in charge before the one that is, if its files are still kept."""
     current = in_charge(campaign_id)
-    last = current and Promotion.objects.filter(campaign=campaign_id, version=current).first()
+    last = current and took_charge(current)
     previous = last and last.previous
-    return previous if previous and previous.path and Path(previous.path).is_dir() else None
+    return previous if previous and has_files(previous) else None
 
 
-def go_back(campaign: Campaign, *, cause: str, now: datetime, by: User | None = None) -> ModelVersion:
-    """Put the model before in charge again; what it thinks of the queue is for the next run to ask."""
-    current, previous = in_charge(campaign.pk), returnable(campaign.pk)
-    if previous is None:
-        raise NothingToReturnTo()
+def took_charge(version: ModelVersion) -> Promotion | None:
+    """Return the newest promotion of a model."""
+    return Promotion.objects.filter(campaign=version.campaign_id, version=version).first()
+
+
+def has_files(version: ModelVersion) -> bool:
+    return bool(version.path) and Path(version.path).is_dir()
+
+
+def put_in_charge(version: ModelVersion, *, cause: str, now: datetime, by: User | None = None) -> Promotion:
+    """By somebody's word and not by the gate. What the model thinks of the queue, the next run asks."""
+    current = in_charge(version.campaign_id)
+    if current == version:
+        raise Conflict("This model is in charge already.", code="in_charge_already")
+    if not has_files(version):
+        raise Conflict("The files of this model are no longer kept.", code="model_gone")
     with transaction.atomic():
         try:
-            promote(previous, instead_of=current, cause=cause, now=now, by=by)
+            promotion = promote(version, instead_of=current, cause=cause, now=now, by=by)
         except ChargeChanged as changed:
-            raise NothingToReturnTo(
-                "Another model has just taken charge. Look again before you go back.", code="charge_changed"
+            raise Conflict(
+                "Another model has just taken charge. Look again before you change it.", code="charge_changed"
             ) from changed
         TrailEntry.objects.create(
             user=by,
-            campaign=campaign,
-            verb="return_model",
-            detail={"from": current.number, "to": previous.number, "cause": cause},
+            campaign_id=version.campaign_id,
+            verb="put_in_charge",
+            detail={"version": version.number, "instead_of": current and current.number, "cause": cause},
         )
-    return previous
+    return promotion

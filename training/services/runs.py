@@ -103,6 +103,12 @@ def open_run(campaign: Campaign, *, now: datetime, kind: str = Kind.TRAIN) -> Tr
         raise RunAlreadyOpen() from error
 
 
+def order_anew(campaign: Campaign, *, now: datetime) -> None:
+    """Have the model in charge order the queue; a run that is open does that when it ends."""
+    with suppress(RunAlreadyOpen):
+        open_run(campaign, kind=Kind.ORDER, now=now)
+
+
 def runs_to_execute(*, now: datetime) -> list[UUID]:
     """Runs that wait for a worker, or whose worker was lost."""
     return list(TrainingRun.objects.filter(_free(now)).order_by("opened_at").values_list("pk", flat=True))

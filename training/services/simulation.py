@@ -54,8 +54,10 @@ def learning_curve(
     """
     if TrainingRun.objects.filter(campaign=campaign).exists():
         raise Conflict("This campaign has been trained before; a simulation wants one of its own.")
+    # What judges the curve is kept from the volunteers; the rest of the gold is what they answer.
     TrainingPolicy.objects.update_or_create(
-        campaign=campaign, defaults={"enabled": False, "acquisition": strategy, "exploration_share": 0.0}
+        campaign=campaign,
+        defaults={"enabled": False, "acquisition": strategy, "exploration_share": 0.0, "gold_share": 0.0},
     )
     measured = measured_gold(campaign, seed)
     n_given = 0

@@ -230,7 +230,7 @@ def test_a_fault_of_the_program_is_logged_by_place_without_its_words(labelled, m
 
 
 def test_what_nobody_needs_any_more_loses_its_weights_and_keeps_its_figures(labelled):
-    first, second = train(labelled), train(labelled)
+    first, _ = train(labelled), train(labelled)
     kept = set(ModelVersion.objects.exclude(path="").values_list("run__number", "family"))
     assert kept == {(1, first.model_version.family), *((2, family) for family in ModelVersion.Family)}
     gone = ModelVersion.objects.filter(path="").first()

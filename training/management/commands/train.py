@@ -12,10 +12,14 @@ from annotation.management.console import (
 )
 from training.models import TrainingRun
 from training.services import runs
+from training.services.promotions import in_charge
 
 
 class Command(PlatformCommand):
-    help = "Train a model on the campaign's consensus labels now, and re-order its queue."
+    help = (
+        "Train models on the campaign's consensus labels now. The best of them takes charge if it passes the "
+        "gate, and whichever is in charge orders the queue."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("campaign", help="the campaign's id")
@@ -31,10 +35,15 @@ class Command(PlatformCommand):
             runs.change_policy(runs.policy_of(trained), by=None, base_model=base_model)
         run = runs.open_run(trained, now=timezone.now())
         train(run)
-        version = run.model_version
-        self.stdout.write(f"v{version.number} is in charge and has ordered the queue.")
-        for name in ("accuracy", "macro_f1"):
-            self.stdout.write(f"{name} on the test part: {version.metrics['test'][name]:.3f}")
+        for version in run.versions.order_by("number"):
+            figures = version.metrics["test"]
+            self.stdout.write(
+                f"v{version.number} ({version.get_family_display()}): accuracy {figures['accuracy']:.3f}, "
+                f"macro-F1 {figures['macro_f1']:.3f} on {figures['n_examples']} texts"
+            )
+        for check in run.verdict["checks"]:
+            self.stdout.write(("" if check["passed"] else "REFUSED: ") + check["sentence"])
+        self.stdout.write(f"v{in_charge(trained.pk).number} is in charge and has ordered the queue.")
 
 
 def train(run: TrainingRun) -> None:

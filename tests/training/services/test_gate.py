@@ -1,0 +1,180 @@
+"""Which model is in charge, and what it takes to change that. Training is real, the encoder tiny."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from annotation.errors import Conflict
+from annotation.models import Consensus, MicroTask, TrailEntry
+from tests.factories import make_gold
+from tests.labelled import add_labelled, add_open, sentences
+from training.models import ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
+from training.services import gate, promotions, runs
+from training.services.agreement_guard import return_where_agreement_fell
+from training.services.execution import execute_run
+from training.services.promotions import in_charge, put_in_charge
+from training.tasks import tick
+
+pytestmark = pytest.mark.django_db(transaction=True)  # a run's heartbeat has a connection of its own
+Kind = TrainingRun.Kind
+
+
+@pytest.fixture
+def labelled(campaign):
+    """300 labels and 60 open tasks."""
+    now = timezone.now()
+    made = sentences(360)
+    add_labelled(campaign, made[:300], settled_at=now)
+    add_open(campaign, [text for text, _ in made[300:]])
+    return campaign
+
+
+def run_of(campaign, kind=Kind.REFIT) -> TrainingRun:
+    run = runs.open_run(campaign, kind=kind, now=timezone.now())
+    assert execute_run(run.pk), TrainingRun.objects.get(pk=run.pk).failure
+    run.refresh_from_db()
+    return run
+
+
+def poison(campaign) -> None:
+    """Whoever answered these took yes for no; the texts that judge are as they were."""
+    judging = {row.pk for row in MicroTask.objects.filter(gold__isnull=False)}
+    for task in Consensus.objects.exclude(task__in=judging).select_related("task"):
+        label = {"yes": "no", "no": "yes"}[task.label]
+        Consensus.objects.filter(pk=task.pk).update(label=label, value={"label": label}, votes={label: 2})
+
+
+def test_a_model_made_of_poisoned_labels_is_refused_in_words_and_the_queue_is_read_by_the_old_one(labelled):
+    for task in MicroTask.objects.filter(campaign=labelled, is_open=False)[:120]:
+        make_gold(task, task.consensus.label)
+    first = run_of(labelled)
+    assert first.verdict["promoted"]
+    standing = in_charge(labelled.pk)
+    poison(labelled)
+    second = run_of(labelled)
+    assert not second.verdict["promoted"]
+    failed = [check["sentence"] for check in second.verdict["checks"] if not check["passed"]]
+    assert any("The chance that it is worse by more than" in sentence for sentence in failed)
+    assert second.verdict["n_gold"] == 120
+    assert in_charge(labelled.pk) == standing
+    labelled.refresh_from_db()
+    assert labelled.ordered_by_version == second.number
+    assert set(Prediction.objects.values_list("model_version", flat=True)) == {standing.pk}
+    assert Promotion.objects.count() == 1
+
+
+def test_gold_judges_and_never_teaches_and_the_same_gold_judges_every_model(labelled):
+    golden = list(MicroTask.objects.filter(campaign=labelled)[:40])
+    for task in golden:
+        make_gold(task, "yes")
+    parts = []
+    for _ in range(2):
+        snapshot = gate_snapshot(run_of(labelled))
+        parts.append({row["task"]: row["part"] for row in snapshot.rows})
+        add_labelled(labelled, [(f"{text} anew", label) for text, label in sentences(60)])
+    ids = {str(task.pk) for task in golden}
+    assert {parts[0][pk] for pk in ids} == {"test"}
+    before, after = ({pk for pk, part in one.items() if part == "test"} for one in parts)
+    assert before <= after
+
+
+def gate_snapshot(run):
+    from pathlib import Path
+
+    from training.services.snapshot import read_snapshot
+
+    return read_snapshot(Path(run.snapshot_path))
+
+
+def test_labels_that_people_are_hardly_sure_of_are_left_out_and_counted(labelled):
+    doubtful = list(Consensus.objects.values_list("pk", flat=True)[:7])
+    Consensus.objects.filter(pk__in=doubtful).update(share=0.35, votes={"no": 2, "yes": 1})
+    run = run_of(labelled)
+    assert (run.n_examples, run.n_left_out) == (293, 7)
+
+
+def test_an_admin_puts_another_model_in_charge_and_it_orders_the_queue(labelled, alice):
+    first = run_of(labelled)
+    standing = in_charge(labelled.pk)
+    [other] = first.versions.exclude(pk=standing.pk)
+    put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now(), by=alice)
+    assert ModelVersion.objects.filter(in_charge=True).get() == other
+    assert TrailEntry.objects.get(verb="put_in_charge").user == alice
+    run = run_of(labelled, Kind.ORDER)
+    assert run.versions.count() == 0
+    labelled.refresh_from_db()
+    assert labelled.ordered_by_version == run.number
+    assert set(Prediction.objects.values_list("model_version", flat=True)) == {other.pk}
+    assert promotions.returnable(labelled.pk) == standing
+    with pytest.raises(Conflict, match="in charge already"):
+        put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now(), by=alice)
+    ModelVersion.objects.filter(pk=standing.pk).update(path="")
+    assert promotions.returnable(labelled.pk) is None
+    with pytest.raises(Conflict, match="no longer kept"):
+        put_in_charge(
+            ModelVersion.objects.get(pk=standing.pk), cause=Promotion.Cause.HAND, now=timezone.now(), by=alice
+        )
+
+
+def test_a_verdict_about_a_model_that_is_not_in_charge_any_more_is_found_anew(labelled, monkeypatch):
+    first = run_of(labelled)
+    standing = in_charge(labelled.pk)
+    [other] = first.versions.exclude(pk=standing.pk)
+    compared, real = [], gate.verdict
+
+    def meddle(challenger, incumbent, **options):
+        compared.append(in_charge(labelled.pk).number)
+        if len(compared) == 1:
+            put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now())
+        found = real(challenger, incumbent, **options)
+        object.__setattr__(found, "promoted", True)
+        return found
+
+    monkeypatch.setattr(gate, "verdict", meddle)
+    second = run_of(labelled)
+    assert compared == [standing.number, other.number]
+    assert second.verdict["instead_of"] == other.number
+    assert [one.previous for one in Promotion.objects.all()] == [other, standing, None]
+
+
+@pytest.fixture
+def fallen(labelled):
+    """Of two models that had charge, the later one is contradicted by the volunteers on the random stream."""
+    TrainingPolicy.objects.update(exploration_share=0.9)
+    run = run_of(labelled)
+    standing = in_charge(labelled.pk)
+    [other] = run.versions.exclude(pk=standing.pk)
+    put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now())
+    run_of(labelled, Kind.ORDER)
+    return standing, other
+
+
+def answer(campaign, *, rightly: bool) -> None:
+    """Volunteers settle the stream's tasks, as the model in charge sees them or otherwise."""
+    for prediction in Prediction.objects.filter(explored=True).select_related("model_version"):
+        keys = prediction.model_version.label_keys
+        best = keys[prediction.probabilities.index(max(prediction.probabilities))]
+        label = best if rightly else {"yes": "no", "no": "yes"}[best]
+        Consensus.objects.create(
+            task_id=prediction.task_id, campaign=campaign, method="majority", label=label,
+            value={"label": label}, share=1.0, votes={label: 2}, n_answers=2,
+            settled_at=timezone.now() + timedelta(seconds=1),
+        )  # fmt: skip
+
+
+def test_a_model_that_volunteers_contradict_goes_back_by_itself_once(labelled, fallen):
+    standing, other = fallen
+    answer(labelled, rightly=False)
+    tick()
+    assert in_charge(labelled.pk) == standing
+    promotion = Promotion.objects.first()
+    assert (promotion.cause, promotion.previous, promotion.by) == (Promotion.Cause.GUARD, other, None)
+    assert TrainingRun.objects.open().get().kind == Kind.ORDER
+    assert return_where_agreement_fell(now=timezone.now()) == [], "two models do not take turns"
+
+
+def test_a_model_that_volunteers_agree_with_stays(labelled, fallen):
+    answer(labelled, rightly=True)
+    tick()
+    assert in_charge(labelled.pk) == fallen[1]
