@@ -7,6 +7,7 @@ campaign, `other_…` belong to the other one.
 from datetime import timedelta
 from uuid import uuid4
 
+import numpy as np
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 from django.utils import timezone
@@ -17,7 +18,8 @@ from annotation.services.handout import claim_task
 from annotation.services.held_records import read_held_records
 from annotation.services.joining import invite
 from tests.factories import NOW, PASSWORD, make_campaign, make_tasks, make_users, make_volunteers
-from training.models import TrainingPolicy, TrainingRun
+from training.algorithms.metrics import evaluate
+from training.models import ModelVersion, TrainingPolicy, TrainingRun
 
 ROLES = [
     "anonymous", "volunteer", "fellow", "other_volunteer", "reviewer", "campaign_admin", "other_admin",
@@ -79,6 +81,10 @@ class World:
         self.run = TrainingRun.objects.create(
             campaign=self.campaign, number=1, opened_at=NOW, state=TrainingRun.State.FAILED
         )
+        self.version = ModelVersion.objects.create(
+            campaign=self.campaign, run=self.run, number=1, sha256="0" * 64, label_keys=["yes", "no"],
+            metrics={"test": evaluate(np.array([0, 1]), np.eye(2))},
+        )  # fmt: skip
         self.batch = Import.objects.create(
             campaign=self.campaign, file_name="a.csv", path="nowhere", deidentified=True,
             state=Import.State.DONE,
@@ -104,6 +110,6 @@ class World:
         return {
             "campaign_id": self.campaign.pk, "assignment_id": self.held, "import_id": self.batch.pk,
             "volunteer_id": self.volunteers[0].pk, "record_id": self.held_record,
-            "task_id": self.answered_task, "run_id": self.run.pk,
+            "task_id": self.answered_task, "run_id": self.run.pk, "version_id": self.version.pk,
             "token": self.invitation, "file_format": "csv",
         }  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Membership, Role
+from annotation.models import Membership, Record, Role
 from tests.factories import NOW, make_campaign, make_tasks
 from training.algorithms.metrics import evaluate
 from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
@@ -33,7 +33,8 @@ def make_run(campaign, number=1, **fields) -> TrainingRun:
 
 def make_version(campaign, number: int, *, right: float, in_charge: bool = False) -> ModelVersion:
     """A model that is right on `right` of 20 test texts of two labels."""
-    run = make_run(campaign, number, state="succeeded", n_examples=50 * number)
+    at = NOW + timedelta(hours=number)
+    run = make_run(campaign, number, state="succeeded", n_examples=50 * number, snapshot_at=at)
     truth = np.arange(20) % 2
     predicted = np.where(np.arange(20) < 20 * right, truth, 1 - truth)
     metrics = {"test": evaluate(truth, np.eye(2)[predicted])}
@@ -41,6 +42,14 @@ def make_version(campaign, number: int, *, right: float, in_charge: bool = False
         campaign=campaign, run=run, number=number, path="x", sha256="0" * 64, label_keys=["yes", "no"],
         metrics=metrics, in_charge=in_charge,
     )  # fmt: skip
+
+
+def verdict(number: int, *, instead_of: int | None, gain: float, promoted: bool = True) -> dict:
+    check = {"code": "f1", "passed": promoted, "sentence": "Its F1 is 90.0 on 20 texts.", "value": gain}
+    return {
+        "promoted": promoted, "checks": [check], "version": number, "instead_of": instead_of, "n_judged": 20,
+        "n_gold": 7,
+    }  # fmt: skip
 
 
 def dashboard(client, campaign) -> str:
@@ -87,10 +96,12 @@ def test_the_dashboard_compares_the_model_in_charge_with_the_one_before(client, 
     make_version(campaign, 1, right=0.8)
     make_version(campaign, 2, right=0.9, in_charge=True)
     client.force_login(alice)
+    run = TrainingRun.objects.get(number=2)
+    run.verdict = verdict(2, instead_of=1, gain=0.1)
+    run.save()
     html = dashboard(client, campaign)
     assert '<p class="figure">v2</p>' in html
-    assert re.search(r"0\.90 on 20 texts, <span class=\"good\">\+0\.10</span>", html)
-    assert "the latest on 20, the one before on 20" in html
+    assert re.search(r"0\.90 on 20 texts, \+0\.10 over v1", html)
     assert '"labels": ["50", "100"]' in html
 
 
@@ -98,6 +109,7 @@ def test_the_queue_names_the_model_that_ordered_it_also_after_runs_that_made_non
     make_run(campaign, 1, state="failed", failure="The disk is full.", failure_code="disk_full")
     version = make_version(campaign, 2, right=0.9, in_charge=True)
     ModelVersion.objects.filter(pk=version.pk).update(number=1)
+    ModelVersion.objects.filter(pk=version.pk).update(ordered_at=NOW)
     campaign.ordered_by_version = 2  # the run's number
     campaign.save(update_fields=["ordered_by_version"])
     client.force_login(alice)
@@ -179,3 +191,57 @@ def test_the_dashboard_says_when_the_model_ordered_the_queue(client, alice, camp
     version.save()
     client.force_login(alice)
     assert f"ordered the queue {words}" in dashboard(client, campaign)
+
+
+def test_a_refused_model_says_so_in_the_gates_words_and_can_be_put_in_charge_by_hand(
+    client, alice, campaign, tmp_path
+):
+    first = make_version(campaign, 1, right=0.9, in_charge=True)
+    refused = make_version(campaign, 2, right=0.8)
+    ModelVersion.objects.filter(pk=refused.pk).update(path=str(tmp_path))
+    said = verdict(2, instead_of=1, gain=-0.1, promoted=False)
+    TrainingRun.objects.filter(pk=refused.run_id).update(verdict=said)
+    client.force_login(alice)
+    page = client.get(reverse("training_run", args=[refused.run_id])).content.decode()
+    assert "v2 was not put in charge; v1 stays." in page
+    assert "Its F1 is 90.0 on 20 texts." in page
+    assert "20 texts that no model learns from, 7 of them gold" in page
+    charge = reverse("model_charge", args=[campaign.pk, refused.pk])
+    assert f'action="{charge}"' in page
+    html = client.post(charge, follow=True).content.decode()
+    assert "v2 is in charge. It reads the open tasks next." in html
+    assert "Put in charge by hand on" in html
+    assert ModelVersion.objects.get(in_charge=True).number == 2
+    assert TrainingRun.objects.open().get().kind == TrainingRun.Kind.ORDER
+    html = client.post(reverse("model_charge", args=[campaign.pk, first.pk]), follow=True).content.decode()
+    assert "The files of this model are no longer kept." in html
+
+
+def test_a_runs_page_draws_calibration_groups_and_the_surest_mistakes(client, alice, campaign):
+    version = make_version(campaign, 1, right=0.9, in_charge=True)
+    [task] = make_tasks(campaign, 1)
+    [held] = make_tasks(campaign, 1)
+    Record.objects.filter(tasks=held).update(held=True)
+    version.metrics["test"]["reliability"] = [{"n": 20, "confidence": 0.8, "accuracy": 0.9}]
+    groups = [{"name": "F", "n": 12, "score": 1.0}, {"name": "M", "n": 8, "score": 0.75}]
+    version.metrics["slices"] = [{"column": "sex", "groups": groups, "smallest": "M", "largest_gap": 0.25}]
+    wrong = {"right": ["yes"], "found": ["no"], "sureness": 0.97}
+    version.metrics["mistakes"] = [{"task": str(one.pk)} | wrong for one in (task, held)]
+    version.save()
+    client.force_login(alice)
+    response = client.get(reverse("training_run", args=[version.run_id]))
+    html = response.content.decode()
+    assert '"labels": ["80%"]' in html
+    assert "largest gap 25\N{NARROW NO-BREAK SPACE}%, smallest group M" in html
+    assert [one["task_id"] for one in response.context["mistakes"]] == [str(task.pk)]
+    [mistake] = response.context["mistakes"]
+    assert (mistake["right"], mistake["found"]) == ("Yes", "No")
+
+
+def test_where_choosing_was_given_up_the_policy_says_so_and_takes_it_up_again(client, alice, campaign):
+    TrainingPolicy.objects.create(campaign=campaign, at_random_since=NOW)
+    client.force_login(alice)
+    page = reverse("training_policy", args=[campaign.pk])
+    assert "choosing them taught the model no more over four rounds" in client.get(page).content.decode()
+    client.post(reverse("training_choose_again", args=[campaign.pk]))
+    assert TrainingPolicy.objects.get(campaign=campaign).at_random_since is None

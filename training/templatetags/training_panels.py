@@ -10,10 +10,15 @@ from django.utils.timesince import timesince
 
 from annotation.models import Campaign
 from training.models import ModelVersion, Prediction, TrainingRun, TrainingRunQuerySet
+from training.services.learning_curve import CurvePoint, learning_points, returns_sentence
+from training.services.promotions import in_charge, returnable, took_charge
+from training.services.run_report import change_words
 from training.services.runs import policy_of
+from training.services.stream_rounds import sentence_of
 
 register = template.Library()
 RUNS_SHOWN = 6
+POINTS_SHOWN = 40
 
 
 def _versions(campaign: Campaign) -> QuerySet[ModelVersion]:
@@ -24,21 +29,33 @@ def _runs(campaign: Campaign) -> TrainingRunQuerySet:
     return TrainingRun.objects.filter(campaign=campaign)
 
 
-@register.inclusion_tag("training/model_card.html")
-def model_card(campaign: Campaign) -> dict:
-    latest = list(_versions(campaign)[:2])
-    version = next((one for one in latest if one.in_charge), None)
-    change = latest[0].score - latest[1].score if version and len(latest) == 2 else None
+@register.inclusion_tag("training/model_card.html", takes_context=True)
+def model_card(context: dict, campaign: Campaign) -> dict:
+    version = in_charge(campaign.pk)
     return {
+        "csrf_token": context.get("csrf_token"),
+        "campaign": campaign,
         "version": version,
         "macro_f1": version and version.score,
-        "change": change,
-        "change_words": f"{change:+.2f}".replace("-", "\N{MINUS SIGN}") if change is not None else "",
         "n_tested": version and version.metrics["test"]["n_examples"],
+        "gain_words": _gain_words(version),
+        "change_words": change_words(took_charge(version)) if version else "",
         "ordered_words": _ago(version.ordered_at) if version and version.ordered_at else "",
+        "previous": returnable(campaign.pk) if version else None,
         "run": _runs(campaign).open().first(),
         "policy": policy_of(campaign),
     }
+
+
+def _gain_words(version: ModelVersion | None) -> str:
+    """How much better than the model before, on the same texts, which its own gate knows."""
+    said = version and version.run.verdict
+    if not said or said["version"] != version.number or not said["instead_of"]:
+        return ""
+    gain = next((check["value"] for check in said["checks"] if check["code"] == "f1"), None)
+    if gain is None:
+        return ""
+    return f"{gain:+.2f} over v{said['instead_of']}".replace("-", "\N{MINUS SIGN}")
 
 
 def _ago(at: datetime) -> str:
@@ -48,23 +65,30 @@ def _ago(at: datetime) -> str:
 
 @register.inclusion_tag("training/gain_panel.html")
 def gain_panel(campaign: Campaign) -> dict:
-    """Test macro-F1 over the labels it was trained on; one model makes a point, not a curve."""
-    versions = list(_versions(campaign).select_related("run").order_by("number"))
-    if len(versions) < 2:
-        return {"gain": None}
+    """Macro-F1 by the labels and by the minutes that it took; one model makes a point, not a curve."""
+    points = learning_points(campaign)
+    shown = points[-POINTS_SHOWN:]
+    if len(shown) < 2:
+        return {"by_labels": None}
+    by_labels = [f"{point.n_labels:,}" for point in shown]
+    by_minutes = [f"{point.minutes:,.0f}" for point in shown]
     return {
-        "n_tested": versions[-1].metrics["test"]["n_examples"],
-        "n_tested_before": versions[-2].metrics["test"]["n_examples"],
-        "gain": {
-            "title": "What the model gained",
-            "kind": "line",
-            "x": "settled tasks it learned from",
-            "y": "macro-F1 on unseen texts",
-            "labels": [f"{version.run.n_examples:,}" for version in versions],
-            "series": [
-                {"name": "macro-F1", "values": [round(v.score, 3) for v in versions], "tone": "brand"}
-            ],
-        },
+        "by_labels": _curve("Model and labels", "settled tasks it learned from", by_labels, shown),
+        "by_minutes": _curve("Model and time", "minutes that volunteers gave", by_minutes, shown),
+        "returns": returns_sentence(points),
+        "choosing": sentence_of(policy_of(campaign)),
+    }
+
+
+def _curve(title: str, x: str, labels: list[str], points: list[CurvePoint]) -> dict:
+    values = [round(point.score, 3) for point in points]
+    return {
+        "title": title,
+        "kind": "line",
+        "x": x,
+        "y": "macro-F1 on unseen texts",
+        "labels": labels,
+        "series": [{"name": "macro-F1", "values": values, "tone": "brand"}],
     }
 
 
@@ -89,8 +113,9 @@ def queue_panel(campaign: Campaign, queue: list | None) -> dict:
         {"task_id": task.task_id, "text": task.text, "words": _words(by_task.get(task.task_id), campaign)}
         for task in queue
     ]
-    # The order is signed by the number of the run that gave it; a run that failed made no version.
-    ordered_by = _versions(campaign).filter(run__number=campaign.ordered_by_version).first()
+    # The order is signed by the number of the run that gave it, which need not have made the model.
+    ordered_by = _versions(campaign).exclude(ordered_at=None).order_by("-ordered_at").first()
+    ordered_by = ordered_by if campaign.ordered_by_version else None
     return {"campaign": campaign, "rows": rows, "policy": policy_of(campaign), "ordered_by": ordered_by}
 
 

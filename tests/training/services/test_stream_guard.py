@@ -12,7 +12,8 @@ from training.algorithms.splits import record_places
 from training.models import StreamRound, TrainingPolicy, TrainingRun
 from training.services.embeddings import encoder_of, write_vectors
 from training.services.runs import policy_of
-from training.services.stream_guard import choose_again, measure_round, sentence_of
+from training.services.stream_guard import measure_round
+from training.services.stream_rounds import choose_again, sentence_of
 
 pytestmark = pytest.mark.django_db
 N_LABELLED = 240
