@@ -159,3 +159,21 @@ def test_a_disk_that_fills_up_fails_the_run_plainly_and_leaves_nothing_half_writ
     assert not ModelVersion.objects.exists()
     call_command("train", str(campaign.pk))
     assert set(ModelVersion.objects.values_list("run__number", flat=True)) == {2}
+
+
+def test_a_model_is_made_again_with_equal_weights_and_what_changed_since_is_named(campaign, capsys):
+    add_labelled(campaign, sentences(60))
+    call_command("train", str(campaign.pk))
+    for version in ModelVersion.objects.filter(campaign=campaign):
+        capsys.readouterr()
+        call_command("reproduce", str(version.pk))
+        assert "The weights are the same." in capsys.readouterr().out
+    ModelVersion.objects.update(lineage=version.lineage | {"code_sha256": "0" * 64})
+    call_command("reproduce", str(version.pk))
+    assert "Not as it was when the model was made: code_sha256" in capsys.readouterr().out
+    Path(version.run.snapshot_path).chmod(0o600)
+    Path(version.run.snapshot_path).write_text("{}\n")
+    with pytest.raises(CommandError, match="snapshot_changed"):
+        call_command("reproduce", str(version.pk))
+    with pytest.raises(CommandError, match="unknown_model"):
+        call_command("reproduce", str(uuid4()))

@@ -1,0 +1,67 @@
+"""A model made again from its snapshot, and held against the one that is kept."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from annotation.errors import Conflict
+from training import encoder
+from training.config import FineTuneConfig
+from training.models import ModelVersion
+from training.services.judging import bench_of, metrics_of, opinion_of
+from training.services.learning import checked_examples, learn
+from training.services.lineage import lineage_of
+from training.services.snapshot import read_snapshot
+
+COMPARED = ("accuracy", "macro_f1", "expected_calibration_error")
+SAME_COURSE = ("base_model_sha256", "config", "derived", "seed", "versions", "code_sha256", "machine")
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """`figures` are (name, then, now); `changed` names what is not as it was when the model was made."""
+
+    same_weights: bool
+    figures: list[tuple[str, float, float]]
+    changed: list[str]
+
+
+def reproduce(
+    version: ModelVersion, *, on_progress: Callable[["encoder.Progress"], None] | None = None
+) -> Reproduction:
+    """Train again what a run trained, in a folder that is removed; Conflict where that can't be done.
+
+    Weights are equal only on a machine that counts alike: processor, cores and libraries.
+    """
+    run = version.run
+    if not Path(run.snapshot_path).is_file():
+        raise Conflict("The snapshot that this model learned from is no longer there.", code="snapshot_gone")
+    snapshot = read_snapshot(Path(run.snapshot_path))
+    if snapshot.sha256 != run.snapshot_sha256:
+        raise Conflict("The run's snapshot was changed after it was taken.", code="snapshot_changed")
+    examples, config = checked_examples(snapshot), FineTuneConfig.from_dict(run.config)
+    bench = bench_of(snapshot, examples)
+    settings.MODEL_DIR.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.MODEL_DIR) as folder:
+        learned = learn(
+            version.family, version.campaign, snapshot, examples, config,
+            output_dir=Path(folder) / "model", on_progress=on_progress,
+        )  # fmt: skip
+        again = ModelVersion(
+            campaign=version.campaign,
+            run=run,
+            family=version.family,
+            path=str(learned.path),
+            label_keys=list(snapshot.class_names),
+        )
+        metrics = metrics_of(bench, opinion_of(again, bench))
+        lineage = lineage_of(learned.manifest, snapshot)
+    before = version.metrics["test"]
+    return Reproduction(
+        same_weights=learned.sha256 == version.sha256,
+        figures=[(name, before[name], metrics["test"][name]) for name in COMPARED],
+        changed=[name for name in SAME_COURSE if lineage[name] != version.lineage.get(name)],
+    )
