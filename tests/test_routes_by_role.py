@@ -108,7 +108,7 @@ def form_of(name: str | None) -> dict:
         "campaign_people": {"role": "volunteer", "max_uses": "1", "valid_days": "1"},
         "training_policy": {
             "min_new_labels": "50", "min_interval_minutes": "60", "acquisition": "margin",
-            "exploration_percent": "20",
+            "exploration_percent": "20", "gold_percent": "100", "refit_labels": "50",
         },
         "account_login": {"login": "nobody", "password": "wrong wrong"},
     }.get(name, {})  # fmt: skip

@@ -16,6 +16,13 @@ class PolicyForm(forms.ModelForm):
         help_text="Keeps a fair sample among what is asked, and finds what the model does not know it lacks.",
     )
 
+    gold_percent = forms.IntegerField(
+        label="Per cent of gold that judges models",
+        min_value=0,
+        max_value=100,
+        help_text="Of the records whose right answers a file gave. What judges never teaches; the others are "
+        "like any record.",
+    )
     base_model = forms.ChoiceField(
         required=False,
         label="Trains from",
@@ -24,16 +31,17 @@ class PolicyForm(forms.ModelForm):
 
     class Meta:
         model = TrainingPolicy
-        fields = ["enabled", "min_new_labels", "acquisition"]
+        fields = ["enabled", "min_new_labels", "refit_labels", "acquisition"]
         labels = {
             "enabled": "Train by itself",
             "min_new_labels": "Newly settled tasks before a run",
+            "refit_labels": "Newly settled tasks before the fast models are fitted again",
             "acquisition": "Ask first what is",
         }
 
     field_order = [
-        "enabled", "min_new_labels", "min_interval_minutes", "acquisition", "exploration_percent",
-        "base_model",
+        "enabled", "min_new_labels", "min_interval_minutes", "refit_labels", "acquisition",
+        "exploration_percent", "gold_percent", "base_model",
     ]  # fmt: skip
 
     def __init__(self, *args, base_models: list[tuple[str, str]], **kwargs):
@@ -42,6 +50,7 @@ class PolicyForm(forms.ModelForm):
         self.fields["base_model"].initial = self.instance.base_model
         self.fields["min_interval_minutes"].initial = self.instance.min_interval_seconds // 60
         self.fields["exploration_percent"].initial = round(100 * self.instance.exploration_share)
+        self.fields["gold_percent"].initial = round(100 * self.instance.gold_share)
 
     def policy_fields(self) -> dict:
         chosen = self.cleaned_data
@@ -49,4 +58,5 @@ class PolicyForm(forms.ModelForm):
             "base_model": chosen["base_model"],
             "min_interval_seconds": 60 * chosen["min_interval_minutes"],
             "exploration_share": chosen["exploration_percent"] / 100,
+            "gold_share": chosen["gold_percent"] / 100,
         }

@@ -44,8 +44,7 @@ class TrainingPolicy(models.Model):
     refit_labels = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(1)],
-        help_text="New consensus labels before the fast models are fitted again. As many tasks at the head "
-        "of the queue are chosen to differ from each other.",
+        help_text="As many tasks at the head of the queue are chosen to differ from each other.",
     )
     gold_share = models.FloatField(
         default=1.0,

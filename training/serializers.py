@@ -11,7 +11,7 @@ class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
         model = TrainingPolicy
         fields = [
             "enabled", "min_new_labels", "min_interval_seconds", "base_model", "acquisition",
-            "exploration_share",
+            "exploration_share", "refit_labels", "gold_share",
         ]  # fmt: skip
 
 
@@ -19,7 +19,8 @@ class ModelVersionSerializer(serializers.ModelSerializer):
     class Meta:
         model = ModelVersion
         fields = [
-            "id", "number", "sha256", "label_keys", "metrics", "in_charge", "created_at", "ordered_at"
+            "id", "number", "family", "sha256", "label_keys", "metrics", "in_charge", "created_at",
+            "ordered_at",
         ]  # fmt: skip
 
 
@@ -27,8 +28,8 @@ class RunSerializer(serializers.ModelSerializer):
     class Meta:
         model = TrainingRun
         fields = [
-            "id", "number", "state", "stage", "share_done", "opened_at", "started_at", "finished_at",
-            "n_examples", "snapshot_sha256", "failure_code", "failure",
+            "id", "number", "kind", "state", "stage", "share_done", "opened_at", "started_at", "finished_at",
+            "n_examples", "n_left_out", "snapshot_sha256", "failure_code", "failure",
         ]  # fmt: skip
 
 
@@ -36,7 +37,7 @@ class RunReportSerializer(RunSerializer):
     model_version = serializers.SerializerMethodField()
 
     class Meta(RunSerializer.Meta):
-        fields = [*RunSerializer.Meta.fields, "history", "config", "model_version"]
+        fields = [*RunSerializer.Meta.fields, "history", "config", "verdict", "model_version"]
 
     def get_model_version(self, run) -> ModelVersionSerializer(allow_null=True):
         version = run.model_version

@@ -145,14 +145,13 @@ def test_the_policy_is_given_in_minutes_and_per_cent(client, alice, campaign):
         "min_interval_minutes": 5,
         "acquisition": "entropy",
         "exploration_percent": 30,
+        "gold_percent": 50,
+        "refit_labels": 25,
     }
     client.post(reverse("training_policy", args=[campaign.pk]), sent)
     policy = TrainingPolicy.objects.get(campaign=campaign)
-    assert (policy.min_interval_seconds, policy.exploration_share, policy.acquisition) == (
-        300,
-        0.3,
-        "entropy",
-    )
+    assert (policy.min_interval_seconds, policy.acquisition, policy.refit_labels) == (300, "entropy", 25)
+    assert (policy.exploration_share, policy.gold_share) == (0.3, 0.5)
 
 
 def test_a_base_model_is_chosen_among_those_that_the_site_offers(client, alice, campaign, settings, tmp_path):
@@ -166,6 +165,8 @@ def test_a_base_model_is_chosen_among_those_that_the_site_offers(client, alice, 
         "min_interval_minutes": 5,
         "acquisition": "margin",
         "exploration_percent": 20,
+        "gold_percent": 100,
+        "refit_labels": 50,
     }
     html = client.get(page).content.decode()
     assert '<option value="bert">bert</option>' in html

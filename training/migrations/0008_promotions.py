@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='trainingpolicy',
             name='refit_labels',
-            field=models.PositiveIntegerField(default=50, help_text='New consensus labels before the fast models are fitted again. As many tasks at the head of the queue are chosen to differ from each other.', validators=[django.core.validators.MinValueValidator(1)]),
+            field=models.PositiveIntegerField(default=50, help_text='As many tasks at the head of the queue are chosen to differ from each other.', validators=[django.core.validators.MinValueValidator(1)]),
         ),
         migrations.AddConstraint(
             model_name='trainingpolicy',

@@ -46,10 +46,19 @@ def reproduce(
     bench = bench_of(snapshot, examples)
     settings.MODEL_DIR.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.MODEL_DIR) as folder:
-        learned = learn(
-            version.family, version.campaign, snapshot, examples, config,
-            output_dir=Path(folder) / "model", on_progress=on_progress,
-        )  # fmt: skip
+        target = Path(folder) / "model"
+        try:
+            learned = learn(
+                version.family,
+                version.campaign,
+                snapshot,
+                examples,
+                config,
+                output_dir=target,
+                on_progress=on_progress,
+            )
+        except encoder.TrainingRefused as refused:
+            raise Conflict(refused.sentence, code=refused.code) from refused
         again = ModelVersion(
             campaign=version.campaign,
             run=run,

@@ -20,7 +20,7 @@ class Command(PlatformCommand):
             "--tolerance",
             type=float,
             default=0.02,
-            help="how far accuracy may be off on another machine (0.02)",
+            help="how far accuracy may be off elsewhere (0.02)",
         )
 
     def handle(self, *, model: UUID, tolerance: float, **options):
