@@ -45,7 +45,7 @@ def make_version(campaign, number: int, *, right: float, in_charge: bool = False
 
 
 def verdict(number: int, *, instead_of: int | None, gain: float, promoted: bool = True) -> dict:
-    check = {"code": "f1", "passed": promoted, "sentence": "Its F1 is 90.0 on 20 texts.", "value": gain}
+    check = {"code": "f1", "passed": promoted, "sentence": "Its F1 is 90.0 on 20 texts.", "value": -gain}
     return {
         "promoted": promoted, "checks": [check], "version": number, "instead_of": instead_of, "n_judged": 20,
         "n_gold": 7,

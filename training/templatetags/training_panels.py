@@ -52,10 +52,10 @@ def _gain_words(version: ModelVersion | None) -> str:
     said = version and version.run.verdict
     if not said or said["version"] != version.number or not said["instead_of"]:
         return ""
-    gain = next((check["value"] for check in said["checks"] if check["code"] == "f1"), None)
-    if gain is None:
+    drop = next((check["value"] for check in said["checks"] if check["code"] == "f1"), None)
+    if drop is None:
         return ""
-    return f"{gain:+.2f} over v{said['instead_of']}".replace("-", "\N{MINUS SIGN}")
+    return f"{-drop:+.2f} over v{said['instead_of']}".replace("-", "\N{MINUS SIGN}")
 
 
 def _ago(at: datetime) -> str:

@@ -112,13 +112,23 @@ def test_items_of_one_record_are_one_piece_of_evidence():
     assert many.checks[0].chance < 0.1 < few.checks[0].chance, "30 texts are 3 records"
 
 
-def test_too_few_items_refuse():
-    y_true, p = np.zeros(29, dtype=int), np.tile([0.9, 0.1], (29, 1))
-    one = judged_classes(y_true, p, texts_per_second=1.0, family="tfidf")
+@pytest.mark.parametrize(("wrong", "promoted"), [(range(4), True), (range(5), True), (range(6), False)])
+def test_while_few_texts_judge_a_model_takes_over_unless_it_did_worse_on_them(wrong, promoted):
+    """Of 30 texts the one in charge misses five: no bootstrap of 30 could prove the other one better."""
+    y_true = np.arange(30) % 2
+
+    def judge(wrong):
+        predicted = y_true.copy()
+        predicted[list(wrong)] = 1 - y_true[list(wrong)]
+        probabilities = np.where(np.eye(2)[predicted] > 0, 0.8, 0.2)
+        return judged_classes(y_true, probabilities, texts_per_second=1.0, family="tfidf")
+
     found = verdict(
-        one, one, record_of=np.arange(29), slices={}, class_names=NAMES[:2], rng=np.random.default_rng(0)
-    )
-    assert refusals(found) == ["enough"]
+        judge(wrong), judge(range(5)), record_of=np.arange(30), slices={}, class_names=NAMES[:2],
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+    assert found.promoted is promoted, found.checks
+    assert "Only 30 texts judge so far" in found.checks[0].sentence
 
 
 def test_the_calibration_error_of_all_items_is_the_metrics():
