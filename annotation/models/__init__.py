@@ -7,6 +7,7 @@ from annotation.models.crowd import CrowdFit, Skill
 from annotation.models.identifiers import uuid7
 from annotation.models.opinion import Opinion
 from annotation.models.people import Invitation, Membership, Role, User
+from annotation.models.ranking import ItemRanking
 from annotation.models.record import Import, Record, RefusedRow
 from annotation.models.task import Answer, AnswerRevision, Assignment, MicroTask
 from annotation.models.volunteer import Volunteer, VolunteerDay
@@ -22,6 +23,7 @@ __all__ = [
     "GuidelineDoubt",
     "Import",
     "Invitation",
+    "ItemRanking",
     "Membership",
     "MicroTask",
     "Opinion",

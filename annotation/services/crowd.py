@@ -56,8 +56,12 @@ def fit_is_due(campaign: Campaign, n_answers: int) -> bool:
     last = campaign.crowd_fits.filter(method=campaign.aggregation).first()
     if last is None or last.number != campaign.crowd_version:
         return True
-    n_new = n_answers - last.n_given
-    return n_new >= min(MOST_NEW, max(1, GROWTH * last.n_given))
+    return has_grown(n_answers, last.n_given)
+
+
+def has_grown(n_answers: int, n_before: int) -> bool:
+    """Whether a fit of so many answers is due after one of `n_before`."""
+    return n_answers - n_before >= min(MOST_NEW, max(1, GROWTH * n_before))
 
 
 def refit(
@@ -73,7 +77,7 @@ def refit(
     changed meanwhile, so that the fit is of the old ones: the next look at the campaign asks for another.
     Volunteers go on answering meanwhile: their answers are judged by the latest fit there is then.
     """
-    with _one_at_a_time(campaign, waits=waits) as is_ours:
+    with one_at_a_time(campaign, waits=waits) as is_ours:
         if not is_ours:
             return None
         began, n_given = time.perf_counter(), count_answers(campaign)
@@ -92,7 +96,7 @@ def refit(
 
 def judge_again(campaign: Campaign, *, now: datetime) -> int | None:
     """Judge all tasks by the campaign's rules as they are now; returns how many moved, None if at work."""
-    with _one_at_a_time(campaign) as is_ours:
+    with one_at_a_time(campaign) as is_ours:
         return _judge_all(campaign, now) if is_ours else None
 
 
@@ -133,8 +137,11 @@ def _waits_for_its_first(campaign: Campaign) -> bool:
 
 
 @contextmanager
-def _one_at_a_time(campaign: Campaign, *, waits: bool = False) -> Iterator[bool]:
-    """An advisory lock of this connection's: it goes when the connection does, also with a killed worker."""
+def one_at_a_time(campaign: Campaign, *, waits: bool = False) -> Iterator[bool]:
+    """Whether nobody else is at work on all of the campaign's answers, and none begins.
+
+    An advisory lock of this connection's: it goes when the connection does, also with a killed worker.
+    """
     key = campaign.pk.int % 2**63
     with connection.cursor() as cursor:
         if waits:

@@ -1,16 +1,23 @@
-"""What compared items are worth: scores from all comparisons of a campaign of pairs."""
+"""What compared items are worth: scores from all comparisons of a campaign of pairs.
+
+A worker fits them when enough answers have come, and keeps what the page shows.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 import numpy as np
+from django.db.models import Max, Sum
 
 from annotation.algorithms.pairs import FIRST, SECOND, TIE, fit_pairs
 from annotation.errors import Invalid
 from annotation.kinds.pairs import Pairs
-from annotation.models import Campaign, MicroTask
-from annotation.services.crowd import read_table
+from annotation.models import Campaign, ItemRanking, MicroTask
+from annotation.services.crowd import count_answers, has_grown, one_at_a_time, read_table
 
 OUTCOMES = {"first": FIRST, "second": SECOND, "tie": TIE}
+ITEMS_KEPT = 200  # for the page; all of them are computed afresh by a command
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,7 @@ def rank_items(campaign: Campaign) -> list[RankedItem]:
     Items are named by the records' columns first_id and second_id. Without them each record's two texts are
     items of their own, which nothing links.
     """
-    if campaign.kind != Pairs.name:
-        raise Invalid("Only comparisons of two texts can be ranked.", code="not_pairs")
+    _check_pairs(campaign)
     table, task_ids, _ = read_table(campaign)
     if not len(table.task):
         raise Invalid("Nothing has been compared yet.", code="nothing_to_rank")
@@ -57,6 +63,60 @@ def rank_items(campaign: Campaign) -> list[RankedItem]:
         )
         for rank, name in enumerate(order, start=1)
     ]
+
+
+def campaigns_to_rank() -> list[UUID]:
+    """Whose ranking is due: a tenth more answers have come, or somebody's count or don't any more."""
+    found = Campaign.objects.filter(kind=Pairs.name).select_related("item_ranking")
+    found = found.annotate(
+        n_given=Sum("volunteers__days__n_answers", default=0),
+        standing_at=Max("volunteers__standing_at"),
+    )
+    return [campaign.pk for campaign in found if _is_due(campaign)]
+
+
+def _is_due(campaign: Campaign) -> bool:
+    last = getattr(campaign, "item_ranking", None)
+    if last is None:
+        return campaign.n_given > 0
+    follows_standing = campaign.standing_at is None or campaign.standing_at <= last.computed_at
+    return has_grown(campaign.n_given, last.n_given) or not follows_standing
+
+
+def store_ranking(campaign: Campaign, *, now: datetime) -> None:
+    """Fit the scores anew and keep the most preferred items.
+
+    Not while another is at work, nor while somebody's answers are half counted: the next look finds it due.
+    """
+    with one_at_a_time(campaign) as is_ours:
+        if not is_ours or campaign.volunteers.filter(is_to_be_weighed=True).exists():
+            return
+        n_given, items = count_answers(campaign), []
+        try:
+            items = rank_items(campaign)
+        except Invalid as error:
+            if error.code != "nothing_to_rank":  # no answer counts any more
+                raise
+        kept = [[one.item, one.score, one.standard_error, one.n_compared] for one in items[:ITEMS_KEPT]]
+        lowest = items[-1].score if items else 0.0
+        figures = {"items": kept, "n_items": len(items), "lowest": lowest, "n_given": n_given}
+        ItemRanking.objects.update_or_create(campaign=campaign, defaults=figures | {"computed_at": now})
+
+
+def read_ranking(campaign: Campaign) -> ItemRanking:
+    """The latest that was stored, or Invalid with the reason why there is none."""
+    _check_pairs(campaign)
+    stored = ItemRanking.objects.filter(campaign=campaign).first()
+    if stored is None and count_answers(campaign):
+        raise Invalid("The first ranking is on its way: look again in a minute.", code="not_ranked_yet")
+    if stored is None or not stored.items:
+        raise Invalid("Nothing has been compared yet.", code="nothing_to_rank")
+    return stored
+
+
+def _check_pairs(campaign: Campaign) -> None:
+    if campaign.kind != Pairs.name:
+        raise Invalid("Only comparisons of two texts can be ranked.", code="not_pairs")
 
 
 def _names(task_ids: list) -> list[tuple[str, str]]:

@@ -8,23 +8,21 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from annotation.errors import PlatformError
-from annotation.services.ranking import rank_items
+from annotation.services.ranking import read_ranking
 from annotation.views.access import administered_campaign
-
-ITEMS_SHOWN = 200
 
 
 @login_required
 @require_GET
 def ranking(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     campaign = administered_campaign(request, campaign_id)
-    items, why_not = [], ""
+    context = {"campaign": campaign}
     try:
-        items = rank_items(campaign)
+        stored = read_ranking(campaign)
     except PlatformError as error:
-        why_not = error.sentence
-    lowest = min((item.score for item in items), default=0.0)
-    span = max((item.score for item in items), default=0.0) - lowest or 1.0
-    shown = [(item, (item.score - lowest) / span) for item in items[:ITEMS_SHOWN]]
-    context = {"campaign": campaign, "items": shown, "n_items": len(items), "why_not": why_not}
+        context |= {"why_not": error.sentence}
+    else:
+        span = stored.items[0][1] - stored.lowest or 1.0
+        rows = [(*item, (item[1] - stored.lowest) / span) for item in stored.items]
+        context |= {"ranking": stored, "rows": rows}
     return render(request, "annotation/ranking.html", context)

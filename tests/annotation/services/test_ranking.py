@@ -1,5 +1,6 @@
 """What compared items are worth, from all comparisons and whoever gave them."""
 
+from datetime import timedelta
 from itertools import combinations
 from uuid import uuid4
 
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 
 from annotation.errors import Invalid
-from annotation.models import Record
+from annotation.models import Record, VolunteerDay
 from annotation.services.answers import submit_answer
 from annotation.services.handout import take_place
-from annotation.services.ranking import rank_items
+from annotation.services.ranking import campaigns_to_rank, rank_items, read_ranking, store_ranking
+from annotation.services.standing import set_standing, weigh_answers_again
 from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
 
 pytestmark = pytest.mark.django_db
@@ -60,3 +62,41 @@ def test_before_the_first_comparison_there_is_nothing_to_rank():
 def test_without_names_each_records_texts_are_items_of_their_own(compared):
     Record.objects.update(metadata={})
     assert len(rank_items(compared)) == 60
+
+
+# --- kept for the page
+
+
+def test_what_a_worker_computed_is_kept_with_its_time_and_is_what_the_command_prints(compared):
+    assert campaigns_to_rank() == [compared.pk]
+    store_ranking(compared, now=NOW)
+    stored, ranked = read_ranking(compared), rank_items(compared)
+    assert stored.items == [[r.item, r.score, r.standard_error, r.n_compared] for r in ranked]
+    assert (stored.n_items, stored.lowest) == (5, ranked[-1].score)
+    assert (stored.n_given, stored.computed_at) == (120, NOW)
+    assert campaigns_to_rank() == []
+
+
+def test_a_ranking_is_due_again_when_a_tenth_more_answers_have_come(compared):
+    store_ranking(compared, now=NOW)
+    day = VolunteerDay.objects.first()
+    for n_more, due in ((11, []), (12, [compared.pk])):
+        VolunteerDay.objects.filter(pk=day.pk).update(n_answers=day.n_answers + n_more)
+        assert campaigns_to_rank() == due
+
+
+def test_a_ranking_follows_when_somebodys_comparisons_no_longer_count(compared, alice):
+    store_ranking(compared, now=NOW)
+    volunteers = list(compared.volunteers.all())
+    for volunteer in volunteers:
+        set_standing(volunteer, "excluded", "", by=alice, now=NOW + timedelta(minutes=1))
+    store_ranking(compared, now=NOW + timedelta(minutes=2))
+    assert read_ranking(compared).computed_at == NOW, "not while some of them are still being taken out"
+    for volunteer in volunteers:
+        weigh_answers_again(volunteer, now=NOW)
+    assert campaigns_to_rank() == [compared.pk]
+    store_ranking(compared, now=NOW + timedelta(minutes=3))
+    assert campaigns_to_rank() == []
+    with pytest.raises(Invalid) as refused:
+        read_ranking(compared)
+    assert refused.value.code == "nothing_to_rank"
