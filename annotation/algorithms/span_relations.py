@@ -1,6 +1,8 @@
-"""Relations between spans of the consensus, by votes."""
+"""Relations between spans of the consensus: who states which, and votes."""
 
 from collections.abc import Sequence
+
+import numpy as np
 
 from annotation.algorithms.span_types import ScoredSpan, Span
 
@@ -26,16 +28,39 @@ def relation_votes(
     """
     if any(weight < 0 for weight in weights):
         raise ValueError("a vote's weight is not negative")
-    total = sum(weights)
-    votes: dict[Relation, float] = {}
-    for (spans, relations), weight in zip(answers, weights, strict=True):
-        place = {i: _best_overlap(spans[i], consensus) for relation in relations for i in relation[:2]}
-        voted = {(place[i], place[j], label) for i, j, label in relations if place[i] != place[j]}
-        for relation in voted:
-            if None not in relation:
-                votes[relation] = votes.get(relation, 0.0) + weight
-    ranked = sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))
-    return [(i, j, label, weight / total) for (i, j, label), weight in ranked if weight > 0]
+    stated, says = relation_says(consensus, answers)
+    votes = np.asarray(weights, dtype=float) @ (says == 1)
+    ranked = sorted(zip(stated, votes, strict=True), key=lambda vote: (-vote[1], vote[0]))
+    return [(*relation, float(weight / sum(weights))) for relation, weight in ranked if weight > 0]
+
+
+def relation_says(
+    consensus: Sequence[ScoredSpan], answers: Sequence[tuple[Sequence[Span], Sequence[Relation]]]
+) -> tuple[list[Relation], np.ndarray]:
+    """(the C relations that anybody states between consensus spans, what each of A answers says of them).
+
+    says: int8 [A, C], 1 states it, 0 does not, -1 has no say: marked nothing at one of its ends.
+    """
+    placed = [_placed(consensus, spans, relations) for spans, relations in answers]
+    stated = sorted(set().union(*(own for own, _ in placed)))
+    says = [
+        [1 if one in own else 0 if marked.issuperset(one[:2]) else -1 for one in stated]
+        for own, marked in placed
+    ]
+    return stated, np.array(says, dtype=np.int8).reshape(len(answers), len(stated))
+
+
+def _placed(
+    consensus: Sequence[ScoredSpan], spans: Sequence[Span], relations: Sequence[Relation]
+) -> tuple[set[Relation], set[int]]:
+    """The relations by consensus index, and which consensus spans these spans mark."""
+    places = [_best_overlap(span, consensus) for span in spans]
+    stated = set()
+    for i, j, label in relations:
+        start, end = places[i], places[j]
+        if start is not None and end is not None and start != end:
+            stated.add((start, end, label))
+    return stated, {place for place in places if place is not None}
 
 
 def _best_overlap(span: Span, consensus: Sequence[ScoredSpan]) -> int | None:

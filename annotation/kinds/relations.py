@@ -7,28 +7,33 @@ from itertools import pairwise
 import numpy as np
 import orjson
 
-from annotation.algorithms.spans import relation_votes
+from annotation.algorithms.relation_crowd import Decisions, fit_relation_crowd, relation_posterior
+from annotation.algorithms.spans import ScoredSpan, SpanFit, relation_says, relation_votes
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
-from annotation.kinds.decision import Decision, Fit, Given, Table
+from annotation.kinds.decision import Decision, Fit, Given, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
 from annotation.kinds.spans import (
+    MAJORITY,
     Spans,
     as_tuples,
     decision_for,
+    fit_spans,
     parse_json,
     parse_spans,
     read_spans,
+    span_skills,
 )
 
 ROLES = ("span", "relation")
 MOST_RELATIONS = 1000
 FIELDS = {"from", "to", "label"}
 SPANS = Spans()
+RELATIONS = "relations"  # beside the spans' own, in the parameters of a fit
 
 
 class Relations:
-    """Its spans are decided as the kind spans does; relations by votes on pairs of consensus spans."""
+    """Its spans are decided as the kind spans does; relations between consensus spans by who states them."""
 
     name = "relations"
     title = "marked stretches and how they are related"
@@ -38,8 +43,8 @@ class Relations:
     methods = {
         "majority": "Words and relations hold when more than half of the volunteers marked them.",
         "engine": (
-            "Learns how reliably each volunteer marks and weighs their marks by it; a relation holds when "
-            "more than half see it between the spans that the answers add up to."
+            "Learns how reliably each volunteer marks and relates, and weighs both by it; a relation is "
+            "decided by those who marked both of its ends."
         ),
     }
 
@@ -107,34 +112,84 @@ class Relations:
         text: str,
         opinion: dict | None = None,
     ) -> Decision:
-        span_labels = of_role(labels, "span")
-        method, consensus = read_spans(given, span_labels, method, crowd, text)
+        method, consensus = read_spans(given, of_role(labels, "span"), method, crowd, text)
         decision = decision_for(given, method, consensus)
-        stated = [
-            (
-                as_tuples(answer.value["spans"]),
-                [(r["from"], r["to"], r["label"]) for r in answer.value["relations"]],
-            )
-            for answer in given
-        ]
-        related = [
-            (start, end, label, share)
-            for start, end, label, share in relation_votes(consensus, stated, [1.0] * len(given))
-            if share > 0.5
-        ]
-        names = Counter(
-            key for answer in given for key in {relation["label"] for relation in answer.value["relations"]}
-        )
+        decision = replace(decision, votes=decision.votes | _names(given))
+        stated = [_stated(answer.value) for answer in given]
+        if method == MAJORITY or crowd is None or RELATIONS not in crowd:
+            votes = relation_votes(consensus, stated, [1.0] * len(given))
+            shares = {(start, end, label): share for start, end, label, share in votes if share > 0.5}
+            certainty = decision.certainty * float(np.prod(list(shares.values())))
+            return replace(decision, value=decision.value | _related(shares), certainty=certainty)
+        relations, says = relation_says(consensus, stated)
+        skills = [answer.skill and answer.skill.get(RELATIONS) for answer in given]
+        found, weights = relation_posterior(says, skills, crowd[RELATIONS])
         return replace(
             decision,
-            value=decision.value
-            | {"relations": [{"from": start, "to": end, "label": label} for start, end, label, _ in related]},
-            votes=decision.votes | names,
-            certainty=decision.certainty * float(np.prod([share for *_, share in related])),
+            value=decision.value | _related(dict(zip(relations, found, strict=True))),
+            certainty=decision.certainty * float(np.maximum(found, 1 - found).prod()),
+            entropy=decision.entropy + sum(entropy_bits([p, 1 - p]) for p in found),
+            posterior=decision.posterior | _by_ends(relations, found, consensus),
+            weights=weights if relations else None,
         )
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
-        return SPANS.fit(table, of_role(labels, "span"), method=method)
+        """The spans' fit; and, by the spans that it reads, how far each volunteer's relations hold."""
+        spans = fit_spans(table, of_role(labels, "span"), method)
+        crowd, workers = fit_relation_crowd(_decisions(table, spans), table.n_workers)
+        skills = [
+            row._replace(parameters=row.parameters | {RELATIONS: own})
+            for row, own in zip(span_skills(spans), workers, strict=True)
+        ]
+        return Fit(spans.crowd | {RELATIONS: crowd}, skills)
+
+
+def _names(given: list[Given]) -> Counter:
+    """How many answers name each relation."""
+    return Counter(key for one in given for key in {relation["label"] for relation in one.value["relations"]})
+
+
+def _stated(value: dict) -> tuple[list[tuple], list[tuple]]:
+    relations = [(relation["from"], relation["to"], relation["label"]) for relation in value["relations"]]
+    return as_tuples(value["spans"]), relations
+
+
+def _related(probabilities: dict[tuple, float]) -> dict:
+    """The relations that more likely hold than not, the surest first."""
+    surest_first = sorted(probabilities.items(), key=lambda pair: (-pair[1], pair[0]))
+    return {
+        "relations": [
+            {"from": start, "to": end, "label": label} for (start, end, label), p in surest_first if p > 0.5
+        ]
+    }
+
+
+def _by_ends(relations: list[tuple], found: np.ndarray, consensus: list[ScoredSpan]) -> dict[str, float]:
+    """Each relation's probability, under the stretches that it joins."""
+    ends = [f"{span.start}-{span.end}" for span in consensus]
+    return {
+        f"{ends[start]} → {ends[end]} {label}": round(float(p), 4)
+        for (start, end, label), p in zip(relations, found, strict=True)
+    }
+
+
+def _decisions(table: Table, spans: SpanFit) -> list[Decisions]:
+    """Of each task, in the order of tasks, the relations stated between the spans that were read there."""
+    rows = np.split(np.argsort(table.task, kind="stable"), np.cumsum(np.bincount(table.task))[:-1])
+    found = []
+    for own in rows:
+        if not len(own):
+            continue
+        task = int(table.task[own[0]])
+        stated = [_stated(table.values[code]) for code in table.code[own]]
+        relations, says = relation_says(spans.consensus[task], stated)
+        gold = np.full(len(relations), -1)
+        if task in table.gold:
+            true = _facts(table.gold[task])
+            ends = [span.span for span in spans.consensus[task]]
+            gold[:] = [(ends[start], ends[end], label) in true for start, end, label in relations]
+        found.append(Decisions(says, table.worker[own].tolist(), gold))
+    return found
 
 
 def of_role(labels: list[dict], role: str) -> list[dict]:

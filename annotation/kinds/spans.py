@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import orjson
 
-from annotation.algorithms.spans import ScoredSpan, SpanAnswers, fit_span_crowd, span_f1, task_spans
+from annotation.algorithms.spans import ScoredSpan, SpanAnswers, SpanFit, fit_span_crowd, span_f1, task_spans
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
@@ -85,19 +85,26 @@ class Spans:
         return decision_for(given, method, spans)
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
-        answers: list[list] = [[] for _ in range(table.n_tasks)]
-        for task, worker, code in zip(table.task, table.worker, table.code, strict=True):
-            answers[task].append((int(worker), as_tuples(table.values[code]["spans"])))
-        fitted = fit_span_crowd(
-            SpanAnswers(list(table.texts), answers, table.n_workers, [label["key"] for label in labels]),
-            method=method,
-            gold={task: as_tuples(value["spans"]) for task, value in table.gold.items()},
-        )
-        skills = [
-            SkillRow(parameters, float(fitted.accuracy[w]), *map(float, fitted.interval[w]), None)
-            for w, parameters in enumerate(fitted.workers)
-        ]
-        return Fit(fitted.crowd, skills)
+        fitted = fit_spans(table, labels, method)
+        return Fit(fitted.crowd, span_skills(fitted))
+
+
+def fit_spans(table: Table, labels: list[dict], method: str) -> SpanFit:
+    answers: list[list] = [[] for _ in range(table.n_tasks)]
+    for task, worker, code in zip(table.task, table.worker, table.code, strict=True):
+        answers[task].append((int(worker), as_tuples(table.values[code]["spans"])))
+    return fit_span_crowd(
+        SpanAnswers(list(table.texts), answers, table.n_workers, [label["key"] for label in labels]),
+        method=method,
+        gold={task: as_tuples(value["spans"]) for task, value in table.gold.items()},
+    )
+
+
+def span_skills(fitted: SpanFit) -> list[SkillRow]:
+    return [
+        SkillRow(parameters, float(fitted.accuracy[w]), *map(float, fitted.interval[w]), None)
+        for w, parameters in enumerate(fitted.workers)
+    ]
 
 
 def read_spans(

@@ -4,7 +4,9 @@ import math
 import re
 
 LONGEST_QUOTE = 60
-SPAN_KEY = re.compile(r"(\d+)-(\d+) (.+)", re.DOTALL)  # how a posterior over spans names one
+# How a posterior names a span, and a relation between two.
+SPAN_KEY = re.compile(r"(\d+)-(\d+) (.+)", re.DOTALL)
+RELATION_KEY = re.compile(r"(\d+)-(\d+) → (\d+)-(\d+) (.+)", re.DOTALL)
 
 
 def answer_words(value: dict, names: dict[str, str], text: str) -> list[str]:
@@ -33,7 +35,14 @@ def answer_words(value: dict, names: dict[str, str], text: str) -> list[str]:
 
 
 def candidate_words(key: str, names: dict[str, str], text: str) -> str:
-    """What a posterior gives a probability to: a label, or a span of the text with its label."""
+    """What a posterior gives a probability to: a label, a span of the text with its label, a relation.
+
+    >>> candidate_words("0-7 → 15-19 causes", {"causes": "Causes"}, "Aspirin caused rash.")
+    '“Aspirin” → Causes → “rash”'
+    """
+    if key not in names and (relation := RELATION_KEY.fullmatch(key)):
+        start, end = (_quote(text, int(relation[n]), int(relation[n + 1])) for n in (1, 3))
+        return f"{start} → {names.get(relation[5], relation[5])} → {end}"
     span = None if key in names else SPAN_KEY.fullmatch(key)
     if span is None:
         return names.get(key, key)

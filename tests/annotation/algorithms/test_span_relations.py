@@ -1,8 +1,13 @@
-"""Votes on relations between consensus spans."""
+"""Who states which relation between consensus spans, votes on them, and whose word is worth what."""
 
+import doctest
+
+import numpy as np
 import pytest
 
-from annotation.algorithms.spans import ScoredSpan, relation_votes
+from annotation.algorithms import relation_crowd
+from annotation.algorithms.relation_crowd import Decisions, fit_relation_crowd, relation_posterior
+from annotation.algorithms.spans import ScoredSpan, relation_says, relation_votes
 
 DRUG, RASH, FEVER = (0, 7, "drug"), (20, 28, "sign"), (40, 45, "sign")
 CONSENSUS = [ScoredSpan(*span, 0.9, 0.9, 3) for span in (DRUG, RASH, FEVER)]
@@ -47,3 +52,50 @@ def test_answers_without_weight_decide_nothing():
     assert relation_votes(CONSENSUS, [], []) == []
     with pytest.raises(ValueError, match="not negative"):
         relation_votes(CONSENSUS, answers, [-1.0])
+
+
+def test_who_marked_only_one_end_of_a_relation_has_no_say_on_it():
+    stating, silent = ([DRUG, RASH], [(0, 1, "causes")]), ([DRUG, RASH, FEVER], [])
+    blind = ([DRUG, FEVER], [(0, 1, "causes")])
+    stated, says = relation_says(CONSENSUS, [stating, silent, blind])
+    assert stated == [(0, 1, "causes"), (0, 2, "causes")]
+    assert says.tolist() == [[1, -1], [0, 0], [-1, 1]]
+
+
+# --- weighed
+
+
+def test_the_example_of_relation_posterior_holds():
+    assert doctest.testmod(relation_crowd) == (0, 3)
+
+
+def test_one_reliable_word_outweighs_two_of_little_worth_and_who_has_no_say_moves_nothing():
+    """Even odds times 9, for a silence of one who is right nine times of ten, over 1.5 twice: 4 against."""
+    crowd = {"n_labels": 1, "prior": [0.5], "rates": [[0.6, 0.6]]}
+    workers = [{"rates": [[0.9, 0.9]]}, None, None, {"rates": [[0.99, 0.99]]}]
+    found, weights = relation_posterior(np.array([[0], [1], [1], [-1]]), workers, crowd)
+    assert found == pytest.approx([0.2])
+    assert weights == pytest.approx([np.log(9), -np.log(1.5), -np.log(1.5), 0.0])
+
+
+def test_a_fit_learns_who_states_what_is_there_and_who_states_anything():
+    rng = np.random.default_rng(2)
+    sensitivity, specificity = np.array([0.95, 0.9, 0.6, 0.6]), np.array([0.95, 0.9, 0.95, 0.5])
+    texts = []
+    for _ in range(150):
+        true = rng.random(6) < 0.4
+        says = rng.random((4, 6)) < np.where(true, sensitivity[:, None], 1 - specificity[:, None])
+        stated = says.any(axis=0)
+        texts.append(Decisions(says[:, stated].astype(np.int8), [0, 1, 2, 3], np.full(stated.sum(), -1)))
+    crowd, workers = fit_relation_crowd(texts, 4)
+    rates = np.array([worker["rates"][0] for worker in workers])
+    assert min(rates[:2, 0]) > max(rates[2:, 0]) + 0.2
+    assert min(rates[:3, 1]) > rates[3, 1] + 0.2
+    known = [text._replace(gold=np.zeros(len(text.gold), dtype=int)) for text in texts]
+    assert fit_relation_crowd(known, 4)[0]["prior"][0] < 0.01 < crowd["prior"][0]
+
+
+def test_without_a_single_relation_there_is_a_crowd_all_the_same():
+    crowd, workers = fit_relation_crowd([Decisions(np.zeros((2, 0), np.int8), [0, 1], np.zeros(0))], 2)
+    found, weights = relation_posterior(np.zeros((2, 0), np.int8), workers, crowd)
+    assert (found.tolist(), weights) == ([], [0.0, 0.0])

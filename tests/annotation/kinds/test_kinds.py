@@ -241,8 +241,8 @@ def test_a_text_of_white_space_or_of_a_thousand_and_one_characters_is_none():
 # --- weighed by skill
 
 
-def fitted(kind: str, answers: list[tuple[int, int, dict]], *, n_workers: int):
-    """A fit of (task, worker, answer) triples over the first text of each task."""
+def fitted(kind: str, answers: list[tuple[int, int, dict]], *, n_workers: int, text: str = TEXT):
+    """A fit of (task, worker, answer) triples, all on one text."""
     task, worker, values = zip(*answers, strict=True)
     n_tasks = max(task) + 1
     table = Table(
@@ -253,7 +253,7 @@ def fitted(kind: str, answers: list[tuple[int, int, dict]], *, n_workers: int):
         values=list(values),
         n_tasks=n_tasks,
         n_workers=n_workers,
-        texts=[TEXT] * n_tasks,
+        texts=[text] * n_tasks,
     )
     return kind_named(kind).fit(table, LABELS[kind], method="engine")
 
@@ -292,3 +292,62 @@ def test_a_fit_of_no_answers_and_one_of_a_single_answer_are_defined(kind):
         [Given(ANSWERS[kind][1])], LABELS[kind], method="engine", crowd=single.crowd, text=TEXT
     )
     assert decision.value == ANSWERS[kind][1]
+
+
+def related_by(worker: int, true: set, rng) -> dict:
+    """Six stretches, all marked by everybody; the first two workers relate them well, the others badly."""
+    sensitivity, false_alarms = (0.9, 0.02) if worker < 2 else (0.5, 0.3)
+    pairs = [(start, end) for start in range(0, 6, 2) for end in range(1, 6, 2)]
+    stated = [pair for pair in pairs if rng.random() < (sensitivity if pair in true else false_alarms)]
+    spans = [
+        {"start": 2 * n, "end": 2 * n + 1, "label": ("drug", "event")[n % 2]} for n in range(6)
+    ]  # each a letter of "a b c d e f"
+    return {"spans": spans, "relations": [{"from": s, "to": e, "label": "causes"} for s, e in stated]}
+
+
+def test_relations_weighed_by_who_states_them_are_nearer_the_truth_than_by_votes():
+    rng, text = np.random.default_rng(8), "a b c d e f"
+    truths = [{(s, e) for s in (0, 2, 4) for e in (1, 3, 5) if rng.random() < 0.3} for _ in range(60)]
+    said = [[related_by(worker, true, rng) for worker in range(5)] for true in truths]
+    answers = [(task, worker, said[task][worker]) for task in range(60) for worker in range(5)]
+    kind, labels = kind_named("relations"), LABELS["relations"]
+    fit = fitted("relations", answers, n_workers=5, text=text)
+    f1 = {"majority": [], "engine": []}
+    for true, values in zip(truths, said, strict=True):
+        gold = {**values[0], "relations": [{"from": s, "to": e, "label": "causes"} for s, e in sorted(true)]}
+        given = [Given(value, row.parameters) for value, row in zip(values, fit.skills, strict=True)]
+        for method, scores in f1.items():
+            decision = kind.decide(given, labels, method=method, crowd=fit.crowd, text=text)
+            scores.append(kind.score(decision.value, gold))
+    assert np.mean(f1["engine"]) > np.mean(f1["majority"]) + 0.05
+
+
+def test_a_weighed_relation_has_its_probability_and_each_answer_its_weight_in_the_consensus():
+    stated, silent = ANSWERS["relations"][1], {"spans": [DRUG, RASH], "relations": []}
+    fit = fitted("relations", [(0, 0, stated), (0, 1, silent), (1, 0, stated), (1, 1, stated)], n_workers=2)
+    sure, unsure = {"rates": [[0.9, 0.9]]}, {"rates": [[0.6, 0.6]]}
+    crowd = fit.crowd | {"relations": {"n_labels": 1, "prior": [0.5], "rates": [[0.6, 0.6]]}}
+    given = [
+        Given(value, fit.skills[0].parameters | {"relations": own})
+        for value, own in ((stated, sure), (silent, unsure), (silent, unsure))
+    ]
+    decision = kind_named("relations").decide(
+        given, LABELS["relations"], method="engine", crowd=crowd, text=TEXT
+    )
+    assert decision.value == stated, "against the vote: 9 to 1.5 times 1.5"
+    assert decision.posterior["0-7 → 19-23 causes"] == 0.8
+    assert decision.weights == pytest.approx([np.log(9), -np.log(1.5), -np.log(1.5)])
+    marked = kind_named("spans").decide(given, LABELS["spans"], method="engine", crowd=crowd, text=TEXT)
+    assert decision.certainty == pytest.approx(0.8 * marked.certainty)
+    assert decision.entropy == pytest.approx(0.7219 + marked.entropy, abs=1e-4)
+
+
+def test_by_a_fit_from_before_relations_were_weighed_they_hold_by_votes():
+    stated, silent = ANSWERS["relations"][1], {"spans": [DRUG, RASH], "relations": []}
+    fit = fitted("relations", [(0, 0, stated), (0, 1, stated), (0, 2, silent)], n_workers=3)
+    crowd = {name: own for name, own in fit.crowd.items() if name != "relations"}
+    decision = kind_named("relations").decide(
+        [Given(stated), Given(silent), Given(silent)], LABELS["relations"], method="engine", crowd=crowd,
+        text=TEXT,
+    )  # fmt: skip
+    assert (decision.method, decision.value, decision.weights) == ("engine", silent, None)

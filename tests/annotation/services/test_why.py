@@ -173,7 +173,8 @@ def test_an_answer_of_any_kind_is_said_in_words(value, lines):
     assert answer_words(value, NAMES, "药致皮疹") == lines
 
 
-def test_candidates_are_labels_or_quoted_spans():
+def test_candidates_are_labels_quoted_spans_or_relations_between_two():
+    assert candidate_words("0-4 → 9-14 b", NAMES, "rash and fever") == "“rash” → Effect → “fever”"
     assert candidate_words("a", NAMES, "") == "Drug"
     assert candidate_words("0-4 b", NAMES, "rash") == "Effect: “rash”"
     assert candidate_words("0-4 b", {"0-4 b": "a label"}, "rash") == "a label"
