@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.encoder.base_model import checked_folder, load_encoder, load_tokenizer
+from training.encoder.kept_model import kept
 from training.encoder.precision import best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.tokens import sorted_batches, tokenise
@@ -31,22 +33,21 @@ def embed(
     stops the computation.
     """
     reporter = ProgressReporter(lambda progress: on_progress(progress.share_done))
-    folder, device = checked_folder(base_model_path), best_device()
+    folder = checked_folder(base_model_path)
+    tokenizer, model = kept(_ready_encoder, folder, precision)
     tokens = tokenise(
-        load_tokenizer(folder),
+        tokenizer,
         texts,
         max_tokens=WINDOW_TOKENS,
         on_chunk=lambda n_done: reporter.tell(Progress("tokenising", 0.0, step=n_done)),
     )
-    dtype = torch.bfloat16 if resolve_precision(precision, device) == "bf16" else torch.float32
-    model = load_encoder(folder).eval().to(device, dtype)
     lengths = tokens.window_lengths
     text_of = np.repeat(np.arange(len(tokens)), tokens.n_windows)  # [M]
     sums = torch.zeros(len(tokens), model.config.hidden_size)
     n_done = 0
     with torch.inference_mode():
         for windows in sorted_batches(lengths, np.arange(len(lengths)), batch_tokens):
-            batch = tokens.padded(windows, device)
+            batch = tokens.padded(windows, model.device)
             hidden = model(**batch).last_hidden_state.float()  # [B, L, D]
             if "attention_mask" in batch:
                 hidden = hidden * batch["attention_mask"].unsqueeze(-1)
@@ -54,3 +55,9 @@ def embed(
             n_done += int(lengths[windows].sum())
             reporter.tell(Progress("embedding", n_done / len(tokens.ids)))
     return F.normalize(sums, dim=1).half().numpy()
+
+
+def _ready_encoder(folder: Path, precision: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    device = best_device()
+    dtype = torch.bfloat16 if resolve_precision(precision, device) == "bf16" else torch.float32
+    return load_tokenizer(folder), load_encoder(folder).eval().to(device, dtype)

@@ -20,6 +20,7 @@ from training.encoder.base_model import checked_folder, load_tokenizer, weights_
 from training.encoder.checkpoints import Checkpoints
 from training.encoder.classifying import Classifying
 from training.encoder.heads import fold
+from training.encoder.kept_model import let_go
 from training.encoder.model_files import FORMAT, appearing_folder, read_manifest, write_model
 from training.encoder.precision import best_device, this_process
 from training.encoder.progress import Progress, ProgressReporter
@@ -57,6 +58,7 @@ def fine_tune(
     reports and writes.
     """
     base, output_dir = checked_folder(config.base_model_path), Path(output_dir)
+    let_go()
     process = this_process()
     reporter = ProgressReporter(on_progress if process.is_main_process else None)
     tokenizer = load_tokenizer(base)

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.algorithms.calibration import apply_temperature
 from training.encoder.base_model import load_classifier, load_tokenizer
 from training.encoder.heads import HEADS, OneOf, final_layer, fold
+from training.encoder.kept_model import kept
 from training.encoder.model_files import read_manifest
 from training.encoder.precision import best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
@@ -46,16 +47,15 @@ def predict_proba(
     manifest = read_manifest(folder)
     config, head = manifest["config"], HEADS[manifest["head"]]
     reporter.tell(Progress("tokenising", 0.0))
+    tokenizer, model = kept(_ready_classifier, folder, config["precision"])
     tokens = tokenise(
-        load_tokenizer(folder),
+        tokenizer,
         texts,
         seconds,
         max_tokens=config["max_tokens"],
         overlap=config["window_overlap"],
         on_chunk=lambda n_done: reporter.tell(Progress("tokenising", 0.0, step=n_done)),
     )
-    device = best_device()
-    model = ready_to_score(load_classifier(folder), resolve_precision(config["precision"], device)).to(device)
 
     def tell(done: float) -> None:
         reporter.tell(Progress("scoring", TOKENISING_SHARE + (1 - TOKENISING_SHARE) * done))
@@ -64,6 +64,12 @@ def predict_proba(
     everything = np.arange(len(tokens))
     scores = scores_of(model, head, tokens, everything, batch_tokens=batch_tokens, on_batch=tell)
     return apply_temperature(scores, manifest["temperature"], multiple=head.multiple)
+
+
+def _ready_classifier(folder: Path, precision: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    device = best_device()
+    model = ready_to_score(load_classifier(folder), resolve_precision(precision, device))
+    return load_tokenizer(folder), model.to(device)
 
 
 def scores_of(

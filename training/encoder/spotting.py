@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import expit
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.algorithms.examples import Span
 from training.encoder.base_model import load_tagger, load_tokenizer
+from training.encoder.kept_model import kept
 from training.encoder.model_files import read_manifest
 from training.encoder.precision import best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
@@ -34,8 +36,7 @@ def predict_spans(
     folder = Path(model_dir)
     manifest = read_manifest(folder)
     config, labels = manifest["config"], manifest["class_names"]
-    tokenizer, device = load_tokenizer(folder), best_device()
-    model = ready_to_score(load_tagger(folder), resolve_precision(config["precision"], device)).to(device)
+    tokenizer, model = kept(_ready_tagger, folder, config["precision"])
     found: list[list[tuple[Span, float]]] = []
     for first in range(0, len(texts), TEXTS_AT_ONCE):
         chunk = texts[first : first + TEXTS_AT_ONCE]
@@ -52,6 +53,12 @@ def predict_spans(
             found.append([(span, _probability(score, manifest)) for span, score in spans])
         reporter.tell(Progress("scoring", len(found) / len(texts)))
     return found
+
+
+def _ready_tagger(folder: Path, precision: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    device = best_device()
+    model = ready_to_score(load_tagger(folder), resolve_precision(precision, device))
+    return load_tokenizer(folder), model.to(device)
 
 
 def _probability(score: float, manifest: dict) -> float:
