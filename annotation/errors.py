@@ -40,6 +40,12 @@ class Conflict(PlatformError):
     code = "conflict"
 
 
+class TooMany(PlatformError):
+    """Nothing is wrong with it but that it comes too soon."""
+
+    code = "too_many_requests"
+
+
 class InvalidAnswer(Invalid):
     code = "invalid_answer"
 

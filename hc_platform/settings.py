@@ -236,6 +236,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CampaignStateEnum": "annotation.models.Campaign.State",
         "ImportStateEnum": "annotation.models.Import.State",
+        "PredictionStateEnum": "training.models.PredictionJob.State",
         "RunStateEnum": "training.models.TrainingRun.State",
         "StandingEnum": "annotation.models.Volunteer.Standing",
     },
@@ -248,6 +249,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "training.tasks.execute_run": {"queue": "training"},
+    "training.tasks.predict": {"queue": "prediction"},
     "training.tasks.read_texts": {"queue": "training"},
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -76,7 +76,8 @@ class Stack:
         return result
 
     def log_of(self, name: str) -> str:
-        return (self.data_dir / f"{name}.log").read_text(errors="replace")
+        path = self.data_dir / f"{name}.log"
+        return path.read_text(errors="replace") if path.is_file() else ""  # it was not started
 
     def last_words(self) -> str:
         return "\n".join(f"--- {name}\n{self.log_of(name)[-3000:]}" for name in self._programs)

@@ -75,6 +75,7 @@ def body_of(method: str, name: str | None) -> dict:
         ("PATCH", "api_volunteer"): {"taken_out": True},
         ("POST", "api_standing"): {"standing": "excluded"},
         ("POST", "api_decide"): {"answer": {"label": "no"}},
+        ("POST", "api_predict"): {"texts": ["No rash."]},
         ("POST", "api_doubt"): {"note": "What of a warning?"},
         ("POST", "guideline_preview"): {"guideline": "*a*"},
         ("POST", "api_campaigns"): {
@@ -230,7 +231,7 @@ def test_no_table_with_record_text_or_answers_is_in_the_admin_site():
     shown = {model.__name__ for model in admin.site._registry}
     private = {
         "Record", "MicroTask", "Assignment", "Answer", "AnswerRevision", "Consensus", "Gold", "RefusedRow",
-        "Volunteer", "VolunteerDay", "Prediction", "Session",
+        "Volunteer", "VolunteerDay", "Prediction", "PredictionJob", "Session",
     }  # fmt: skip
     assert not shown & private
 

@@ -124,7 +124,8 @@ def test_up_serves_the_pages_mends_what_dies_and_ends_without_a_trace(data_dir, 
     assert status_of(port, "/readyz") == 200
     assert status_of(port, "/") == 200
     commands = " ".join(processes_of(data_dir).values())
-    for part in ("granian", "-Q default", "-Q training", "hc_platform beat", "redis-server", "postgres"):
+    queues = ("-Q default", "-Q training", "-Q prediction")
+    for part in ("granian", *queues, "hc_platform beat", "redis-server", "postgres"):
         assert part in commands
 
     os.kill(pid_of(data_dir, "-Q default"), signal.SIGKILL)

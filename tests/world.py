@@ -19,7 +19,7 @@ from annotation.services.held_records import read_held_records
 from annotation.services.joining import invite
 from tests.factories import NOW, PASSWORD, make_campaign, make_tasks, make_users, make_volunteers
 from training.algorithms.metrics import evaluate
-from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.models import ModelVersion, PredictionJob, TrainingPolicy, TrainingRun
 
 ROLES = [
     "anonymous", "volunteer", "fellow", "other_volunteer", "reviewer", "campaign_admin", "other_admin",
@@ -85,6 +85,7 @@ class World:
             campaign=self.campaign, run=self.run, number=1, sha256="0" * 64, label_keys=["yes", "no"],
             metrics={"test": evaluate(np.array([0, 1]), np.eye(2))},
         )  # fmt: skip
+        self._put_a_model_in_charge(admin_user)
         self.batch = Import.objects.create(
             campaign=self.campaign, file_name="a.csv", path="nowhere", deidentified=True,
             state=Import.State.DONE,
@@ -94,6 +95,21 @@ class World:
         self.invitation = invite(
             self.campaign, Role.VOLUNTEER, by=admin_user, max_uses=9, valid=timedelta(days=1), now=now
         )
+
+    def _put_a_model_in_charge(self, admin_user):
+        """With somebody's question to it that no worker has answered yet."""
+        run = TrainingRun.objects.create(
+            campaign=self.campaign, number=2, opened_at=NOW, state=TrainingRun.State.SUCCEEDED
+        )
+        version = ModelVersion.objects.create(
+            campaign=self.campaign, run=run, number=2, path="nowhere", in_charge=True,
+            label_keys=["yes", "no", "unclear"],
+            metrics={"test": evaluate(np.array([0, 1, 2, 0]), np.eye(3)[[0, 1, 2, 1]])},
+        )  # fmt: skip
+        self.job = PredictionJob.objects.create(
+            campaign=self.campaign, asked_by=admin_user, model_version=version, texts=[["No rash."]],
+            asked_at=timezone.now(),
+        )  # fmt: skip
 
     def sessions(self) -> dict[str, str]:
         """A session cookie for each role: a request may end the session, so each gets a new client."""
@@ -111,5 +127,6 @@ class World:
             "campaign_id": self.campaign.pk, "assignment_id": self.held, "import_id": self.batch.pk,
             "volunteer_id": self.volunteers[0].pk, "record_id": self.held_record,
             "task_id": self.answered_task, "run_id": self.run.pk, "version_id": self.version.pk,
+            "job_id": self.job.pk,
             "token": self.invitation, "file_format": "csv",
         }  # fmt: skip

@@ -12,6 +12,11 @@ class TooFewLabels(Invalid):
     code = "too_few_labels"
 
 
+class NoModel(Conflict):
+    code = "no_model"
+    sentence = "This campaign has no model yet. Train one first."
+
+
 class NothingToLearn(Invalid):
     code = "nothing_to_learn"
 

@@ -274,3 +274,59 @@ class StreamRound(models.Model):
     @property
     def gain(self) -> float:
         return self.acquired - self.drawn
+
+
+class PredictionJobQuerySet(models.QuerySet):
+    def asked_by(self, user) -> "PredictionJobQuerySet":
+        """Their own, and only while they still administer or review the campaign."""
+        return self.filter(asked_by=user, campaign__in=Campaign.objects.reviewed_by(user))
+
+    def unfinished(self) -> "PredictionJobQuerySet":
+        return self.filter(state__in=[PredictionJob.State.WAITING, PredictionJob.State.RUNNING])
+
+
+class PredictionJob(models.Model):
+    """Somebody's own texts, for a worker to tell what the model in charge thinks of them.
+
+    The texts are gone as soon as the job is over, the row is within the hour.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting for a worker"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="+")
+    asked_by = models.ForeignKey(
+        "annotation.User", on_delete=models.CASCADE, db_index=False, related_name="+"
+    )
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="+", help_text="In charge when it was asked."
+    )
+    texts = models.JSONField(help_text="[text] or, of a pair, [text, second] each.")
+    result = models.JSONField(null=True, help_text="What the model thinks of each text, in their order.")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    failure_code = models.CharField(max_length=50, blank=True)
+    failure = models.CharField(max_length=500, blank=True)
+    n_attempts = models.PositiveSmallIntegerField(default=0, help_text="Also the token of who works on it.")
+    lease_expires_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    fetched_at = models.DateTimeField(null=True, help_text="When the result was first handed out.")
+
+    objects = PredictionJobQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["asked_by", "asked_at"], name="prediction_jobs_of_user")]
+        constraints = [
+            models.CheckConstraint(
+                name="texts_of_a_job_that_is_over_are_gone",
+                condition=Q(state__in=["waiting", "running"]) | Q(texts=[]),
+            ),
+        ]
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in (self.State.DONE, self.State.FAILED)

@@ -1,9 +1,13 @@
 """Shapes of what the training API takes and gives. No logic."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from annotation.serializers import UnknownFieldsRefused
-from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from annotation.serializers import StrictSerializer, UnknownFieldsRefused
+from training.models import ModelVersion, PredictionJob, TrainingPolicy, TrainingRun
+
+MAX_TEXTS = 256
+MAX_CHARACTERS = 20_000
 
 
 class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
@@ -50,3 +54,89 @@ class RunListSerializer(serializers.Serializer):
 
 class ModelVersionListSerializer(serializers.Serializer):
     results = ModelVersionSerializer(many=True)
+
+
+class TextField(serializers.CharField):
+    """A text as it is: no blank is cut off, because spans count from its first character."""
+
+    def __init__(self, **options):
+        super().__init__(max_length=MAX_CHARACTERS, trim_whitespace=False, **options)
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if not data.strip():
+            self.fail("blank")
+        return super().to_internal_value(data)
+
+
+class PairSerializer(StrictSerializer):
+    text = TextField()
+    second = TextField()
+
+
+TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            TEXT_SCHEMA,
+            {
+                "type": "object",
+                "properties": {"text": TEXT_SCHEMA, "second": TEXT_SCHEMA},
+                "required": ["text", "second"],
+                "additionalProperties": False,
+            },
+        ]
+    }
+)
+class TextOrPairField(serializers.Field):
+    def to_internal_value(self, data) -> tuple[str, str | None]:
+        if isinstance(data, dict):
+            pair = PairSerializer().run_validation(data)
+            return pair["text"], pair["second"]
+        return TextField().run_validation(data), None
+
+
+class PredictSerializer(StrictSerializer):
+    texts = serializers.ListField(child=TextOrPairField(), min_length=1, max_length=MAX_TEXTS)
+
+
+class NamedModelSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ModelVersion
+        fields = ["id", "number", "sha256"]
+
+
+class PredictedSpanSerializer(serializers.Serializer):
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    label = serializers.CharField()
+    probability = serializers.FloatField()
+
+
+class PredictedSerializer(serializers.Serializer):
+    """Of a text, what the campaign's kind of answer has: a label, labels, or spans."""
+
+    label = serializers.CharField(required=False)
+    labels = serializers.ListField(child=serializers.CharField(), required=False)
+    probabilities = serializers.DictField(child=serializers.FloatField(), required=False)
+    spans = PredictedSpanSerializer(many=True, required=False)
+
+
+class PredictionSerializer(serializers.ModelSerializer):
+    model = NamedModelSerializer(source="model_version")
+    predictions = PredictedSerializer(many=True, source="result", help_text="In the texts' order.")
+
+    class Meta:
+        model = PredictionJob
+        fields = ["id", "asked_at", "done_at", "model", "predictions"]
+
+
+class PendingPredictionSerializer(serializers.ModelSerializer):
+    model = NamedModelSerializer(source="model_version")
+
+    class Meta:
+        model = PredictionJob
+        fields = ["id", "state", "asked_at", "model"]

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from annotation.models import Campaign
-from training.services import runs
+from training.services import prediction_jobs, runs
 from training.services.agreement_guard import return_where_agreement_fell
 from training.services.unread import campaigns_to_read
 
@@ -18,8 +19,11 @@ READING_SECONDS = 60  # a worker reads that long at a stretch: a training that i
 
 @shared_task
 def tick() -> None:
-    """Beat's look at all campaigns: open the runs that are due, wake a worker for each that waits."""
+    """Beat's look at all campaigns: open the runs that are due, wake a worker for whatever waits."""
     now = timezone.now()
+    prediction_jobs.forget_old_jobs(now=now)
+    for job_id in prediction_jobs.jobs_to_do(now=now):
+        predict.apply_async([str(job_id)], expires=WAKE_SECONDS)
     for version in return_where_agreement_fell(now=now):
         runs.order_anew(version.campaign, now=now)
     runs.open_due_runs(now=now)
@@ -62,3 +66,21 @@ def read_texts(campaign_id: str) -> None:
         read_texts.apply_async([campaign_id], expires=WAKE_SECONDS)
     elif not campaign.ordered_by_version:
         order_start(campaign, seed=0)
+
+
+def wake_for_prediction(job_id: UUID) -> None:
+    """For the pages: without Redis the next tick does it, once Redis is back."""
+    try:
+        predict.apply_async([str(job_id)], expires=WAKE_SECONDS, retry=False)
+    except OperationalError as error:
+        logger.warning("no worker could be woken for prediction %s: %s", job_id, type(error).__name__)
+
+
+@shared_task
+def predict(job_id: str) -> None:
+    if not prediction_jobs.is_free(UUID(job_id), now=timezone.now()):
+        return
+    # Imported here because it brings torch.
+    from training.services.prediction import answer_job
+
+    answer_job(UUID(job_id))

@@ -18,9 +18,10 @@ class JSONParser(BaseParser):
     """
 
     media_type = "application/json"
+    max_bytes: int | None = None  # the site's limit, unless a view has a smaller one
 
     def parse(self, stream, media_type=None, parser_context=None):
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = self.max_bytes or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         raw = stream.read(limit + 1)
         if len(raw) > limit:
             raise TooLarge()

@@ -6,13 +6,14 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from annotation.errors import Conflict, DiskFull, Forbidden, Invalid, NotFound, PlatformError
+from annotation.errors import Conflict, DiskFull, Forbidden, Invalid, NotFound, PlatformError, TooMany
 
 STATUS = {
     NotFound: status.HTTP_404_NOT_FOUND,
     Invalid: status.HTTP_422_UNPROCESSABLE_ENTITY,
     Forbidden: status.HTTP_403_FORBIDDEN,
     Conflict: status.HTTP_409_CONFLICT,
+    TooMany: status.HTTP_429_TOO_MANY_REQUESTS,
     DiskFull: status.HTTP_507_INSUFFICIENT_STORAGE,
 }
 

@@ -50,7 +50,11 @@ def opinion_of_open_tasks(
 
 
 def probabilities_of_texts(
-    version: ModelVersion, texts: Sequence[str], seconds: Sequence[str] | None = None
+    version: ModelVersion,
+    texts: Sequence[str],
+    seconds: Sequence[str] | None = None,
+    *,
+    on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> np.ndarray:
     """Calibrated probabilities [N, K] of texts that need not be tasks; not for spans."""
     manifest = manifest_of(version)
@@ -63,7 +67,7 @@ def probabilities_of_texts(
                 "another_encoder", "The model was made with another encoder than the campaign has now."
             )
         return linear.predict_embedding(version.path, vectors_of_texts(folder, texts, seconds))
-    return encoder.predict_proba(version.path, texts, seconds)
+    return encoder.predict_proba(version.path, texts, seconds, on_progress=on_progress)
 
 
 def _unsure(spans: list) -> float:

@@ -36,7 +36,8 @@ def programs(host: str, port: int) -> list[Program]:
     worker = [*celery, "worker", "--loglevel", settings.LOG_LEVEL]
     # Training yields to the pages, starts each run in a fresh process (so its memory comes back), and is
     # stopped without waiting: a run goes on from its last checkpoint.
-    once = ["--concurrency", "1", "--max-tasks-per-child", "1"]
+    one = ["--concurrency", "1"]
+    once = [*one, "--max-tasks-per-child", "1"]
     return [
         Program("web", [*python, *web_server(host, port)]),
         # Two, so that a long import does not hold up what beat asks for every few seconds.
@@ -44,6 +45,8 @@ def programs(host: str, port: int) -> list[Program]:
         Program(
             "training", [*worker, "-Q", "training", "-n", "training@%h", *once], signal.SIGQUIT, niceness=10
         ),
+        # Its process lives on, since it keeps the model loaded; one, since a second would load another.
+        Program("prediction", [*worker, "-Q", "prediction", "-n", "prediction@%h", *one], niceness=5),
         Program("beat", [*celery, "beat", "--loglevel", settings.LOG_LEVEL, "--pidfile", ""]),
     ]
 

@@ -1,0 +1,78 @@
+"""Small real models of every head, and rows that put one in charge of a campaign."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from annotation.models import Campaign
+from tests.factories import NOW, SIDES, make_campaign
+from tests.made_examples import FILLER, SIGNS, one_hot
+from training.algorithms.examples import Examples, Span
+from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
+from training.models import ModelVersion, TrainingRun
+
+PARTS = (TRAIN, TRAIN, TRAIN, VALIDATION, CALIBRATION, TEST)
+WORDS = [*FILLER, *SIGNS["no"], *SIGNS["yes"]]
+# By what a campaign asks: the head and its label keys.
+CLASSES = {
+    "choice": ("single", ("no", "yes")),
+    "ordinal": ("ordinal", ("none", "mild", "severe")),
+    "multiple": ("multiple", ("calm", "rash", "fever")),
+    "pairs": ("single", ("first", "second", "tie")),
+    "spans": ("spans", ("drug", "effect")),
+}
+
+
+def examples_of(kind: str, n: int = 120) -> Examples:
+    """n texts of some words, of which one of calm, rash and fever, in turn, decides."""
+    head, names = CLASSES[kind]
+    rng = np.random.default_rng(0)
+    signs = [("calm", "rash", "fever")[i % 3] for i in range(n)]
+    texts = [" ".join([*rng.choice(FILLER, rng.integers(2, 20)), sign, f"word{i % 40}"])
+             for i, sign in enumerate(signs)]  # fmt: skip
+    targets, spans, seconds = one_hot(np.arange(n) % 3 % len(names), len(names)), None, None
+    if kind == "pairs":
+        seconds = [" ".join(rng.choice(FILLER, 5)) for _ in texts]
+    if kind == "multiple":
+        targets[::5] = 1.0
+    if kind == "spans":
+        targets = None
+        spans = [[Span(text.index(sign), text.index(sign) + len(sign), names[sign != "calm"])]
+                 for text, sign in zip(texts, signs, strict=True)]  # fmt: skip
+    parts = np.array([PARTS[i % len(PARTS)] for i in range(n)], dtype=np.int8)
+    return Examples(head, names, texts, targets, np.ones(n, dtype=np.float32), parts, seconds, spans)
+
+
+def fine_tuned(kind: str, base: Path, folder: Path) -> Path:
+    """A model that has learned for a moment: what it says differs from text to text."""
+    from training.config import FineTuneConfig
+    from training.encoder import fine_tune
+
+    # 9e-6 at width 768 is 5e-3 at width 32, which a network so small needs.
+    config = FineTuneConfig(
+        str(base), learning_rate=9e-6, max_epochs=20, patience=20, seeds_when_few=1, precision="fp32",
+        max_tokens=20, window_overlap=4,
+    )  # fmt: skip
+    return fine_tune(examples_of(kind), config, output_dir=folder).path
+
+
+def campaign_of(kind: str, **fields) -> Campaign:
+    keys = CLASSES[kind][1]
+    labels = [{"key": key, "name": key.title(), "hint": ""} for key in keys]
+    return make_campaign(kind=kind, labels=SIDES if kind == "pairs" else labels, **fields)
+
+
+def put_in_charge(campaign: Campaign, folder: Path, **fields) -> ModelVersion:
+    """A row as a run makes it for a model's folder."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    number = ModelVersion.objects.filter(campaign=campaign).count() + 1
+    run = TrainingRun.objects.create(
+        campaign=campaign, number=number, opened_at=NOW, state="succeeded", n_examples=120
+    )
+    ModelVersion.objects.filter(campaign=campaign).update(in_charge=False)
+    made = {
+        "family": manifest["family"], "number": number, "path": str(folder), "sha256": manifest["sha256"],
+        "label_keys": manifest["class_names"], "in_charge": True,
+    }  # fmt: skip
+    return ModelVersion.objects.create(campaign=campaign, run=run, **made | fields)
