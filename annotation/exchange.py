@@ -16,7 +16,10 @@ from django.db.models import Count, F
 
 from annotation.kinds import kind_named
 from annotation.models import Campaign, Consensus, Gold
+from annotation.services.export import harmless
+from annotation.services.file_texts import FileText, texts_in_file
 from annotation.services.gold import import_gold
+from annotation.services.intake.refusals import Refusal, Tally
 from annotation.services.open_tasks import (
     OpenTasks,
     answer_times,
@@ -29,15 +32,19 @@ from annotation.services.places import TASK_TEXTS
 from annotation.services.simulation import simulate_answers
 
 __all__ = [
+    "FileText",
     "GoldExample",
     "LabelledExample",
     "OpenTasks",
     "Question",
+    "Refusal",
+    "Tally",
     "TaskText",
     "answer_times",
     "count_new_labels",
     "crowds_of_open_tasks",
     "gold_examples",
+    "harmless",
     "hears_models",
     "import_gold",
     "labelled_examples",
@@ -48,6 +55,7 @@ __all__ = [
     "set_opinions",
     "set_priorities",
     "simulate_answers",
+    "texts_in_file",
     "texts_of",
     "unlabelled_texts",
 ]

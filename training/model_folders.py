@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all."""
+"""A folder, or a file, that appears whole or not at all."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 @contextmanager
@@ -30,6 +31,23 @@ def appearing_folder(target: Path, *, before_it_appears: Callable[[], None] = la
         _flush(target.parent)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def appearing_file(target: Path) -> Iterator[TextIO]:
+    """Yield a new text file beside `target` that takes its place at the end; the owner alone may read it."""
+    for leftover in target.parent.glob(f".{target.name}.writing-*"):
+        leftover.unlink(missing_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.writing-", dir=target.parent)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as file:
+            yield file
+        _flush(Path(name))
+        Path(name).replace(target)
+        _flush(target.parent)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
         raise
 
 

@@ -16,7 +16,8 @@ from django.db.models import F, Q, QuerySet
 from annotation.errors import Invalid, TooMany
 from annotation.models import Campaign, User
 from training.errors import NoModel
-from training.models import ModelVersion, PredictionJob
+from training.models import PredictionJob
+from training.services.promotions import in_charge
 
 State = PredictionJob.State
 LEASE = timedelta(seconds=60)  # kept about every second while a model reads; loading one takes seconds
@@ -34,7 +35,7 @@ def ask(
 ) -> PredictionJob:
     """Make a job of (text, second text of a pair or None) for the model that is in charge now."""
     refuse_halves(campaign, texts)
-    version = ModelVersion.objects.filter(campaign=campaign, in_charge=True).first()
+    version = in_charge(campaign.pk)
     if version is None:
         raise NoModel()
     with transaction.atomic():

@@ -1,0 +1,117 @@
+"""`predict` reads a file and writes what the model thinks of it, whole or not at all."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.served_models import campaign_of, examples_of, put_in_charge
+from training.encoder import predict_proba, predict_spans
+from training.services import prediction_files
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def campaign(served):
+    campaign = campaign_of("choice")
+    put_in_charge(campaign, served("choice"))
+    return campaign
+
+
+def predict(campaign, source: Path, out: Path) -> None:
+    call_command("predict", str(campaign.pk), source, out=out)
+
+
+def jsonl_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_file_is_read_in_chunks_and_bad_rows_are_told_by_line_and_reason(
+    campaign, served, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(prediction_files, "CHUNK_TEXTS", 4)
+    texts = examples_of("choice").texts[:10]
+    rows = [f"t{n},{text}" for n, text in enumerate(texts)]
+    source, out = tmp_path / "notes.csv", tmp_path / "out.jsonl"
+    source.write_text("\n".join(["id,text", *rows[:3], "t99,", "one, two, three", *rows[3:]]))
+    predict(campaign, source, out)
+    shown, found = capsys.readouterr(), jsonl_of(out)
+    assert [one["id"] for one in found] == [f"t{n}" for n in range(10)]
+    expected = predict_proba(served("choice"), texts)
+    probabilities = [[one["probabilities"][key] for key in ("no", "yes")] for one in found]
+    assert np.array(probabilities) == pytest.approx(expected, abs=1e-4)
+    assert [one["label"] for one in found] == [("no", "yes")[best] for best in expected.argmax(axis=1)]
+    assert "10 texts read into" in shown.out
+    assert "line 5 (t99): There is no text in this row." in shown.out
+    assert "line 6: The row has more or fewer columns than the header." in shown.out
+    assert "100%" in shown.err
+    assert out.stat().st_mode & 0o077 == 0, "for the owner alone"
+
+
+def test_a_table_has_a_column_for_each_label_and_no_formula(campaign, served, tmp_path):
+    source, out = tmp_path / "notes.jsonl", tmp_path / "out.csv"
+    source.write_text('{"id": "=1+1", "text": "a rash"}\n')
+    predict(campaign, source, out)
+    header, row = csv.reader(out.open(newline=""))
+    assert header == ["id", "label", "p(no)", "p(yes)"]
+    assert row[0] == "'=1+1"
+    assert [float(cell) for cell in row[2:]] == pytest.approx(
+        predict_proba(served("choice"), ["a rash"])[0], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("kind", ["pairs", "spans", "multiple"])
+def test_other_kinds_of_question_have_their_own_columns(kind, served, tmp_path):
+    campaign, examples = campaign_of(kind), examples_of(kind)
+    put_in_charge(campaign, served(kind))
+    source, out = tmp_path / "notes.jsonl", tmp_path / "out.csv"
+    rows = [{"id": str(n), "text": text} for n, text in enumerate(examples.texts[:6])]
+    if examples.seconds:
+        rows = [row | {"second": second} for row, second in zip(rows, examples.seconds, strict=False)]
+    source.write_text("\n".join(map(json.dumps, rows)))
+    predict(campaign, source, out)
+    header, *table = csv.reader(out.open(newline=""))
+    if kind == "spans":
+        assert header == ["id", "spans"]
+        found = [[(s["start"], s["end"], s["label"]) for s in json.loads(row[1])] for row in table]
+        expected = predict_spans(served(kind), examples.texts[:6])
+        assert found == [[tuple(span) for span, _ in one] for one in expected]
+        return
+    expected = predict_proba(served(kind), examples.texts[:6], examples.seconds and examples.seconds[:6])
+    assert np.array([row[2:] for row in table], dtype=float) == pytest.approx(expected, abs=1e-4)
+    keys = [column[2:-1] for column in header[2:]]
+    if kind == "multiple":
+        assert header[1] == "labels"
+        chosen = ["|".join(np.array(keys)[row >= 0.5]) for row in expected]
+        assert [row[1] for row in table] == chosen
+    else:
+        assert header[1] == "label"
+        assert [row[1] for row in table] == [keys[best] for best in expected.argmax(axis=1)]
+
+
+def test_what_goes_wrong_leaves_what_was_there(campaign, tmp_path):
+    source, out = tmp_path / "notes.csv", tmp_path / "out.csv"
+    source.write_text("id,text\na,\n")
+    out.write_text("as before")
+    with pytest.raises(CommandError, match="no_texts"):
+        predict(campaign, source, out)
+    source.write_text("id,text\na,rash\n")
+    for to, code in [(source, "same_file"), (tmp_path / "out.xlsx", "unknown_format")]:
+        with pytest.raises(CommandError, match=code):
+            predict(campaign, source, to)
+    with pytest.raises(CommandError, match="can't be written: No such file or directory"):
+        predict(campaign, source, tmp_path / "nowhere" / "out.csv")
+    with pytest.raises(CommandError, match="file_missing"):
+        predict(campaign, tmp_path / "nowhere.csv", out)
+    campaign.model_versions.update(path="/nowhere")
+    with pytest.raises(CommandError, match="model_missing"):
+        predict(campaign, source, out)
+    campaign.model_versions.update(in_charge=False)
+    with pytest.raises(CommandError, match="no_model"):
+        predict(campaign, source, out)
+    assert out.read_text() == "as before"
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.csv", "out.csv"}

@@ -1,0 +1,103 @@
+"""A model as a folder for others: loadable by path, with a card that says what it is and what it is not."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from annotation.errors import Conflict, Invalid
+from training import encoder
+from training.algorithms.token_tags import TAGS
+from training.encoder.base_model import weight_files
+from training.encoder.heads import HEADS
+from training.model_folders import appearing_folder
+from training.models import ModelVersion
+from training.services.base_models import folder_of
+from training.services.base_origin import BaseOrigin, base_origin
+from training.services.model_card import card_of
+from training.services.runs import policy_of
+from training.services.scoring import manifest_of
+
+COPIED = (".safetensors", ".json", ".txt", ".model")  # nothing that would have to be unpickled
+SERVER_PATHS = ("_name_or_path", "name_or_path")  # keys under which transformers keeps where it loaded from
+
+
+def export_model(version: ModelVersion, target: Path, *, language: str | None) -> BaseOrigin:
+    """Write the model's folder to `target`, which appears whole or not at all and must not be there yet."""
+    if target.exists():
+        raise Invalid("There is something at that place already. Name a new folder.", code="out_exists")
+    try:
+        manifest = manifest_of(version)
+    except encoder.TrainingRefused as refused:
+        raise Invalid(refused.sentence, code=refused.code) from refused
+    base = _base_of(version, manifest)
+    with appearing_folder(target) as folder:
+        for path in sorted(Path(version.path).iterdir()):
+            if path.suffix in COPIED:
+                shutil.copyfile(path, folder / path.name)
+        _refuse_changed(folder, version)
+        names = names_of(version)
+        _rewrite(folder / "manifest.json", _public(manifest, names, base))
+        for path in folder.glob("*config.json"):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            _rewrite(path, {key: value for key, value in content.items() if key not in SERVER_PATHS})
+        if version.family == ModelVersion.Family.ENCODER:
+            _name_outputs(folder / "config.json", manifest, names)
+        card = card_of(version, manifest, names, base, language=language)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return base
+
+
+def names_of(version: ModelVersion) -> list[str]:
+    """What the campaign calls each output's label, told apart by their keys where two are called the same."""
+    names = [version.campaign.label_names.get(key) or key for key in version.label_keys]
+    return [
+        name if names.count(name) == 1 else f"{name} ({key})"
+        for name, key in zip(names, version.label_keys, strict=True)
+    ]
+
+
+def _base_of(version: ModelVersion, manifest: dict) -> BaseOrigin | None:
+    if version.family == ModelVersion.Family.TFIDF:
+        return None
+    if version.family == ModelVersion.Family.ENCODER:
+        folder = manifest["config"]["base_model_path"]
+    else:
+        folder = folder_of(policy_of(version.campaign).base_model)
+    return base_origin(folder, manifest["base_model_sha256"])
+
+
+def _refuse_changed(folder: Path, version: ModelVersion) -> None:
+    """What is published is what was judged."""
+    digest = hashlib.sha256()
+    for path in [*weight_files(folder), folder / "vocabulary.json"]:
+        if path.is_file():
+            digest.update(path.read_bytes())
+    if digest.hexdigest() != version.sha256:
+        raise Conflict("The model's files were changed since it was made.", code="model_changed")
+
+
+def _public(manifest: dict, names: list[str], base: BaseOrigin | None) -> dict:
+    """Without a place on this server; class_names are the campaign's label keys."""
+    config = {key: value for key, value in manifest["config"].items() if key != "base_model_path"}
+    return {**manifest, "config": config, "label_names": names, "base_model": base.name if base else None}
+
+
+def _name_outputs(path: Path, manifest: dict, names: list[str]) -> None:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    keys, head = manifest["class_names"], manifest["head"]
+    named = dict(zip(_outputs(head, keys), _outputs(head, names), strict=True))
+    outputs = [named[config["id2label"][str(place)]] for place in range(len(config["id2label"]))]
+    config["id2label"] = {str(place): name for place, name in enumerate(outputs)}
+    config["label2id"] = {name: place for place, name in enumerate(outputs)}
+    _rewrite(path, config)
+
+
+def _outputs(head: str, labels: list[str]) -> list[str]:
+    if head == "spans":
+        return [f"{tag}-{label}" for label in labels for tag in TAGS]
+    return HEADS[head].output_names(labels)
+
+
+def _rewrite(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
