@@ -30,6 +30,7 @@ from annotation.services.open_tasks import (
 )
 from annotation.services.places import TASK_TEXTS
 from annotation.services.simulation import simulate_answers
+from annotation.services.suggestions import set_suggestions
 
 __all__ = [
     "FileText",
@@ -54,6 +55,7 @@ __all__ = [
     "question_of",
     "set_opinions",
     "set_priorities",
+    "set_suggestions",
     "simulate_answers",
     "texts_in_file",
     "texts_of",

@@ -8,6 +8,7 @@ from annotation.algorithms.stopping import Rule
 from annotation.kinds import KINDS
 from annotation.kinds.pairs import Pairs
 from annotation.kinds.relations import Relations
+from annotation.kinds.spans import Spans
 from annotation.kinds.text import Text
 from annotation.models import Campaign, Role
 
@@ -41,7 +42,7 @@ class CampaignForm(forms.ModelForm):
         model = Campaign
         fields = [
             "name", "question", "rule", "kind", "unit", "joining", "needed", "aggregation", "asks_certainty",
-            "hides_gold", "stopping", "stop_certainty", "most_answers", "guideline",
+            "hides_gold", "preannotates", "stopping", "stop_certainty", "most_answers", "guideline",
         ]  # fmt: skip
         labels = {
             "rule": "Rule for doubtful cases",
@@ -51,6 +52,7 @@ class CampaignForm(forms.ModelForm):
             "aggregation": "How answers are weighed",
             "asks_certainty": "Let volunteers say that they are not sure",
             "hides_gold": "Hide gold among the tasks",
+            "preannotates": "Let the model mark beforehand",
             "stopping": "Ask",
             "stop_certainty": "Stop when so sure",
             "most_answers": "Answers at most",
@@ -63,6 +65,10 @@ class CampaignForm(forms.ModelForm):
             "hides_gold": (
                 "Tasks whose right answer you brought in go out among the others, often at first and seldom "
                 "later: they show how good each volunteer is."
+            ),
+            "preannotates": (
+                "Volunteers begin with what the model would mark, and correct it; a tenth of the texts, drawn by "
+                "lot, goes out without, so that you see what it saves and whether it sways them."
             ),
             "stop_certainty": "Between 0.5 and 1; 0.97 is a good start.",
             "most_answers": "After so many a reviewer decides.",
@@ -94,6 +100,8 @@ class CampaignForm(forms.ModelForm):
             fields["audit_share"] = self.cleaned_data["audit_percent"] / 100
         if fields["kind"] == Pairs.name:
             fields["unit"] = Campaign.Unit.DOCUMENT
+        if fields["kind"] != Spans.name:
+            fields["preannotates"] = False
         return fields | {"lease_seconds": 60 * self.cleaned_data["lease_minutes"]}
 
     @property

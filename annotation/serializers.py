@@ -45,10 +45,19 @@ class TaskSerializer(serializers.Serializer):
     after = serializers.CharField()
 
 
+class SuggestedSpanSerializer(serializers.Serializer):
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    label = serializers.CharField()
+
+
 class AssignmentSerializer(serializers.Serializer):
     id = serializers.UUIDField()
     expires_at = serializers.DateTimeField()
     task = TaskSerializer()
+    suggestion = SuggestedSpanSerializer(
+        many=True, help_text="What the model would mark, where the campaign lets it; a draft, no answer."
+    )
 
 
 class AnswerValueField(serializers.JSONField):
@@ -133,8 +142,8 @@ class CampaignSerializer(UnknownFieldsRefused, serializers.ModelSerializer):
         model = Campaign
         fields = [
             "id", "name", "question", "rule", "guideline", "kind", "labels", "unit", "needed",
-            "lease_seconds", "joining", "aggregation", "asks_certainty", "hides_gold", "stopping",
-            "stop_certainty", "most_answers", "audit_share", "state", "n_tasks", "created_at",
+            "lease_seconds", "joining", "aggregation", "asks_certainty", "hides_gold", "preannotates",
+            "stopping", "stop_certainty", "most_answers", "audit_share", "state", "n_tasks", "created_at",
             "answer_schema",
         ]  # fmt: skip
         read_only_fields = ["id", "state", "n_tasks", "created_at"]

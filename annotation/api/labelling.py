@@ -28,7 +28,12 @@ def assignment_data(place: handout.Handout | None) -> dict | None:
         "before": place.before,
         "after": place.after,
     }
-    return {"id": place.assignment_id, "expires_at": place.expires_at, "task": task}
+    return {
+        "id": place.assignment_id,
+        "expires_at": place.expires_at,
+        "task": task,
+        "suggestion": place.suggestion,
+    }
 
 
 def json_response(data: dict) -> HttpResponse:

@@ -9,6 +9,7 @@ from annotation.models.opinion import Opinion
 from annotation.models.people import Invitation, Membership, Role, User
 from annotation.models.ranking import ItemRanking
 from annotation.models.record import Import, Record, RefusedRow
+from annotation.models.suggestion import Suggestion
 from annotation.models.task import Answer, AnswerRevision, Assignment, MicroTask
 from annotation.models.volunteer import Volunteer, VolunteerDay
 
@@ -31,6 +32,7 @@ __all__ = [
     "RefusedRow",
     "Role",
     "Skill",
+    "Suggestion",
     "TrailEntry",
     "User",
     "Volunteer",

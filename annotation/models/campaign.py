@@ -105,6 +105,7 @@ class Campaign(models.Model):
         "share audited", default=0.03, validators=[MinValueValidator(0), MaxValueValidator(1)]
     )
     hides_gold = models.BooleanField("hide gold among the tasks", default=False)
+    preannotates = models.BooleanField("let the model mark spans beforehand", default=False)
     lease_seconds = models.PositiveIntegerField(
         default=900, validators=[MinValueValidator(5), MaxValueValidator(7 * 86_400)]
     )
@@ -137,6 +138,9 @@ class Campaign(models.Model):
                 name="campaign_audit_is_a_share", condition=Q(audit_share__gte=0, audit_share__lte=1)
             ),
             models.CheckConstraint(name="campaign_lease_lasts", condition=Q(lease_seconds__gte=1)),
+            models.CheckConstraint(
+                name="campaign_preannotates_spans", condition=Q(preannotates=False) | Q(kind="spans")
+            ),
         ]
 
     def __str__(self) -> str:

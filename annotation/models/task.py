@@ -96,6 +96,11 @@ class Assignment(models.Model):
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     skip_reason = models.CharField(max_length=20, choices=SkipReason, blank=True)
+    # Drawn when it was claimed, and the model's spans of that moment, shown or not: what pre-annotation does is
+    # measured between the two arms. Null where there was nothing to suggest.
+    suggested = models.BooleanField(null=True, editable=False)
+    suggestion = models.JSONField(null=True, editable=False, help_text="As in Suggestion.spans.")
+    suggestion_version = models.PositiveIntegerField(null=True, editable=False)
 
     objects = AssignmentQuerySet.as_manager()
 
@@ -105,10 +110,20 @@ class Assignment(models.Model):
             models.UniqueConstraint(
                 fields=["volunteer"], condition=Q(state="open"), name="one_open_assignment_a_volunteer"
             ),
+            models.CheckConstraint(
+                name="arm_with_its_suggestion",
+                condition=Q(suggested__isnull=True, suggestion__isnull=True, suggestion_version__isnull=True)
+                | Q(suggested__isnull=False, suggestion__isnull=False, suggestion_version__isnull=False),
+            ),
         ]
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="assignment_lease"),
             models.Index(fields=["volunteer", "-closed_at"], name="assignment_of_volunteer"),
+            models.Index(
+                fields=["volunteer", "-closed_at"],
+                condition=Q(state="answered", suggested__isnull=False),
+                name="assignment_in_an_arm",
+            ),
             models.Index(
                 fields=["task"], condition=Q(skip_reason="names_a_person"), name="assignment_saw_a_name"
             ),

@@ -36,6 +36,7 @@ from annotation.services.places import (
     take_back,
 )
 from annotation.services.prepared import PreparedStatement
+from annotation.services.suggestions import ARM, DRAW_ARM
 
 FIRST = (-math.inf, UUID(int=0))  # sorts before every task in the queue's order
 
@@ -49,14 +50,15 @@ class Seat:
     cursor: tuple[float, UUID]
     queue_epoch: int
     lease: timedelta
+    preannotates: bool
     gold_draw: float | None  # where among the campaign's gold to look, when hidden gold is due
 
 
 LOCK_VOLUNTEER = PreparedStatement(
     "lock_volunteer",
     """
-SELECT v.id, v.taken_out_at IS NOT NULL, c.state, c.queue_epoch, c.lease_seconds, c.hides_gold, v.n_claims,
-       v.cursor_epoch, v.cursor_priority, v.cursor_task
+SELECT v.id, v.taken_out_at IS NOT NULL, c.state, c.queue_epoch, c.lease_seconds, c.preannotates, c.hides_gold,
+       v.n_claims, v.cursor_epoch, v.cursor_priority, v.cursor_task
 FROM annotation_volunteer v JOIN annotation_campaign c ON c.id = v.campaign_id
 WHERE v.campaign_id = %(campaign)s AND v.user_id = %(user)s
 FOR NO KEY UPDATE OF v
@@ -119,21 +121,22 @@ MOVE_ON = """cursor_epoch = %(queue_epoch)s, cursor_priority = best.priority, cu
         n_claims = v.n_claims + 1"""
 STAY = "n_claims = v.n_claims + 1"
 
-CLAIM = """
-WITH best AS MATERIALIZED ({task}    FOR NO KEY UPDATE OF t {if_locked}
+CLAIM = f"""
+WITH best AS MATERIALIZED ({{task}}    FOR NO KEY UPDATE OF t {{if_locked}}
 ), place AS (
-    UPDATE annotation_microtask t SET {room} FROM best WHERE t.id = best.id
+    UPDATE annotation_microtask t SET {{room}} FROM best WHERE t.id = best.id
 ), cursor AS (
-    UPDATE annotation_volunteer v SET {cursor}
+    UPDATE annotation_volunteer v SET {{cursor}}
     FROM best WHERE v.id = %(volunteer)s
 ), seat AS (
-    INSERT INTO annotation_assignment (id, task_id, volunteer_id, state, claimed_at, expires_at, skip_reason)
+    INSERT INTO annotation_assignment (id, task_id, volunteer_id, state, claimed_at, expires_at, skip_reason,
+                                       suggested, suggestion, suggestion_version)
     SELECT gen_random_uuid(), best.id, %(volunteer)s::uuid, 'open', %(now)s::timestamptz,
-           %(expires_at)s::timestamptz, ''
-    FROM best
-    RETURNING id, expires_at, task_id
+           %(expires_at)s::timestamptz, '', {ARM}
+    FROM best{DRAW_ARM}
+    RETURNING id, expires_at, task_id, suggested, suggestion
 )
-"""
+"""  # nosec B608 # constants
 CLAIM_BEST = PreparedStatement(
     "claim_best",
     CLAIM.format(task=BEST, if_locked="SKIP LOCKED", room=TAKE_ROOM, cursor=MOVE_ON)
@@ -231,8 +234,8 @@ def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
     if row is None:
         may_join = Campaign.objects.to_label(user).filter(pk=campaign_id).exists()
         raise ConsentRequired() if may_join else NotFound()
-    (volunteer_id, taken_out, state, queue_epoch, lease_seconds, hides_gold, n_claims, cursor_epoch,
-     cursor_priority, cursor_task) = row  # fmt: skip
+    (volunteer_id, taken_out, state, queue_epoch, lease_seconds, preannotates, hides_gold, n_claims,
+     cursor_epoch, cursor_priority, cursor_task) = row  # fmt: skip
     if taken_out:
         raise TakenOut()
     if state != "open":
@@ -244,7 +247,7 @@ def _lock_volunteer(campaign_id: UUID, user: User) -> Seat:
         chance, where = draws(volunteer_id.bytes, n_claims)
         gold_draw = where if chance < gold_share(n_claims) else None
     lease = timedelta(seconds=lease_seconds)
-    return Seat(volunteer_id, campaign_id, cursor, queue_epoch, lease, gold_draw)
+    return Seat(volunteer_id, campaign_id, cursor, queue_epoch, lease, preannotates, gold_draw)
 
 
 def _renew_held_place(seat: Seat, now: datetime) -> Handout | None:
@@ -302,6 +305,7 @@ def _parameters(seat: Seat, now: datetime, cursor: tuple[float, UUID]) -> dict:
         "campaign": seat.campaign_id,
         "volunteer": seat.volunteer_id,
         "queue_epoch": seat.queue_epoch,
+        "preannotates": seat.preannotates,
         "cursor_priority": cursor[0],
         "cursor_task": cursor[1],
         "now": now,

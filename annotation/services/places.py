@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from annotation.kinds.pairs import BETWEEN
 from annotation.models import MicroTask
+from annotation.services.suggestions import shown_spans
 
 CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 
@@ -19,12 +20,12 @@ CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 TASK_TEXTS = f"""substr(r.text, t.start + 1, coalesce(t.divider - {len(BETWEEN)}, t."end") - t.start),
        substr(r.text, t.divider + 1, t."end" - t.divider)"""
 
-# `{places}` names rows with id, expires_at and task_id: assignments, or what a statement has just made.
+# `{places}` names rows of assignments, or what a statement has just made of one.
 READ_PLACES = f"""
 SELECT a.id, a.expires_at, t.id, c.kind, c.question, c.labels::text, t.section,
        {TASK_TEXTS},
        substr(r.text, greatest(1, t.start + 1 - {CONTEXT_LENGTH}), least(t.start, {CONTEXT_LENGTH})),
-       substr(r.text, t."end" + 1, {CONTEXT_LENGTH})
+       substr(r.text, t."end" + 1, {CONTEXT_LENGTH}), CASE WHEN a.suggested THEN a.suggestion END::text
 FROM {{places}} a
 JOIN annotation_microtask t ON t.id = a.task_id
 JOIN annotation_record r ON r.id = t.record_id
@@ -65,7 +66,10 @@ FROM wanted w WHERE t.id = w.task_id
 
 @dataclass(frozen=True, slots=True)
 class Handout:
-    """A place in a task: everything that the volunteer's page shows. `second` is a pair's other text."""
+    """A place in a task: everything that the volunteer's page shows. `second` is a pair's other text.
+
+    `suggestion` holds the spans that the page begins with: {start, end, label}, offsets in code points.
+    """
 
     assignment_id: UUID
     expires_at: datetime
@@ -78,6 +82,7 @@ class Handout:
     second: str | None
     before: str
     after: str
+    suggestion: list[dict]
 
 
 def lock_task(task_id: UUID) -> None:
@@ -121,8 +126,10 @@ def read_handouts(assignment_ids: list[UUID]) -> list[Handout]:
 
 
 def handout_from_row(row: tuple) -> Handout:
-    *fields, labels, section, text, second, before, after = row
-    return Handout(*fields, orjson.loads(labels), section, text, second, _tail(before), _head(after))
+    *fields, raw_labels, section, text, second, before, after, raw_spans = row
+    labels = orjson.loads(raw_labels)
+    spans = shown_spans(orjson.loads(raw_spans), labels, len(text)) if raw_spans else []
+    return Handout(*fields, labels, section, text, second, _tail(before), _head(after), spans)
 
 
 def _tail(before: str) -> str:

@@ -36,6 +36,7 @@ from training.algorithms.acquisition_queue import (
     value_of_one_more,
     with_head,
 )
+from training.algorithms.examples import Span
 from training.algorithms.time_model import fit_time_model
 from training.models import TrainingPolicy
 from training.services.embeddings import encoder_of, vectors_of_tasks
@@ -46,12 +47,13 @@ SAMPLED = 20_000  # tasks among which typical ones are looked for
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A model's opinion of N tasks: probabilities [N, K], or for spans None and how unsure it is [N]."""
+    """A model's opinion of N tasks: probabilities [N, K], or for spans None, and each task's with how probable
+    they are."""
 
     head: str
     label_keys: list[str]
     probabilities: np.ndarray | None
-    span_uncertainty: np.ndarray | None = None
+    spans: list[list[tuple[Span, float]]] | None = None  # N
     disagreement_of_draws: np.ndarray | None = None  # [N], BALD, where the family can
 
     def uncertainty(self, acquisition: str) -> np.ndarray:
@@ -59,13 +61,18 @@ class Opinion:
         if acquisition == Acquisition.BALD and self.disagreement_of_draws is not None:
             return self.disagreement_of_draws
         if self.probabilities is None:
-            assert self.span_uncertainty is not None
+            assert self.spans is not None
             indifferent = acquisition == Acquisition.RANDOM
-            return np.zeros_like(self.span_uncertainty) if indifferent else self.span_uncertainty
+            return np.array([0.0 if indifferent else _unsure(one) for one in self.spans])
         measure = ACQUISITIONS.get(acquisition, margin)
         if self.head == "multiple":
             return as_separate_labels(self.probabilities, measure)
         return measure(self.probabilities)
+
+
+def _unsure(spans: list[tuple[Span, float]]) -> float:
+    """Of the span that may most nearly be one or none, 0 without any: 1 - |2p - 1|."""
+    return max((1 - abs(2 * probability - 1) for _, probability in spans), default=0.0)
 
 
 def acquisition_of(policy: TrainingPolicy) -> str:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from itertools import chain
 from uuid import UUID
 
 import numpy as np
@@ -11,14 +12,15 @@ from django.utils import timezone
 
 from annotation import exchange
 from annotation.exchange import OpenTasks
-from annotation.models import Campaign
+from annotation.models import Campaign, Gold
 from training.algorithms.acquisition_queue import queue_priorities, with_head
+from training.algorithms.examples import Span
 from training.algorithms.splits import record_places
 from training.models import ModelVersion, TrainingPolicy
 from training.services.acquisition import places_in_queue, typical_head
 from training.services.embeddings import encoder_of
 from training.services.runs import policy_of
-from training.services.scoring import opinion_of_open_tasks
+from training.services.scoring import opinion_of_open_tasks, spans_of_texts
 from training.services.snapshot import learned_tasks
 
 WRITE_PREDICTIONS = """
@@ -32,6 +34,7 @@ WHERE training_prediction.version_number <= excluded.version_number
 """
 CHUNK = 5000
 PREDICTIONS_KEPT = 100_000  # of the head of the queue: what people come to see before the next model
+SUGGESTED_FROM = 0.5  # of the probability that a span is right
 START = 500  # tasks in typical order before there is a model
 
 
@@ -58,6 +61,8 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
     write_priorities(campaign, tasks, priority, number=number)
     if opinion.probabilities is not None and exchange.hears_models(campaign.pk):
         _tell_the_engine(version, tasks, opinion.probabilities, number)
+    if opinion.spans is not None and campaign.preannotates:
+        suggest_spans(version, tasks, opinion.spans, number=number)
     return len(tasks)
 
 
@@ -110,6 +115,31 @@ def _tell_the_engine(version: ModelVersion, tasks: OpenTasks, probabilities: np.
         ),
         version=number,
     )
+
+
+def suggest_spans(
+    version: ModelVersion, tasks: OpenTasks, spans: Sequence[Sequence[tuple[Span, float]]], *, number: int
+) -> int:
+    """Let volunteers begin with the spans [N] that more likely are right than not; returns in how many tasks.
+
+    Also in gold that is full: it goes out still, and without a suggestion it could be told apart.
+    """
+    full = Gold.objects.filter(
+        campaign=version.campaign, origin=Gold.Origin.FILE, task__is_open=False, task__held=False
+    )
+    gold = exchange.texts_of(full.values_list("task_id", flat=True))
+    in_gold = spans_of_texts(version, [text.text for text in gold])
+    ids = chain((UUID(bytes=one) for one in tasks.ids.tolist()), (text.task_id for text in gold))
+    found = ((task_id, _likely(one)) for task_id, one in zip(ids, chain(spans, in_gold), strict=True))
+    return exchange.set_suggestions(version.campaign_id, found, version=number)
+
+
+def _likely(spans: Sequence[tuple[Span, float]]) -> list[dict]:
+    return [
+        span._asdict() | {"probability": round(probability, 4)}
+        for span, probability in spans
+        if probability >= SUGGESTED_FROM
+    ]
 
 
 def write_predictions(

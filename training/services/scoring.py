@@ -10,6 +10,7 @@ from annotation import exchange
 from annotation.exchange import OpenTasks
 from training import encoder, linear
 from training.algorithms.acquisition_committee import bald, dropped_out
+from training.algorithms.examples import Span
 from training.encoder.refusals import model_missing
 from training.models import ModelVersion, TrainingPolicy
 from training.services.acquisition import Opinion, acquisition_of
@@ -40,8 +41,8 @@ def opinion_of_open_tasks(
     words = [text.text for text in texts]
     seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
     if manifest["head"] == "spans":
-        found = encoder.predict_spans(version.path, words, on_progress=on_progress)
-        return tasks, Opinion("spans", version.label_keys, None, np.array([_unsure(one) for one in found]))
+        spans = encoder.predict_spans(version.path, words, on_progress=on_progress)
+        return tasks, Opinion("spans", version.label_keys, None, spans)
     if version.family == Family.TFIDF:
         probabilities = linear.predict_tfidf(version.path, words, seconds)
     else:
@@ -70,9 +71,9 @@ def probabilities_of_texts(
     return encoder.predict_proba(version.path, texts, seconds, on_progress=on_progress)
 
 
-def _unsure(spans: list) -> float:
-    """Of the span that may most nearly be one or none, 0 without any: 1 - |2p - 1|."""
-    return max((1 - abs(2 * probability - 1) for _, probability in spans), default=0.0)
+def spans_of_texts(version: ModelVersion, texts: Sequence[str]) -> list[list[tuple[Span, float]]]:
+    """Each text's spans with how probable they are; of a model of spans alone."""
+    return encoder.predict_spans(version.path, texts)
 
 
 def _by_vectors(

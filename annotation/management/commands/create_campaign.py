@@ -10,8 +10,8 @@ from annotation.models import Campaign
 from annotation.services.campaigns import create_campaign, set_state
 
 TAKEN_AS_GIVEN = (
-    "kind", "unit", "needed", "joining", "rule", "asks_certainty", "hides_gold", "stop_certainty",
-    "most_answers", "audit_share",
+    "kind", "unit", "needed", "joining", "rule", "asks_certainty", "hides_gold", "preannotates",
+    "stop_certainty", "most_answers", "audit_share",
 )  # fmt: skip
 
 
@@ -34,6 +34,9 @@ class Command(PlatformCommand):
         )
         parser.add_argument("--asks-certainty", action="store_true", help="volunteers may say “not sure”")
         parser.add_argument("--hides-gold", action="store_true", help="gold goes out among the tasks")
+        parser.add_argument(
+            "--preannotates", action="store_true", help="spans: volunteers begin with the model's marks"
+        )
         parser.add_argument(
             "--adaptive",
             action="store_true",

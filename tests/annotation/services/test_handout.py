@@ -150,6 +150,7 @@ def explain_claim(volunteer, cursor_priority, cursor_task) -> dict:
         "campaign": volunteer.campaign_id,
         "volunteer": volunteer.pk,
         "queue_epoch": 0,
+        "preannotates": False,
         "cursor_priority": cursor_priority,
         "cursor_task": cursor_task,
         "now": NOW,
