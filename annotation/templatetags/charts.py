@@ -17,12 +17,15 @@ def chart(name: str, data: dict) -> dict:
 
 
 @register.inclusion_tag("parts/interval.html")
-def interval(low: float, value: float, high: float) -> dict:
-    """A range of shares drawn on a line from 0 to 1, with its figure; in words for who can't see it."""
+def interval(low: float, value: float, high: float, words: str = "", middle: bool = False) -> dict:
+    """A range of shares drawn on a line from 0 to 1, with its figure; in words for who can't see it.
+
+    `middle` marks the middle of the line, where it is what the range is compared with.
+    """
     ends = [round(100 * min(1.0, max(0.0, share)), 1) for share in (low, value, high)]
     return {
         "low": ends[0], "value": ends[1], "width": round(ends[2] - ends[0], 1),
-        "words": f"{value:.2f}, between {low:.2f} and {high:.2f}",
+        "words": words or f"{value:.2f}, between {low:.2f} and {high:.2f}", "middle": middle,
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from annotation.services.dashboard import Dashboard, QueuedTask, dashboard_of, q
 from annotation.services.engine import engine_of
 from annotation.services.readings import read_tied_tasks
 from annotation.views.access import administered_campaign
+from annotation.views.preannotation import preannotation_card
 
 HASTY_SECONDS = 0.4  # nobody reads a sentence in less
 
@@ -29,6 +30,7 @@ def dashboard(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "alpha_words": _alpha_words(figures.alpha),
         "needs": _needs(campaign, figures),
         "engine": engine_of(campaign),
+        "preannotation": preannotation_card(campaign),
         "per_day": _per_day_chart(figures),
         "queue": _queue_unless_shown(request, campaign),
     }

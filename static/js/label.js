@@ -2,7 +2,8 @@
 //
 // What an answer is, and how it is given, is the business of the campaign's kind: a module of kinds/ each, whose
 // surface(host) returns
-//   show(task, given)    puts a task on the page; `given` is an earlier answer or a draft of it, or null
+//   show(task, given, suggestion)  puts a task on the page; `given` is an earlier answer or a draft of it, or null;
+//                        `suggestion` is what a model would mark, and no answer until it is sent as one
 //   words(answer, task)  an answer in a few words; without the task, words that need none of its text
 //   mending              how an answer that is on the page again is changed
 //   key, click, chord, typing   (event, digit) => true where it was meant for the kind; each may be left out
@@ -81,11 +82,11 @@ function showHeld() {
   warnIfLabelsChanged(held.task.labels);
 }
 
-function show({ task }, given, isUnsure = false) {
+function show({ task, suggestion = [] }, given, isUnsure = false) {
   view.setWaiting(false);
   view.showReading(task.question);
   view.setUnsure(isUnsure);
-  kind.show(task, given);
+  kind.show(task, given, suggestion);
   isBegun = Boolean(given);
   shownAt = performance.now();
 }

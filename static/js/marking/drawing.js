@@ -38,7 +38,7 @@ export class Drawing {
     return [...lines.values()];
   }
 
-  /** Marks are [{start, end, name, tone, isSelected, isLinked}], `selection` is {start, end} or null. */
+  /** Marks are [{start, end, name, tone, suggested, isSelected, isLinked}], `selection` is {start, end} or null. */
   draw(marks, selection) {
     if (!this.#node) return;
     this.#layer.replaceChildren();
@@ -67,7 +67,7 @@ export class Drawing {
 
   #place({ mark, name, width, boxes, band }, room) {
     for (const box of boxes) {
-      const state = `${mark.isSelected ? " selected" : ""}${mark.isLinked ? " linked" : ""}`;
+      const state = `${mark.suggested ? " suggested" : ""}${mark.isSelected ? " selected" : ""}${mark.isLinked ? " linked" : ""}`;
       this.#cover(this.#add(`mark-ground ${mark.tone}${state}`), box);
       const line = this.#add(`mark-line ${mark.tone}`);
       this.#cover(line, { ...box, top: box.bottom });

@@ -14,7 +14,8 @@ const inOrder = (a, b) => a.start - b.start || b.end - a.end || (a.label < b.lab
 const isSame = (a, b) => a !== b && a.start === b.start && a.end === b.end && a.label === b.label;
 
 export class Marker {
-  /** In the text's order: [{start, end, label}], offsets in UTF-16 code units. */
+  /** In the text's order: [{start, end, label, suggested}], offsets in UTF-16 code units. `suggested`: nobody but a
+   * model has looked at it yet. */
   marks = [];
   selected = null;
   linked = [];
@@ -47,8 +48,7 @@ export class Marker {
     showRecord(task);
     this.#text = task.text;
     this.#drawing.show(this.#selecting.show(task.text));
-    const { units } = offsetsOf(task.text);
-    this.marks = spans.map(({ start, end, label }) => ({ start: units(start), end: units(end), label })).sort(inOrder);
+    this.marks = this.#marksOf(spans);
     this.selected = null;
     this.linked = [];
     this.#buttons.clearFilter();
@@ -56,10 +56,20 @@ export class Marker {
     if (matchMedia("(pointer: fine)").matches) at("text").focus({ preventScroll: true });
   }
 
+  #marksOf(spans) {
+    const { units } = offsetsOf(this.#text);
+    return spans.map((span) => ({ ...span, start: units(span.start), end: units(span.end) })).sort(inOrder);
+  }
+
   /** As an answer has them: in the text's order, offsets in code points. */
   spans() {
+    return this.draft().map(({ start, end, label }) => ({ start, end, label }));
+  }
+
+  /** The same, and of each whether it is but suggested. */
+  draft() {
     const { points } = offsetsOf(this.#text);
-    return this.marks.map(({ start, end, label }) => ({ start: points(start), end: points(end), label }));
+    return this.marks.map((mark) => ({ ...mark, start: points(mark.start), end: points(mark.end) }));
   }
 
   textOf({ start, end }) {
@@ -88,7 +98,8 @@ export class Marker {
 
   #mark(made) {
     const there = this.marks.find((mark) => isSame(mark, made));
-    if (!there) this.marks = [...this.marks, made].sort(inOrder);
+    if (there) there.suggested = false;
+    else this.marks = [...this.marks, made].sort(inOrder);
     this.selected = there ?? made;
     this.#selecting.clear(made.end);
     this.say(`${this.textOf(made)}: ${this.nameOf(made.label)}.`);
@@ -97,8 +108,12 @@ export class Marker {
 
   #relabel(mark, label) {
     mark.label = label;
+    mark.suggested = false;
     const there = this.marks.find((other) => isSame(other, mark));
-    if (there) this.#drop(mark, there);
+    if (there) {
+      there.suggested = false;
+      this.#drop(mark, there);
+    }
     this.selected = there ?? mark;
     this.marks.sort(inOrder);
     this.say(`${this.textOf(mark)} is now ${this.nameOf(label)}.`);
@@ -113,6 +128,22 @@ export class Marker {
     this.say(`${this.textOf(mark)} is no longer marked.`);
     this.#changed();
     return true;
+  }
+
+  /** Takes out what is but suggested. */
+  clearSuggested() {
+    const cleared = this.marks.filter((mark) => mark.suggested);
+    this.marks = this.marks.filter((mark) => !mark.suggested);
+    if (cleared.includes(this.selected)) this.selected = null;
+    this.say("What was suggested is taken out.");
+    this.#changed();
+  }
+
+  /** Marks these as suggested, where they are not marked. */
+  suggest(spans) {
+    const missing = this.#marksOf(spans).filter((made) => !this.marks.some((mark) => isSame(mark, made)));
+    this.marks = [...this.marks, ...missing].sort(inOrder);
+    this.#changed();
   }
 
   #drop(mark, instead) {
@@ -195,10 +226,16 @@ export class Marker {
 
   refresh() {
     const hadFocus = at("mark-list").contains(document.activeElement);
-    at("mark-count").textContent = this.marks.length ? `${this.marks.length} marked` : "Nothing is marked yet";
+    at("mark-count").textContent = this.#count();
     at("mark-list").replaceChildren(...this.marks.map((mark, place) => this.#item(mark, place)));
     this.draw();
     if (hadFocus) (this.#chipOf(this.selected) ?? at("text")).focus({ preventScroll: true });
+  }
+
+  #count() {
+    if (!this.marks.length) return "Nothing is marked yet";
+    const nSuggested = this.marks.filter((mark) => mark.suggested).length;
+    return `${this.marks.length} marked${nSuggested ? `, ${nSuggested} of them suggested by the model` : ""}`;
   }
 
   #item(mark, place) {
@@ -207,6 +244,7 @@ export class Marker {
     chip.type = "button";
     chip.dataset.mark = place;
     chip.append(element("span", "mark-words", words), element("span", "mark-label", this.nameOf(mark.label)));
+    if (mark.suggested) chip.append(element("span", "visually-hidden", "suggested by the model"));
     if (place < 10) {
       const key = element("kbd", "", String((place + 1) % 10));
       key.setAttribute("aria-hidden", "true");
@@ -216,7 +254,7 @@ export class Marker {
     remove.type = "button";
     remove.dataset.unmark = place;
     remove.setAttribute("aria-label", `Remove the mark ${words}: ${this.nameOf(mark.label)}`);
-    const item = element("li", "");
+    const item = element("li", mark.suggested ? "suggested" : "");
     item.append(chip, remove);
     return item;
   }

@@ -14,25 +14,12 @@ from annotation.services.campaigns import update_campaign
 from annotation.services.export import export_lines
 from annotation.services.handout import claim_task, expire_leases
 from tests.factories import NOW, make_campaign, make_tasks, make_text, make_users, make_volunteers
+from tests.preannotated import is_shown, spans_campaign, suggest_everywhere, sure
 
 pytestmark = pytest.mark.django_db
-SIGN = [{"key": "sign", "name": "Sign", "hint": ""}]
 TEXT = "🤒 rash, then fever"
 RASH = {"start": 2, "end": 6, "label": "sign"}
 FEVER = {"start": 13, "end": 18, "label": "sign"}
-
-
-def sure(*spans: dict) -> list[dict]:
-    return [span | {"probability": 0.9} for span in spans]
-
-
-def spans_campaign(**fields) -> Campaign:
-    return make_campaign(**{"kind": "spans", "labels": SIGN, "preannotates": True, "needed": 5} | fields)
-
-
-def suggest_everywhere(campaign, *spans: dict, version: int = 1) -> None:
-    tasks = campaign.tasks.values_list("pk", flat=True)
-    set_suggestions(campaign.pk, [(pk, sure(*spans)) for pk in tasks], version=version)
 
 
 def work(campaign, volunteer, n: int = 1000) -> list[dict]:
@@ -60,8 +47,7 @@ def test_nine_claims_of_ten_show_the_suggestion_and_the_draw_is_fixed_for_the_pa
         transaction.set_rollback(True)
     assert len(drawn) == 500
     assert 0.86 < sum(drawn.values()) / 500 < 0.94
-    tasks = sorted({task for task, _ in drawn})
-    assert len({tuple(drawn[task, v.pk] for task in tasks) for v in volunteers}) == 5, "each has their own lot"
+    assert drawn == {pair: is_shown(*pair) for pair in drawn}
     suggest_everywhere(campaign, FEVER, version=2)
     work(campaign, volunteers[0])
     assert arms() == {pair: suggested for pair, suggested in drawn.items() if pair[1] == volunteers[0].pk}

@@ -1,0 +1,78 @@
+"""The dashboard's card on what the model's marks do, in words and as lines to look at."""
+
+from math import log2
+
+from annotation.algorithms.preannotation import Comparison
+from annotation.models import Campaign
+from annotation.services.preannotation import FEWEST_ANSWERS, FEWEST_VOLUNTEERS, preannotation_of
+
+ROWS = [
+    ("kept", "Suggested marks that stand in the answer"),
+    ("likeness", "Answer and suggestion alike"),
+    ("with_consensus", "Answer and final answer alike"),
+    ("with_gold", "Answer and gold alike"),
+]
+
+
+def preannotation_card(campaign: Campaign) -> dict | None:
+    """None where the model does not mark beforehand."""
+    found = preannotation_of(campaign)
+    if found is None:
+        return None
+    rows = [(name, getattr(found, field)) for field, name in ROWS]
+    return {
+        "found": found,
+        "fewest": FEWEST_ANSWERS,
+        "of_few": found.n_volunteers < FEWEST_VOLUNTEERS,
+        "time_words": found.time and _time_words(found.time),
+        "sway_words": found.kept and _sway_words(found.kept),
+        "times": found.time and _on_the_line(found.time),
+        "rows": [{"name": name, "arms": _arms(one)} for name, one in rows if one],
+    }
+
+
+def _arms(comparison: Comparison) -> list[tuple]:
+    return [("with suggestions", comparison.shown), ("without", comparison.hidden)]
+
+
+def _time_words(time: Comparison) -> str:
+    """Says that it saves or costs time only where the whole interval does."""
+    pace = f"{_seconds(time.shown.value)} with the model's marks, {_seconds(time.hidden.value)} without"
+    effect = time.effect
+    if effect.high < 1:
+        return f"They save time: an answer takes {pace}. That is {_percent(1 - effect.value)} less " + (
+            f"(between {_percent(1 - effect.high)} and {_percent(1 - effect.low)})."
+        )
+    if effect.low > 1:
+        return f"They cost time: an answer takes {pace}. That is {_percent(effect.value - 1)} more " + (
+            f"(between {_percent(effect.low - 1)} and {_percent(effect.high - 1)})."
+        )
+    return f"Whether they save time is open still: an answer takes {pace}; the true figure lies between " + (
+        f"{_percent(1 - effect.low)} less and {_percent(effect.high - 1)} more."
+    )
+
+
+def _sway_words(kept: Comparison) -> str:
+    """Who is shown a mark may keep what they would not have found: so it is measured against who did not see it."""
+    shares = f"Of the marks suggested, {_percent(kept.shown.value)} stand in answers of those who saw them and " + (
+        f"{_percent(kept.hidden.value)} in answers of those who did not"
+    )
+    low, high = (round(100 * end) for end in (kept.effect.low, kept.effect.high))
+    if low > 0:
+        return f"{shares}: volunteers lean towards them, by {low} to {high} points."
+    return f"{shares}: it does not show that volunteers lean towards them ({low} to {high} points)."
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}\N{NARROW NO-BREAK SPACE}%"
+
+
+def _on_the_line(time: Comparison) -> dict[str, float]:
+    """Where the ratio stands on a line from half the time (0) by as long (0.5) to twice as long (1)."""
+    effect = time.effect
+    ends = {"low": effect.low, "value": effect.value, "high": effect.high}
+    return {name: (log2(max(end, 1e-3)) + 1) / 2 for name, end in ends.items()}
