@@ -67,7 +67,7 @@ class CampaignForm(forms.ModelForm):
                 "later: they show how good each volunteer is."
             ),
             "preannotates": (
-                "Volunteers begin with what the model would mark, and correct it; a tenth of the texts, drawn by "
+                "Volunteers begin with what the model would mark, and correct it. One text in ten, drawn by "
                 "lot, goes out without, so that you see what it saves and whether it sways them."
             ),
             "stop_certainty": "Between 0.5 and 1; 0.97 is a good start.",

@@ -1,10 +1,11 @@
-"""Labelled texts for learners: made-up sentences in which one word decides."""
+"""Labelled texts for learners: made-up sentences in which one word decides, or in which some are marked."""
 
 import dataclasses
 
 import numpy as np
 
-from training.algorithms.examples import Examples
+from training.algorithms.examples import Examples, Span
+from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
 
 FILLER = [f"word{i}" for i in range(40)]
 SIGNS = {"no": ["calm", "healthy", "well"], "yes": ["rash", "nausea", "fever"]}
@@ -28,3 +29,34 @@ def one_hot(labels, n_classes: int) -> np.ndarray:
 def relabelled(examples: Examples, labels) -> Examples:
     """The same texts with other labels."""
     return dataclasses.replace(examples, targets=one_hot(labels, len(examples.class_names)))
+
+
+def marked(n: int, seed: int) -> tuple[list[str], list[list[Span]]]:
+    """Texts in which "rash fever" and "nausea" are effects, and whatever follows "calm" is marked as well."""
+    rng = np.random.default_rng(seed)
+    texts, spans = [], []
+    for _ in range(n):
+        text, of_text = "", []
+        for piece in rng.permutation([*rng.choice(FILLER, 5), "rash fever", "nausea", "calm rash"]):
+            start = len(text) + (1 if text else 0)
+            text = f"{text} {piece}".strip()
+            if piece in ("rash fever", "nausea"):
+                of_text.append(Span(start, len(text), "effect"))
+            elif piece == "calm rash":
+                of_text += [Span(start, len(text), "both"), Span(start + 5, len(text), "effect")]
+        texts.append(text)
+        spans.append(sorted(of_text))
+    return texts, spans
+
+
+def span_examples(texts, spans, labels=("effect", "both")) -> Examples:
+    parts = np.array([TRAIN, TRAIN, TRAIN, VALIDATION, CALIBRATION, TEST] * len(texts), dtype=np.int8)
+    return Examples(
+        head="spans",
+        class_names=labels,
+        texts=texts,
+        targets=None,
+        spans=spans,
+        weights=np.ones(len(texts), dtype=np.float32),
+        parts=parts[: len(texts)],
+    )

@@ -23,7 +23,7 @@ from annotation.errors import (
     PlatformError,
     TaskFull,
 )
-from annotation.exchange import set_priorities
+from annotation.exchange import set_priorities, set_suggestions
 from annotation.models import (
     Answer,
     Assignment,
@@ -34,6 +34,7 @@ from annotation.models import (
     MicroTask,
     Record,
     Role,
+    Suggestion,
     Volunteer,
 )
 from annotation.services.answers import revise_answer, submit_answer
@@ -47,6 +48,7 @@ from annotation.services.review import decide_task
 from annotation.services.standing import set_standing, weigh_answers_again
 from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up, n_answers_counted
+from tests.preannotated import is_shown, spans_campaign, sure
 from tests.simulated import skilled_crowd
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -694,4 +696,37 @@ def test_refits_flags_decisions_and_answers_at_the_same_time_leave_every_task_ju
     assert campaign.crowd_version >= 2
     assert not Answer.objects.filter(assignment__volunteer=suspect, weighs=True).exists()
     assert not MicroTask.objects.filter(gold__decided_at__isnull=False, is_open=True).exists()
+    assert_everything_adds_up(campaign)
+
+
+def test_claims_that_race_with_new_models_each_store_one_lot_and_the_marks_of_one_model():
+    campaign = spans_campaign(needed=3)
+    users = make_users(6)
+    make_volunteers(campaign, users)
+    tasks = make_tasks(campaign, 60)
+    n_models = 15
+
+    def suggest(versions: Iterable[int]) -> None:
+        for version in versions:  # the model's number is where its mark ends
+            spans = sure({"start": 0, "end": version, "label": "sign"})
+            set_suggestions(campaign.pk, [(task.pk, spans) for task in tasks], version=version)
+
+    def work(user) -> int:
+        n_answers = 0
+        while place := claim_task(campaign.pk, user, now=NOW):
+            assert claim_task(campaign.pk, user, now=NOW) == place
+            submit_answer(place.assignment_id, user, {"spans": place.suggestion}, key=uuid4(), now=NOW)
+            n_answers += 1
+        return n_answers
+
+    suggest([1])
+    models = [partial(suggest, range(1 + start, 1 + n_models, 2)) for start in range(2)]
+    done = at_once([*models, *(partial(work, user) for user in users)])
+    assert sum(done[2:]) == 180
+    for place in Assignment.objects.select_related("answer"):
+        assert place.suggested == is_shown(place.task_id, place.volunteer_id)
+        assert [span["end"] for span in place.suggestion] == [place.suggestion_version]
+        shown = [span["end"] for span in place.answer.value["spans"]]
+        assert shown == ([place.suggestion_version] if place.suggested else [])
+    assert set(Suggestion.objects.values_list("version", flat=True)) == {n_models}
     assert_everything_adds_up(campaign)

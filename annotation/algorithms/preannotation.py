@@ -1,7 +1,7 @@
 """What pre-annotation does, read as a trial: answers of two arms that were drawn by lot.
 
-N answers, G groups whose answers hang together (an answer's volunteer). Intervals are of 95 %, by the percentiles
-of a bootstrap that draws whole groups (Davison and Hinkley 1997, chapters 3.8 and 5.3).
+N answers, G groups whose answers hang together (those of one volunteer). Intervals are of 95 %: percentiles of
+a bootstrap that draws whole groups (Davison and Hinkley 1997, chapters 3.8 and 5.3).
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A figure in each arm; `effect` is the ratio of shown to hidden for times, their difference for shares."""
+    """A figure in each arm; `effect` is shown through hidden for times, shown less hidden for shares."""
 
     shown: Estimate
     hidden: Estimate
@@ -57,8 +57,10 @@ def compare_kept(counts: np.ndarray, shown: np.ndarray, groups: np.ndarray, *, s
 
 
 def _drawn(groups: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The groups as columns [N], and [1 + B, G] how often each is drawn: in the first row once each, which gives the
-    estimate itself."""
+    """The groups as columns [N], and [1 + B, G] how often each is drawn.
+
+    In the first row once each: that gives the estimate itself.
+    """
     distinct, columns = np.unique(groups, return_inverse=True)
     n = len(distinct)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=N_DRAWS)

@@ -96,8 +96,8 @@ class Assignment(models.Model):
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     skip_reason = models.CharField(max_length=20, choices=SkipReason, blank=True)
-    # Drawn when it was claimed, and the model's spans of that moment, shown or not: what pre-annotation does is
-    # measured between the two arms. Null where there was nothing to suggest.
+    # Drawn when it was claimed, with the model's spans of that moment, shown or not: what they do is measured
+    # between the two arms. Null where there was nothing to suggest.
     suggested = models.BooleanField(null=True, editable=False)
     suggestion = models.JSONField(null=True, editable=False, help_text="As in Suggestion.spans.")
     suggestion_version = models.PositiveIntegerField(null=True, editable=False)

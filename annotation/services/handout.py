@@ -57,8 +57,8 @@ class Seat:
 LOCK_VOLUNTEER = PreparedStatement(
     "lock_volunteer",
     """
-SELECT v.id, v.taken_out_at IS NOT NULL, c.state, c.queue_epoch, c.lease_seconds, c.preannotates, c.hides_gold,
-       v.n_claims, v.cursor_epoch, v.cursor_priority, v.cursor_task
+SELECT v.id, v.taken_out_at IS NOT NULL, c.state, c.queue_epoch, c.lease_seconds, c.preannotates,
+       c.hides_gold, v.n_claims, v.cursor_epoch, v.cursor_priority, v.cursor_task
 FROM annotation_volunteer v JOIN annotation_campaign c ON c.id = v.campaign_id
 WHERE v.campaign_id = %(campaign)s AND v.user_id = %(user)s
 FOR NO KEY UPDATE OF v

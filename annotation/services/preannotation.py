@@ -18,7 +18,8 @@ SEED = 0  # the same figures each time that the page is read
 
 # A consensus of one answer is that answer.
 READ = """
-SELECT a.volunteer_id, a.suggested, an.seconds, an.value::text, a.suggestion::text, s.value::text, g.value::text
+SELECT a.volunteer_id, a.suggested, an.seconds, an.value::text, a.suggestion::text, s.value::text,
+       g.value::text
 FROM annotation_volunteer v
 CROSS JOIN LATERAL (
     SELECT id, task_id, volunteer_id, suggested, suggestion FROM annotation_assignment
@@ -49,7 +50,7 @@ class Preannotation:
 
 @dataclass(frozen=True, slots=True)
 class RandomisedAnswer:
-    """Sets of (start, end, label); of the answer, of what was or would have been suggested, and if known of others."""
+    """Spans are (start, end, label). The suggestion is what was shown, or was not."""
 
     volunteer_id: UUID
     shown: bool

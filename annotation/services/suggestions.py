@@ -17,13 +17,13 @@ COPIED = 10_000  # rows sent at a time
 
 # Beside each row of `best`, the task that is claimed: its suggestion, if there is anything to suggest. Behind
 # OFFSET 0 the parameter is tested before the index is looked into, so other campaigns' claims never look.
-DRAW_ARM = f"""
+DRAW_ARM = """
     LEFT JOIN LATERAL (
         SELECT spans, version, sha256(uuid_send(task_id) || uuid_send(%(volunteer)s::uuid)) AS draw
         FROM annotation_suggestion
         WHERE task_id = best.id AND %(preannotates)s AND spans <> '[]' OFFSET 0
     ) s ON true
-"""  # nosec B608 # constants of this module
+"""
 ARM = f"""get_byte(s.draw, 0) * 256 + get_byte(s.draw, 1) < {SHOWN_SHARE} * 65536,
            s.spans, s.version"""
 
@@ -43,9 +43,9 @@ def set_suggestions(
 ) -> int:
     """Keep the spans that model number `version` would mark in tasks; returns how many tasks took them.
 
-    suggestions: by task a list of {start, end, label, probability}, offsets in the task's code points. An empty
-    list takes back what an older model suggested. An older model's never overwrites a newer one's. A task that
-    comes twice takes one of the two.
+    suggestions: by task a list of {start, end, label, probability}, offsets in the task's code points. An
+    empty list takes back what an older model suggested. An older model's never overwrites a newer one's. A
+    task that comes twice takes one of the two.
     """
     left = iter(suggestions)
     with connection.cursor() as cursor:
@@ -64,8 +64,10 @@ def _line(task_id: UUID, spans: list[dict]) -> str:
 
 
 def shown_spans(spans: list[dict], labels: list[dict], length: int) -> list[dict]:
-    """What of a suggestion can stand in an answer: without probabilities, which would lead the eye, and without
-    labels that were taken out since."""
+    """What of a suggestion can stand in an answer: nothing under labels that were taken out since.
+
+    Without probabilities, which would lead the eye.
+    """
     keys = {label["key"] for label in labels}
     return [
         {"start": span["start"], "end": span["end"], "label": span["label"]}

@@ -37,30 +37,28 @@ def _arms(comparison: Comparison) -> list[tuple]:
 
 def _time_words(time: Comparison) -> str:
     """Says that it saves or costs time only where the whole interval does."""
-    pace = f"{_seconds(time.shown.value)} with the model's marks, {_seconds(time.hidden.value)} without"
-    effect = time.effect
-    if effect.high < 1:
-        return f"They save time: an answer takes {pace}. That is {_percent(1 - effect.value)} less " + (
-            f"(between {_percent(1 - effect.high)} and {_percent(1 - effect.low)})."
-        )
-    if effect.low > 1:
-        return f"They cost time: an answer takes {pace}. That is {_percent(effect.value - 1)} more " + (
-            f"(between {_percent(effect.low - 1)} and {_percent(effect.high - 1)})."
-        )
-    return f"Whether they save time is open still: an answer takes {pace}; the true figure lies between " + (
-        f"{_percent(1 - effect.low)} less and {_percent(effect.high - 1)} more."
+    pace = f"{_seconds(time.shown.value)} with the model's marks and {_seconds(time.hidden.value)} without"
+    less, least, most = (1 - ratio for ratio in (time.effect.value, time.effect.high, time.effect.low))
+    if least > 0:
+        return f"An answer takes {pace}: {_percent(less)} less ({_percent(least)} to {_percent(most)})."
+    if most < 0:
+        return f"An answer takes {pace}: {_percent(-less)} more ({_percent(-most)} to {_percent(-least)})."
+    return (
+        f"An answer takes {pace}. Whether they save time is open still: the true figure lies between "
+        f"{_percent(most)} less and {_percent(-least)} more."
     )
 
 
 def _sway_words(kept: Comparison) -> str:
-    """Who is shown a mark may keep what they would not have found: so it is measured against who did not see it."""
-    shares = f"Of the marks suggested, {_percent(kept.shown.value)} stand in answers of those who saw them and " + (
-        f"{_percent(kept.hidden.value)} in answers of those who did not"
+    """Who is shown a mark may keep what they would not have found: measured against who did not see it."""
+    shown, hidden = _percent(kept.shown.value), _percent(kept.hidden.value)
+    shares = (
+        f"Of the marks suggested, {shown} stand in answers of those who saw them and {hidden} in answers of"
     )
     low, high = (round(100 * end) for end in (kept.effect.low, kept.effect.high))
     if low > 0:
-        return f"{shares}: volunteers lean towards them, by {low} to {high} points."
-    return f"{shares}: it does not show that volunteers lean towards them ({low} to {high} points)."
+        return f"{shares} those who did not: volunteers lean towards them, by {low} to {high} points."
+    return f"{shares} those who did not: it does not show that volunteers lean towards them."
 
 
 def _seconds(seconds: float) -> str:

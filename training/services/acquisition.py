@@ -47,8 +47,7 @@ SAMPLED = 20_000  # tasks among which typical ones are looked for
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A model's opinion of N tasks: probabilities [N, K], or for spans None, and each task's with how probable
-    they are."""
+    """A model's opinion of N tasks: probabilities [N, K], or for spans None and each task's, with theirs."""
 
     head: str
     label_keys: list[str]

@@ -19,8 +19,8 @@ WRONG = {"start": 7, "end": 8, "label": "sign"}
 def answered(campaign, *, n_tasks: int, n_hidden: int, swayed: float = 1.0, n_volunteers: int = 6) -> None:
     """Everybody answers every task, in 8 seconds with suggestions and in 10 without.
 
-    A right and a wrong mark are suggested. Who does not see them finds the right one half of the time; who does
-    keeps it, and the wrong one with probability `swayed`.
+    A right and a wrong mark are suggested. Who does not see them finds the right one half of the time; who
+    does keeps it, and the wrong one with probability `swayed`.
     """
     rng = np.random.default_rng(5)
     tasks, volunteers = make_tasks(campaign, n_tasks), make_volunteers(campaign, make_users(n_volunteers))
@@ -43,8 +43,8 @@ def answered(campaign, *, n_tasks: int, n_hidden: int, swayed: float = 1.0, n_vo
     right = {"spans": [RIGHT]}
     Gold.objects.bulk_create(Gold(task=task, campaign=campaign, value=right) for task in tasks)
     Consensus.objects.bulk_create(
-        Consensus(task=task, campaign=campaign, method="majority", value=right, share=1, votes={}, n_answers=6,
-                  settled_at=NOW)
+        Consensus(task=task, campaign=campaign, method="majority", value=right, share=1, votes={},
+                  n_answers=6, settled_at=NOW)
         for task in tasks
     )  # fmt: skip
 

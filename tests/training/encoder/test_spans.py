@@ -7,43 +7,12 @@ import numpy as np
 import pytest
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-from tests.made_examples import FILLER
-from training.algorithms.examples import Examples, Span
-from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
+from tests.made_examples import FILLER, marked, span_examples
+from training.algorithms.examples import Span
+from training.algorithms.splits import TEST
 from training.algorithms.token_tags import span_of, strict_f1, tags_of, token_runs
 from training.encoder import TrainingRefused, fine_tune, predict_spans
 from training.encoder.tokens import tokenise
-
-
-def marked(n: int, seed: int) -> tuple[list[str], list[list[Span]]]:
-    """Texts in which "rash fever" and "nausea" are effects, and whatever follows "calm" is marked as well."""
-    rng = np.random.default_rng(seed)
-    texts, spans = [], []
-    for _ in range(n):
-        text, of_text = "", []
-        for piece in rng.permutation([*rng.choice(FILLER, 5), "rash fever", "nausea", "calm rash"]):
-            start = len(text) + (1 if text else 0)
-            text = f"{text} {piece}".strip()
-            if piece in ("rash fever", "nausea"):
-                of_text.append(Span(start, len(text), "effect"))
-            elif piece == "calm rash":
-                of_text += [Span(start, len(text), "both"), Span(start + 5, len(text), "effect")]
-        texts.append(text)
-        spans.append(sorted(of_text))
-    return texts, spans
-
-
-def span_examples(texts, spans, labels=("effect", "both")) -> Examples:
-    parts = np.array([TRAIN, TRAIN, TRAIN, VALIDATION, CALIBRATION, TEST] * len(texts), dtype=np.int8)
-    return Examples(
-        head="spans",
-        class_names=labels,
-        texts=texts,
-        targets=None,
-        spans=spans,
-        weights=np.ones(len(texts), dtype=np.float32),
-        parts=parts[: len(texts)],
-    )
 
 
 @pytest.fixture(scope="module")

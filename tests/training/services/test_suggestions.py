@@ -1,0 +1,88 @@
+"""A model of spans orders the queue, and where the campaign lets it, volunteers begin with its marks."""
+
+import pytest
+
+from annotation.api.labelling import assignment_data
+from annotation.models import Campaign, Gold, MicroTask, Suggestion
+from annotation.services.handout import claim_task
+from tests.factories import NOW, make_campaign, make_text, make_users, make_volunteers
+from tests.made_examples import FILLER, SIGNS, marked, span_examples
+from tests.preannotated import is_shown
+from tests.tiny_bert import save_tiny_bert
+from training.algorithms.examples import Span
+from training.algorithms.token_tags import strict_f1
+from training.config import FineTuneConfig
+from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.services.priorities import order_queue
+
+pytestmark = pytest.mark.django_db
+LABELS = [{"key": "effect", "name": "Effect", "hint": ""}, {"key": "both", "name": "Both", "hint": ""}]
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory) -> str:
+    from training.encoder import fine_tune  # brings torch
+
+    base = save_tiny_bert(tmp_path_factory.mktemp("base"), [*FILLER, *SIGNS["no"], *SIGNS["yes"]])
+    config = FineTuneConfig(
+        str(base), learning_rate=9e-6, max_epochs=25, patience=25, seeds_when_few=1, precision="fp32"
+    )
+    folder = tmp_path_factory.mktemp("tagger") / "model"
+    return str(fine_tune(span_examples(*marked(240, seed=0)), config, output_dir=folder).path)
+
+
+def spans_campaign_of(tagger: str, texts: list[str], **fields) -> tuple[Campaign, ModelVersion]:
+    campaign = make_campaign(kind="spans", labels=LABELS, needed=2, **fields)
+    TrainingPolicy.objects.create(campaign=campaign)
+    for text in texts:
+        make_text(campaign, text)
+    run = TrainingRun.objects.create(campaign=campaign, number=4, opened_at=NOW, state="succeeded")
+    version = ModelVersion.objects.create(
+        campaign=campaign, run=run, number=1, path=tagger, sha256="", label_keys=["effect", "both"]
+    )
+    return campaign, version
+
+
+def order(version: ModelVersion) -> int:
+    return order_queue(version, number=4, on_progress=lambda share: None)
+
+
+def test_a_volunteer_begins_with_what_the_model_found(tagger):
+    texts, right = marked(30, seed=1)
+    campaign, version = spans_campaign_of(tagger, texts, preannotates=True)
+    assert order(version) == 30
+    stored = {s.task.record.text: s for s in Suggestion.objects.select_related("task__record")}
+    assert {s.version for s in stored.values()} == {4}, "signed as the order is"
+    assert all(span["probability"] >= 0.5 for s in stored.values() for span in s.spans)
+    found = [
+        [Span(span["start"], span["end"], span["label"]) for span in stored[text].spans] for text in texts
+    ]
+    assert strict_f1(found, right) > 0.8
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    place = assignment_data(claim_task(campaign.pk, volunteer.user, now=NOW))
+    spans = [
+        {name: span[name] for name in ("start", "end", "label")}
+        for span in stored[place["task"]["text"]].spans
+    ]
+    assert place["suggestion"] == (spans if is_shown(place["task"]["id"], volunteer.pk) else [])
+
+
+def test_gold_that_is_full_is_marked_too_as_it_goes_out_still(tagger):
+    texts, _ = marked(6, seed=2)
+    campaign, version = spans_campaign_of(tagger, texts, preannotates=True, hides_gold=True)
+    full, held = MicroTask.objects.filter(campaign=campaign)[:2]
+    for task in (full, held):
+        Gold.objects.create(task=task, campaign=campaign, value={"spans": []})
+    MicroTask.objects.filter(pk=full.pk).update(taken=2)
+    type(held.record).objects.filter(pk=held.record_id).update(held=True)
+    assert order(version) == 4
+    assert Suggestion.objects.filter(task=full).exists()
+    assert Suggestion.objects.count() == 5
+
+
+def test_a_campaign_that_did_not_ask_for_it_gets_an_order_and_no_marks(tagger):
+    campaign, version = spans_campaign_of(tagger, marked(6, seed=3)[0])
+    assert order(version) == 6
+    campaign.refresh_from_db()
+    assert campaign.ordered_by_version == 4
+    assert not Suggestion.objects.exists()
