@@ -90,6 +90,12 @@ class CampaignForm(forms.ModelForm):
             for name in ("unit", "kind"):
                 self.fields[name].disabled = bool(self.instance.n_tasks)
 
+    def clean(self) -> dict:
+        cleaned = super().clean()
+        if cleaned.get("kind") != Spans.name:  # whose form does not show it
+            cleaned["preannotates"] = False
+        return cleaned
+
     def campaign_fields(self) -> dict:
         """What the service takes, without the labels."""
         fields = {name: self.cleaned_data[name] for name in self.Meta.fields}
@@ -100,8 +106,6 @@ class CampaignForm(forms.ModelForm):
             fields["audit_share"] = self.cleaned_data["audit_percent"] / 100
         if fields["kind"] == Pairs.name:
             fields["unit"] = Campaign.Unit.DOCUMENT
-        if fields["kind"] != Spans.name:
-            fields["preannotates"] = False
         return fields | {"lease_seconds": 60 * self.cleaned_data["lease_minutes"]}
 
     @property

@@ -1,7 +1,7 @@
 """What pre-annotation does, read as a trial: answers of two arms that were drawn by lot.
 
-N answers, G groups whose answers hang together (those of one volunteer). Intervals are of 95 %: percentiles of
-a bootstrap that draws whole groups (Davison and Hinkley 1997, chapters 3.8 and 5.3).
+N answers, G groups whose answers hang together (those of one volunteer). Intervals are of 95 %: percentiles
+of a bootstrap that draws whole groups (Davison and Hinkley 1997, chapters 3.8 and 5.3).
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Spans that the model marked beforehand: seen as such, corrected, cleared, and sent by the volunteer alone."""
+"""Spans that the model marked beforehand: seen as such, corrected, cleared, sent by the volunteer alone."""
 
 import pytest
 from django.urls import reverse

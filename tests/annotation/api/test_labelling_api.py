@@ -101,6 +101,7 @@ def test_a_claim_replies_with_the_assignment(campaign, browser):
             "before": "No fever. ",
             "after": " Better.",
         },
+        "suggestion": [],
     }
     assert response["Cache-Control"] == "no-store"
 
@@ -116,7 +117,7 @@ def test_an_answer_replies_with_the_next_assignment_and_null_after_the_last(camp
     assert set(response.json()) == {"accepted", "next"}
     assert response.json()["accepted"] is True
     following = response.json()["next"]
-    assert set(following) == {"id", "expires_at", "task"}
+    assert set(following) == {"id", "expires_at", "task", "suggestion"}
     assert following["task"]["id"] != assignment["task"]["id"]
     response = browser.post(*answer_to(following, next=True))
     assert response.json() == {"accepted": True, "next": None}

@@ -1,58 +1,15 @@
 """What the model's marks do is measured between the arms, and not said before there are enough answers."""
 
-from datetime import timedelta
 from uuid import uuid4
 
-import numpy as np
 import pytest
 
-from annotation.models import Answer, Assignment, Consensus, Gold
+from annotation.models import Answer, Assignment
 from annotation.services.preannotation import preannotation_of
 from tests.factories import NOW, make_tasks, make_users, make_volunteers
-from tests.preannotated import spans_campaign, sure
+from tests.preannotated import answered, spans_campaign
 
 pytestmark = pytest.mark.django_db
-RIGHT = {"start": 0, "end": 6, "label": "sign"}
-WRONG = {"start": 7, "end": 8, "label": "sign"}
-
-
-def answered(campaign, *, n_tasks: int, n_hidden: int, swayed: float = 1.0, n_volunteers: int = 6) -> None:
-    """Everybody answers every task, in 8 seconds with suggestions and in 10 without.
-
-    A right and a wrong mark are suggested. Who does not see them finds the right one half of the time; who
-    does keeps it, and the wrong one with probability `swayed`.
-    """
-    rng = np.random.default_rng(5)
-    tasks, volunteers = make_tasks(campaign, n_tasks), make_volunteers(campaign, make_users(n_volunteers))
-    pairs = [(task, volunteer) for task in tasks for volunteer in volunteers]
-    hidden = set(rng.choice(len(pairs), n_hidden, replace=False).tolist())
-    places = [
-        Assignment(
-            task=task, volunteer=volunteer, state="answered", claimed_at=NOW, expires_at=NOW,
-            closed_at=NOW + timedelta(seconds=n), suggested=n not in hidden, suggestion=sure(RIGHT, WRONG),
-            suggestion_version=1,
-        )
-        for n, (task, volunteer) in enumerate(pairs)
-    ]  # fmt: skip
-    Assignment.objects.bulk_create(places)
-    Answer.objects.bulk_create(
-        Answer(assignment=place, key=uuid4(), value={"spans": _given(place.suggested, swayed, rng)},
-               answered_at=NOW, seconds=rng.normal(8 if place.suggested else 10, 1))
-        for place in places
-    )  # fmt: skip
-    right = {"spans": [RIGHT]}
-    Gold.objects.bulk_create(Gold(task=task, campaign=campaign, value=right) for task in tasks)
-    Consensus.objects.bulk_create(
-        Consensus(task=task, campaign=campaign, method="majority", value=right, share=1, votes={},
-                  n_answers=6, settled_at=NOW)
-        for task in tasks
-    )  # fmt: skip
-
-
-def _given(shown: bool, swayed: float, rng) -> list[dict]:
-    if not shown:
-        return [RIGHT] if rng.random() < 0.5 else []
-    return [RIGHT, WRONG] if rng.random() < swayed else [RIGHT]
 
 
 def test_time_saved_and_leaning_come_out_as_they_were_made():
