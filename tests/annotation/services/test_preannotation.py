@@ -46,7 +46,7 @@ def test_nine_claims_of_ten_show_the_suggestion_and_the_draw_is_fixed_for_the_pa
         drawn = arms()
         transaction.set_rollback(True)
     assert len(drawn) == 500
-    assert 0.86 < sum(drawn.values()) / 500 < 0.94
+    assert 0.84 < sum(drawn.values()) / 500 < 0.96
     assert drawn == {pair: is_shown(*pair) for pair in drawn}
     suggest_everywhere(campaign, FEVER, version=2)
     work(campaign, volunteers[0])
@@ -63,8 +63,8 @@ def test_who_is_shown_a_suggestion_gets_its_spans_and_both_arms_keep_them_with_t
     suggest_everywhere(campaign, FEVER, version=8)
     for place in Assignment.objects.all():
         assert (place.suggestion, place.suggestion_version) == (sure(RASH, FEVER), 7)
+        assert place.suggested == is_shown(place.task_id, volunteer.pk)
         assert shown[place.pk]["suggestion"] == ([RASH, FEVER] if place.suggested else [])
-    assert {place.suggested for place in Assignment.objects.all()} == {True, False}
 
 
 def test_a_page_that_is_loaded_again_shows_the_same_although_a_newer_model_has_come():
@@ -139,26 +139,25 @@ def test_hidden_gold_is_not_told_apart_by_what_is_suggested():
     for task in make_tasks(campaign, 200)[-80:]:
         Gold.objects.create(task=task, campaign=campaign, value={"spans": [FEVER]})
     suggest_everywhere(campaign, RASH)
-    shown = [each for v in make_volunteers(campaign, make_users(4)) for each in work(campaign, v, 50)]
-    gold = set(Gold.objects.values_list("pk", flat=True))
-    kinds = {True: [], False: []}
-    for each in shown:
-        assert each["suggestion"] in ([], [RASH])
-        kinds[each["task"]["id"] in gold].append(bool(each["suggestion"]))
-    for suggested in kinds.values():
-        assert len(suggested) >= 40
-        assert 0.75 < sum(suggested) / len(suggested) < 1
-    assert len({(tuple(sorted(each)), tuple(sorted(each["task"]))) for each in shown}) == 1
+    gold, n_gold, forms = set(Gold.objects.values_list("pk", flat=True)), 0, set()
+    for volunteer in make_volunteers(campaign, make_users(4)):
+        for each in work(campaign, volunteer, 50):
+            n_gold += each["task"]["id"] in gold
+            forms.add((tuple(sorted(each)), tuple(sorted(each["task"]))))
+            assert each["suggestion"] == ([RASH] if is_shown(each["task"]["id"], volunteer.pk) else [])
+    assert 30 < n_gold < 150
+    assert len(forms) == 1
 
 
 def test_marks_that_could_not_be_sent_are_not_suggested():
     campaign = spans_campaign()
     outside, unknown = RASH | {"end": 900}, FEVER | {"label": "taken out"}
-    for _ in range(20):
+    for _ in range(8):
         make_text(campaign, TEXT)
     suggest_everywhere(campaign, RASH, outside, unknown)
     [volunteer] = make_volunteers(campaign, make_users(1))
-    assert {tuple(map(str, each["suggestion"])) for each in work(campaign, volunteer)} == {(str(RASH),), ()}
+    for each in work(campaign, volunteer):
+        assert each["suggestion"] == ([RASH] if is_shown(each["task"]["id"], volunteer.pk) else [])
 
 
 def test_a_suggestion_is_no_answer_and_changes_neither_consensus_nor_export():
