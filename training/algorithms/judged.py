@@ -20,11 +20,13 @@ class Judged:
     gaps            float32 [N, 15]: of each item's statements, by their bin of equal mass (least confident
                     first), the sum of [it is right] - confidence
     n_statements    float32 [N]: a class is one, each label of a multiple choice, each span that was found
+    losses          float32 [N] in nats, -log p of what is right; None for spans
     """
 
     outcomes: Outcomes
     gaps: np.ndarray
     n_statements: np.ndarray
+    losses: np.ndarray | None
     texts_per_second: float
     family: str
 
@@ -38,7 +40,7 @@ class Judged:
 
         >>> gaps = np.zeros((4, 15)); gaps[:, 0] = [0.25, 0.25, 0.25, -0.75]
         >>> nothing = outcomes_of_classes(np.zeros(4, int), np.zeros(4, int), 2)
-        >>> Judged(nothing, gaps, np.ones(4), 1.0, "tfidf").calibration_error(np.ones((1, 4))).tolist()
+        >>> Judged(nothing, gaps, np.ones(4), None, 1.0, "tfidf").calibration_error(np.ones((1, 4))).tolist()
         [0.0]
         """
         n = np.maximum(weights @ self.n_statements, 1e-9)
@@ -49,11 +51,11 @@ def judged_classes(
     y_true: np.ndarray, probabilities: np.ndarray, *, texts_per_second: float, family: str
 ) -> Judged:
     """Judge probabilities [N, K] where the classes y_true [N] are right."""
-    predicted = probabilities.argmax(axis=1)
+    predicted, p_true = probabilities.argmax(axis=1), probabilities[np.arange(len(y_true)), y_true]
     return _judged(
         outcomes_of_classes(y_true, predicted, probabilities.shape[1]),
         np.arange(len(y_true)), probabilities.max(axis=1), predicted == y_true,
-        texts_per_second, family,
+        _losses(p_true), texts_per_second, family,
     )  # fmt: skip
 
 
@@ -61,12 +63,12 @@ def judged_sets(
     targets: np.ndarray, probabilities: np.ndarray, *, texts_per_second: float, family: str
 ) -> Judged:
     """Judge probabilities [N, K] where the labels of targets bool [N, K] are right, each on its own."""
-    chosen = probabilities >= CHOSEN_FROM
+    chosen, p_true = probabilities >= CHOSEN_FROM, np.where(targets, probabilities, 1 - probabilities)
     return _judged(
         outcomes_of_sets(targets, chosen),
         np.repeat(np.arange(len(targets)), targets.shape[1]),
         np.maximum(probabilities, 1 - probabilities).ravel(), (chosen == targets).ravel(),
-        texts_per_second, family,
+        _losses(p_true).sum(axis=1), texts_per_second, family,
     )  # fmt: skip
 
 
@@ -86,8 +88,12 @@ def judged_spans(
     return _judged(
         outcomes_of_spans(marked, right, labels),
         np.array(item, dtype=np.int64), np.array(confidence), np.array(hit, dtype=bool),
-        texts_per_second, family,
+        None, texts_per_second, family,
     )  # fmt: skip
+
+
+def _losses(p_true: np.ndarray) -> np.ndarray:
+    return -np.log(np.maximum(p_true, 1e-6)).astype(np.float32)  # one confident miss does not decide alone
 
 
 def _judged(
@@ -95,6 +101,7 @@ def _judged(
     item: np.ndarray,
     confidence: np.ndarray,
     hit: np.ndarray,
+    losses: np.ndarray | None,
     texts_per_second: float,
     family: str,
 ) -> Judged:
@@ -103,4 +110,4 @@ def _judged(
     for b, rows in enumerate(np.array_split(np.argsort(confidence, kind="stable"), N_BINS)):
         np.add.at(gaps[:, b], item[rows], hit[rows] - confidence[rows])
     n_statements = np.bincount(item, minlength=len(outcomes)).astype(np.float32)
-    return Judged(outcomes, gaps, n_statements, texts_per_second, family)
+    return Judged(outcomes, gaps, n_statements, losses, texts_per_second, family)

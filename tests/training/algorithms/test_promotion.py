@@ -1,5 +1,6 @@
 import doctest
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +61,17 @@ def test_a_worse_model_does_not_take_over():
     assert refusals(decide(model(wrong=EVERY_FIFTH), model(wrong=range(0, N, 10))))[0] == "f1"
 
 
+def test_an_uncertain_gain_is_enough_where_the_losses_support_it():
+    incumbent, challenger = model(range(20, 45)), model(range(20))
+    refused = decide(challenger, incumbent).checks[0]
+    assert not refused.passed and 0.1 < refused.chance < 0.3
+
+    p_right = np.where(np.arange(N) < 20, 0.34, 0.96)  # wrong only where it is unsure
+    supported = decide(replace(challenger, losses=-np.log(p_right)), incumbent).checks[0]
+    assert supported.passed and supported.chance == refused.chance
+    assert "(allowed are 30%, as it holds what is right for clearly more probable)" in supported.sentence
+
+
 def test_a_model_that_is_better_on_the_mean_and_misses_one_label_more_often_is_refused_by_name():
     drugs, others = np.flatnonzero(Y_TRUE == 0), np.flatnonzero(Y_TRUE != 0)
     found = decide(model(drugs[:20]), model(others[:80]))
@@ -102,7 +114,7 @@ def test_within_a_family_a_slower_model_is_refused_and_across_families_only_repo
     assert refusals(decide(model(better, speed=83), before)) == ["speed"]
     found = decide(model(better, speed=10, family="encoder"), before)
     assert found.promoted
-    assert "takes 10 times as long" in found.checks[-1].sentence
+    assert "takes 10.00 times as long" in found.checks[-1].sentence
 
 
 def test_items_of_one_record_are_one_piece_of_evidence():
@@ -131,6 +143,18 @@ def test_while_few_texts_judge_a_model_takes_over_unless_it_did_worse_on_them(wr
     assert "Only 30 texts judge so far" in found.checks[0].sentence
 
 
+def test_models_that_were_judged_on_other_items_or_classes_cannot_be_compared():
+    y_true = np.zeros(40, dtype=int)
+    two, three = (
+        judged_classes(y_true, np.tile(p, (40, 1)), texts_per_second=1.0, family="tfidf")
+        for p in ([0.9, 0.1], [0.8, 0.1, 0.1])
+    )
+    with pytest.raises(ValueError, match="same items"):
+        decide(three, model())
+    with pytest.raises(ValueError, match="same classes"):
+        decide(two, three, record_of=np.arange(40))
+
+
 def test_the_calibration_error_of_all_items_is_the_metrics():
     rng = np.random.default_rng(3)
     p = rng.dirichlet([1, 1, 1], size=N)
@@ -152,6 +176,13 @@ def test_sets_and_spans_are_judged_by_the_same_gate():
     good, bad = (judged_spans(spans, right, NAMES, **judge) for spans in (found, half))
     assert decide(good, bad).promoted
     assert "recall" in refusals(decide(bad, good))
+
+
+def test_nothing_to_find_and_nothing_found_is_a_verdict_without_a_gap():
+    nothing = judged_spans([[]] * N, [[]] * N, NAMES, texts_per_second=1.0, family="encoder")
+    found = decide(nothing, nothing)
+    assert found.promoted
+    assert [check.value for check in found.checks if check.code in ("f1", "calibration")] == [0, 0]
 
 
 def test_of_a_runs_candidates_the_best_is_chosen_and_of_equal_ones_the_plainest():
