@@ -1,9 +1,9 @@
 """The three families of models beside TF-IDF with logistic regression, at growing numbers of labels.
 
 Of a real data set, a held-out share is the truth that nobody sees. From the rest n labels are drawn, and
-parted as a run parts them; our models are trained as a run trains them, and the one that a run would put before
-the gate is chosen by the judging part. The reference is scikit-learn's, once on what our models learn from, and
-once on all n labels, the judging ones too, because who uses it alone would do so.
+parted as a run parts them; our models are trained as a run trains them, and the one that a run would put
+before the gate is chosen by the judging part. The reference is scikit-learn's, once on what our models
+learn from, and once on all n labels, the judging ones too, because who uses it alone would do so.
 """
 
 import argparse
