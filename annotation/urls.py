@@ -41,6 +41,7 @@ urlpatterns = [
     path(CAMPAIGN + "tasks/", review.find, name="campaign_find"),
     path(TASK, review.task, name="campaign_task"),
     path(TASK + "decide/", review.decide, name="campaign_decide"),
+    path(TASK + "mark/", review.mark, name="campaign_mark"),
     path(TASK + "doubt/", review.doubt, name="campaign_doubt"),
     path(TASK + "resolve/", review.resolve, name="campaign_resolve"),
     path(CAMPAIGN + "unclear/", review.unclear, name="campaign_unclear"),

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from annotation.errors import InvalidAnswer, NotFound, PlatformError
 from annotation.forms import DoubtForm, SkipForm
 from annotation.kinds import kind_named
+from annotation.kinds.spans import Spans
 from annotation.models import Campaign
 from annotation.services.doubts import doubt_guideline, read_cases, resolve_doubts
 from annotation.services.export import FORMATS
@@ -55,6 +57,32 @@ def task(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse
     return render(
         request, "annotation/why.html", context | _of_task(campaign, why) | {"back": "task", "skip": 0}
     )
+
+
+@login_required
+@require_GET
+def mark(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse:
+    """A reviewer's own marks, begun with what was decided or what the answers add up to."""
+    campaign = reviewed_campaign(request, campaign_id)
+    if campaign.kind != Spans.name:
+        raise Http404
+    try:
+        why = explain_task(campaign, task_id, by=request.user, with_names=False)
+    except NotFound as error:
+        raise Http404 from error
+    found = why.known or why.verdict
+    data = {
+        "surface": static(f"js/kinds/{campaign.kind}.js"),
+        "labels": campaign.labels,
+        "task": {"text": why.text, "before": why.before, "after": why.after, "section": why.section},
+        "given": (found and found.value) or {"spans": []},
+    }
+    back, skip = "task" if request.GET.get("back") == "task" else "desk", SkipForm(request.GET).number()
+    back_url = _back_url(campaign, task_id, back, skip)
+    context = {
+        "campaign": campaign, "why": why, "page": data, "back": back, "skip": skip, "back_url": back_url
+    }  # fmt: skip
+    return render(request, "annotation/mark.html", context)
 
 
 @login_required
@@ -183,8 +211,12 @@ def _sent_value(request: HttpRequest) -> object:
 
 def _back(request: HttpRequest, campaign: Campaign, task_id: UUID) -> HttpResponse:
     """To the task that is decided next, or to the task's own page if it was decided there."""
-    if request.POST.get("back") == "task":
-        return redirect("campaign_task", campaign.pk, task_id)
-    desk_page = reverse("campaign_review", args=[campaign.pk])
     skip = SkipForm(request.POST).number()
-    return redirect(f"{desk_page}?skip={skip}" if skip else desk_page)
+    return redirect(_back_url(campaign, task_id, request.POST.get("back", ""), skip))
+
+
+def _back_url(campaign: Campaign, task_id: UUID, back: str, skip: int) -> str:
+    if back == "task":
+        return reverse("campaign_task", args=[campaign.pk, task_id])
+    desk_page = reverse("campaign_review", args=[campaign.pk])
+    return f"{desk_page}?skip={skip}" if skip else desk_page

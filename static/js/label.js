@@ -11,6 +11,7 @@
 // It calls host.send(answer, isUnsure), and host.changed(draft) with what is worth keeping until it is sent.
 
 import { call, callUntilDecided, newKey } from "./api.js";
+import { digitOf } from "./digit.js";
 import { Drafts } from "./drafts.js";
 import { Lease } from "./lease.js";
 import { Outbox } from "./outbox.js";
@@ -349,12 +350,6 @@ document.addEventListener("click", (event) => {
 });
 
 const KEYS = { s: actions.skip, u: actions.undo, g: actions.guideline, h: actions.mine };
-
-/** By place on the keyboard, because "1" needs Shift on a French one. */
-function digitOf(event) {
-  const match = /^(?:Digit|Numpad)(\d)$/.exec(event.code) || /^(\d)$/.exec(event.key);
-  return match ? (Number(match[1]) + 9) % 10 : -1;
-}
 
 document.addEventListener("keydown", (event) => {
   if (event.isComposing) return;

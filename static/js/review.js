@@ -1,10 +1,6 @@
-// The reviewer's keys: a number decides, L leaves it for later, G opens the guideline, D marks it unclear.
+// The reviewer's keys: a number decides, L leaves it for later, G opens the guideline, D marks it unclear, E changes the marks.
 
-/** By place on the keyboard, because "1" needs Shift on a French one. */
-function digitOf(event) {
-  const match = /^(?:Digit|Numpad)(\d)$/.exec(event.code) || /^(\d)$/.exec(event.key);
-  return match ? (Number(match[1]) + 9) % 10 : -1;
-}
+import { digitOf } from "./digit.js";
 
 function toggle(details) {
   if (!details) return;
@@ -25,6 +21,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (button) button.click();
   else if (key === "l") document.getElementById("later")?.click();
+  else if (key === "e") document.getElementById("mark-anew")?.click();
   else if (key === "g") toggle(document.getElementById("guideline"));
   else if (key === "d") toggle(document.getElementById("doubt"));
   else return;

@@ -10,6 +10,7 @@ from annotation.models import Consensus, Gold, GuidelineDoubt, Membership, Role,
 from annotation.services.answers import submit_answer
 from annotation.services.doubts import doubt_guideline
 from annotation.services.handout import take_place
+from annotation.services.review import decide_task
 from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
 
 pytestmark = pytest.mark.django_db
@@ -201,6 +202,36 @@ def test_by_the_api_a_task_is_read_decided_and_marked(client, alice, bob, campai
     assert [(mark["by_reviewer"], mark["note"]) for mark in case["marks"]] == [(True, "What of a plan?")]
     assert post("resolve", {}).json() == {"n_resolved": 1}
     assert client.get(f"{base}/unclear/").json() == {"results": []}
+
+
+def test_the_marks_of_a_task_open_for_its_reviewers_and_begin_with_what_is_known(client, alice, bob, charlie):
+    labels = [{"key": "drug", "name": "Drug", "hint": ""}]
+    marked = make_campaign(kind="spans", labels=labels, needed=1)
+    Membership.objects.create(user=bob, campaign=marked, role=Role.REVIEWER)
+    [volunteer] = make_volunteers(marked, [charlie])
+    [task] = make_tasks(marked, 1)
+    answer, decision = ({"spans": [{"start": 0, "end": end, "label": "drug"}]} for end in (6, 8))
+    submit_answer(take_place(task.pk, volunteer.pk, now=NOW), charlie, answer, key=uuid4(), now=NOW)
+    Consensus.objects.update(review="undecided")
+    address = page("campaign_mark", marked, task.pk)
+    for stranger in (alice, charlie):
+        client.force_login(stranger)
+        assert client.get(address).status_code == 404
+    client.force_login(bob)
+    assert client.get(address).context["page"]["given"] == answer
+    assert TrailEntry.objects.filter(user=bob, verb="read_task").exists()
+    assert "Change the marks" in html_of(client, page("campaign_review", marked))
+    decide_task(marked, task.pk, decision, by=bob, now=NOW)
+    html = html_of(client, address + "?back=task&skip=x")
+    assert client.get(address).context["page"]["given"] == decision
+    assert page("campaign_task", marked, task.pk) in html and 'name="changes"' in html
+
+
+def test_only_stretches_are_marked_anew(client, bob, campaign, volunteers):
+    client.force_login(bob)
+    task = tied(campaign, volunteers)
+    assert client.get(page("campaign_mark", campaign, task.pk)).status_code == 404
+    assert "Change the marks" not in html_of(client, page("campaign_review", campaign))
 
 
 def test_the_list_of_cases_takes_the_same_queries_for_one_and_for_many(

@@ -17,7 +17,15 @@ from annotation.services.handout import take_place
 from annotation.services.review import decide_task, tasks_to_review
 from annotation.services.standing import set_standing
 from tests.browser.browsing import DESK, WIDTHS, is_fine
-from tests.factories import make_gold, make_sentences, make_users, make_volunteer, make_volunteers
+from tests.factories import (
+    make_campaign,
+    make_gold,
+    make_sentences,
+    make_text,
+    make_users,
+    make_volunteer,
+    make_volunteers,
+)
 from tests.simulated import skilled_crowd
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -134,3 +142,33 @@ def test_a_volunteer_who_reads_the_refresher_goes_on(open_page, bob, campaign):
     page.goto(reverse("campaign_label", args=[campaign.pk]))
     page.get_by_role("button", name="I have read it, go on").click()
     expect(page.locator("#dock")).to_be_visible()
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_a_reviewer_changes_the_marks_before_deciding(open_page, alice, device):
+    marked = [{"key": key, "name": key.title(), "hint": ""} for key in ("drug", "sign")]
+    campaign = make_campaign(kind="spans", labels=marked, needed=2)
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    task = make_text(campaign, "Aspirin 😀 caused a severe rash.")
+    for volunteer, start in zip(make_volunteers(campaign, make_users(2)), (18, 25), strict=True):
+        place = take_place(task.pk, volunteer.pk, now=timezone.now())
+        spans = [{"start": 0, "end": 7, "label": "drug"}, {"start": start, "end": 30, "label": "sign"}]
+        submit_answer(place, volunteer.user, {"spans": spans}, key=uuid4(), now=timezone.now())
+    Consensus.objects.update(review="undecided")
+    page = open_page(alice, device)
+    page.goto(reverse("campaign_review", args=[campaign.pk]))
+    is_fine(page)
+    page.get_by_role("link", name="Change the marks").click()
+    expect(page.locator("#mark-list [data-mark]").first).to_contain_text("Aspirin")
+    is_fine(page)
+    n_marked = page.locator("#mark-list [data-mark]").count()
+    for _ in range(n_marked):
+        page.get_by_role("button", name="Remove the mark").first.click()
+    page.locator("#text").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("2")
+    expect(page.locator("#mark-count")).to_have_text("1 marked")
+    page.locator(".done").click()
+    expect(page.get_by_text("Your decision stands")).to_be_visible()
+    gold = Gold.objects.get()
+    assert (gold.value, gold.origin) == ({"spans": [{"start": 0, "end": 7, "label": "sign"}]}, "reviewer")
