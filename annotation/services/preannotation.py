@@ -13,7 +13,10 @@ from annotation.models import Campaign
 
 MOST_ANSWERS = 4000  # read for it, the latest of each volunteer
 FEWEST_ANSWERS = 30  # of the smaller arm: with fewer any figure is chance
-FEWEST_VOLUNTEERS = 5  # to speak of others than these: with fewer, answers are drawn and not volunteers
+# With fewer volunteers a draw of them says nothing: then answers are drawn, in so many lots, and the ranges
+# speak of these volunteers alone.
+FEWEST_VOLUNTEERS = 5
+LOTS = 60
 SEED = 0  # the same figures each time that the page is read
 
 # A consensus of one answer is that answer.
@@ -116,5 +119,5 @@ def _compare(
         return None
     numbers: dict[UUID, int] = {}
     groups = [numbers.setdefault(one.volunteer_id, len(numbers)) for one, _ in figures]
-    groups = np.array(groups) if in_groups else np.arange(len(figures))
+    groups = np.array(groups) if in_groups else np.arange(len(figures)) * LOTS // len(figures)
     return compare(np.array([figure for _, figure in figures]), shown, groups, seed=SEED)

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from annotation.models import Campaign, Membership, Role
+from annotation.services.preannotation import preannotation_of
 from tests.annotation.test_pages import campaign_form
 from tests.preannotated import answered, spans_campaign
 
@@ -36,6 +37,14 @@ def test_the_card_says_what_is_saved_and_how_far_volunteers_lean(dashboard):
     assert "Of the marks suggested, 100 % stand in answers of those who saw them" in html
     assert "volunteers lean towards them, by" in html
     assert html.count('class="interval"') == 9, "the time, and four shares in two arms"
+
+
+def test_of_a_few_volunteers_the_ranges_are_said_to_be_theirs_alone(dashboard):
+    campaign = spans_campaign()
+    answered(campaign, n_tasks=200, n_hidden=40, n_volunteers=2)
+    time = preannotation_of(campaign).time.effect
+    assert 0.7 < time.low < time.value < time.high < 0.9
+    assert "the ranges are of these 2 volunteers alone" in dashboard(campaign)
 
 
 def test_the_card_says_when_there_are_too_few_answers(dashboard):
