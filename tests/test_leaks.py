@@ -10,6 +10,7 @@ import json
 import logging
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import cycle
 from uuid import uuid4
 
 import pytest
@@ -262,25 +263,26 @@ def fail_a_training_run(site: Site, monkeypatch) -> None:
     from training.services import execution  # brings torch
 
     tasks = MicroTask.objects.filter(campaign=site.campaign, consensus=None, held=False)
-    agreed = {"method": "majority", "label": "yes", "share": 1, "votes": {"yes": 1}, "n_answers": 1}
     Consensus.objects.bulk_create(
         Consensus(
-            task=task, campaign=site.campaign, value={"label": "yes"}, settled_at=timezone.now(), **agreed
+            task=task, campaign=site.campaign, method="majority", label=label, value={"label": label},
+            share=1, votes={label: 1}, n_answers=1, settled_at=timezone.now(),
         )
-        for task in tasks
-    )
+        for task, label in zip(tasks, cycle(["yes", "no"]))
+    )  # fmt: skip
     monkeypatch.setattr(runs, "MIN_LABELS", 2)
     run = runs.open_run(site.campaign, now=timezone.now())
     tick()  # sends the message that wakes a worker
 
-    def break_down(texts, *args, **kwargs):
-        assert planted_in(texts[0])
-        raise ValueError(texts[0])
+    def break_down(examples, *args, **kwargs):
+        assert planted_in(examples.texts[0])
+        raise ValueError(examples.texts[0])
 
     monkeypatch.setattr(execution.encoder, "fine_tune", break_down)
     assert execution.execute_run(run.pk) is False
     run.refresh_from_db()
     assert (run.state, run.failure_code) == (TrainingRun.State.FAILED, "unforeseen")
+    assert "(ValueError)" in run.failure
 
 
 def read_every_page(site: Site) -> None:

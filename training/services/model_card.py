@@ -160,11 +160,13 @@ labels to look at again.
 def _start(version: ModelVersion, manifest: dict) -> str:
     example = loading_example(version.family, manifest["head"], pairs=version.campaign.kind == "pairs")
     text = f"## How to load it\n\n```python\n{example}\n```\n"
-    if version.family != ModelVersion.Family.ENCODER:
+    if version.family == ModelVersion.Family.ENCODER:
+        text += "\nThe platform may compute in bf16, which moves a probability a little.\n"
+    else:
         text += FILES_OF_LINEAR.format(inputs=INPUTS[version.family])
     return f"""{text}
 **Calibration.** Temperature T = {manifest["temperature"]:.4f} (`temperature` in manifest.json):
-{CALIBRATION[manifest["head"]]}. The platform may compute in bf16, which moves a probability a little."""
+{CALIBRATION[manifest["head"]]}."""
 
 
 def _data(version: ModelVersion) -> str:
