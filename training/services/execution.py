@@ -101,7 +101,8 @@ def _learn(run: TrainingRun, token: int, progress: "Progress") -> None:
             made[family] = _make(run, token, family, snapshot, examples, config, bench, progress)
     progress.enter("judging")
     try_the_gate(run, token, list(made.values()), bench, on_progress=progress.share)
-    measure_round(run, now=timezone.now())
+    if run.kind == TrainingRun.Kind.TRAIN:  # refits come so often that their rounds would be one and the same
+        measure_round(run, now=timezone.now())
 
 
 def _make(
