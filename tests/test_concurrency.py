@@ -39,7 +39,7 @@ from annotation.models import (
 )
 from annotation.services.answers import revise_answer, submit_answer
 from annotation.services.consensus import shut_crowd_gate
-from annotation.services.crowd import _one_at_a_time, refit
+from annotation.services.crowd import one_at_a_time, refit
 from annotation.services.handout import claim_task, expire_leases, extend_lease, skip_task, take_place
 from annotation.services.joining import invite, join_campaign, redeem_invitation
 from annotation.services.places import set_held
@@ -612,7 +612,7 @@ def test_an_adaptive_replay_waits_for_a_refit_that_is_at_work_instead_of_ending(
             connection.close()
 
     replaying = threading.Thread(target=replay, daemon=True)
-    with _one_at_a_time(campaign):  # as the platform's own refit does
+    with one_at_a_time(campaign):  # as the platform's own refit does
         replaying.start()
         replaying.join(3)
         assert replaying.is_alive()
