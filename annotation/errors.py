@@ -68,8 +68,8 @@ class AlreadyAnswered(Conflict):
 class AnswerStands(Conflict):
     code = "answer_stands"
     sentence = (
-        "With the guideline that you were asked to read again come the right answers to some earlier texts, "
-        "so what you had answered before stays as it is."
+        "You have been shown right answers to earlier texts, or what a model makes of this one, so what you "
+        "had answered before stays as it is."
     )
 
 

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F
 
 from annotation.kinds import kind_named
-from annotation.models import Campaign, Consensus, Gold
+from annotation.models import Answer, Campaign, Consensus, Gold, User
 from annotation.services.export import harmless
 from annotation.services.file_texts import FileText, texts_in_file
 from annotation.services.gold import import_gold
@@ -56,6 +56,7 @@ __all__ = [
     "set_opinions",
     "set_priorities",
     "set_suggestions",
+    "show_opinion",
     "simulate_answers",
     "texts_in_file",
     "texts_of",
@@ -215,6 +216,12 @@ def texts_of(task_ids: Sequence[UUID]) -> list[TaskText]:
     with connection.cursor() as cursor:
         cursor.execute(TEXTS_OF, [list(task_ids)])
         return [TaskText(*row) for row in cursor.fetchall()]
+
+
+def show_opinion(task_id: UUID, user: User, *, now: datetime) -> None:
+    """Note that a volunteer sees what a model makes of a text they have answered: the answer stands."""
+    own = Answer.objects.filter(assignment__task=task_id, assignment__volunteer__user=user)
+    own.filter(opinion_shown_at__isnull=True).update(opinion_shown_at=now)
 
 
 def _pages(sql: str, parameters: list, batch: int) -> Iterator[tuple]:

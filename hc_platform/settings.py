@@ -251,6 +251,7 @@ CELERY_TASK_ROUTES = {
     "training.tasks.execute_run": {"queue": "training"},
     "training.tasks.predict": {"queue": "prediction"},
     "training.tasks.read_texts": {"queue": "training"},
+    "training.tasks.explain_task": {"queue": "prediction"},
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -231,7 +231,7 @@ def test_no_table_with_record_text_or_answers_is_in_the_admin_site():
     shown = {model.__name__ for model in admin.site._registry}
     private = {
         "Record", "MicroTask", "Assignment", "Answer", "AnswerRevision", "Consensus", "Gold", "RefusedRow",
-        "Volunteer", "VolunteerDay", "Prediction", "PredictionJob", "Session",
+        "Volunteer", "VolunteerDay", "Prediction", "Explanation", "PredictionJob", "Session",
     }  # fmt: skip
     assert not shown & private
 

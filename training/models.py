@@ -330,3 +330,41 @@ class PredictionJob(models.Model):
     @property
     def is_over(self) -> bool:
         return self.state in (self.State.DONE, self.State.FAILED)
+
+
+class ExplanationQuerySet(models.QuerySet):
+    def waiting(self) -> "ExplanationQuerySet":
+        return self.filter(finished_at__isnull=True)
+
+
+class Explanation(models.Model):
+    """Which words of a text a model's opinion rests on, kept by model and text; the text itself is not.
+
+    Whoever asks makes the row, a worker fills it. Gone with its model, and when the model's weights go.
+    """
+
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, related_name="explanations", db_index=False
+    )
+    text_sha256 = models.CharField(max_length=64, help_text="Of a pair, of both texts.")
+    task = models.ForeignKey(
+        "annotation.MicroTask", on_delete=models.CASCADE, related_name="+", help_text="Asked for with it."
+    )
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    content = models.JSONField(null=True, help_text="Words as places in the text, with their scores.")
+    failure = models.CharField(max_length=500, blank=True, help_text="Why there is none, in a sentence.")
+
+    objects = ExplanationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model_version", "text_sha256"], name="text_explained_once_a_model"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["asked_at"], name="explanations_asked_for", condition=Q(finished_at__isnull=True)
+            )
+        ]

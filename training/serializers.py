@@ -140,3 +140,38 @@ class PendingPredictionSerializer(serializers.ModelSerializer):
     class Meta:
         model = PredictionJob
         fields = ["id", "state", "asked_at", "model"]
+
+
+class ExplainedWordField(serializers.ListField):
+    """[start, end, score]: code points of the text, and what the word adds to the label's log-odds."""
+
+    child = serializers.FloatField()
+
+
+class ExplainedTextSerializer(serializers.Serializer):
+    method = serializers.CharField(help_text="integrated_gradients, weights or occlusion")
+    label = serializers.CharField(help_text="The likeliest label's key.")
+    probability = serializers.FloatField()
+    words = serializers.ListField(child=ExplainedWordField())
+    second_words = serializers.ListField(child=ExplainedWordField(), help_text="Of a pair's second text.")
+    change = serializers.FloatField(
+        allow_null=True, help_text="Log-odds of the text less those of nothing; the scores are its parts."
+    )
+    convergence_gap = serializers.FloatField(allow_null=True, help_text="By which the parts miss it.")
+
+
+class NeighbourSerializer(serializers.Serializer):
+    task_id = serializers.UUIDField()
+    similarity = serializers.FloatField(help_text="Cosine of the two texts' vectors.")
+    words = serializers.CharField(help_text="The consensus; to a volunteer what they said themselves.")
+    text = serializers.CharField()
+    second = serializers.CharField(allow_null=True)
+
+
+class ModelExplanationSerializer(serializers.Serializer):
+    task_id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=["no_model", "not_asked", "waiting", "late", "failed", "done"])
+    model = serializers.IntegerField(source="version.number", default=None, allow_null=True)
+    failure = serializers.CharField(help_text="Why there is none, where it failed.")
+    explanation = ExplainedTextSerializer(source="content", allow_null=True)
+    neighbours = NeighbourSerializer(many=True)

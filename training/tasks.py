@@ -10,10 +10,12 @@ from kombu.exceptions import OperationalError
 from annotation.models import Campaign
 from training.services import prediction_jobs, runs
 from training.services.agreement_guard import return_where_agreement_fell
+from training.services.explanations import forget_explanations, tasks_to_explain
 from training.services.unread import campaigns_to_read
 
 logger = logging.getLogger(__name__)
 WAKE_SECONDS = 30  # a message that nobody took by then is worthless: the next tick sends another
+EXPLAINING_SECONDS = 2  # somebody looks at a page and waits
 READING_SECONDS = 60  # a worker reads that long at a stretch: a training that is due goes between
 
 
@@ -84,3 +86,19 @@ def predict(job_id: str) -> None:
     from training.services.prediction import answer_job
 
     answer_job(UUID(job_id))
+
+
+@shared_task
+def explaining_tick() -> None:
+    """Beat's look at who waits to see what a model looked at, and at what can go."""
+    forget_explanations()
+    for task_id in tasks_to_explain(now=timezone.now()):
+        explain_task.apply_async([str(task_id)], expires=EXPLAINING_SECONDS)
+
+
+@shared_task
+def explain_task(task_id: str) -> None:
+    # Imported here because it brings torch.
+    from training.services.explaining import explain_task as explain
+
+    explain(UUID(task_id))

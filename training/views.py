@@ -4,16 +4,17 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from annotation.errors import PlatformError
+from annotation.errors import NotFound, PlatformError
 from annotation.views.access import administered_campaign
 from training.forms import PolicyForm
 from training.models import ModelVersion, Promotion, TrainingRun
-from training.services import promotions, run_report, runs, stream_rounds
+from training.services import explanations, promotions, run_report, runs, stream_rounds
 from training.services.base_models import base_model_choices
 
 STAGES = {
@@ -104,3 +105,20 @@ def policy(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
             return redirect("campaign_dashboard", campaign.pk)
     context = {"campaign": campaign, "form": form, "policy": standing}
     return render(request, "training/policy.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def explanation(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse:
+    """What the model looked at; asked for here, and shown here and on the task's own page."""
+    try:
+        reader = explanations.reader_of(request.user, task_id, campaign_id=campaign_id)
+    except NotFound as error:
+        raise Http404 from error
+    now = timezone.now()
+    if request.method == "POST":
+        explanations.ask_for_explanation(reader, now=now)
+        back = "campaign_task" if request.POST.get("back") == "task" else "task_explanation"
+        return redirect(reverse(back, args=[campaign_id, task_id]) + "#live")
+    shown = explanations.show_explanation(reader, now=now)
+    return render(request, "training/explanation.html", {"shown": shown, "campaign": shown.campaign})

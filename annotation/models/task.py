@@ -145,6 +145,9 @@ class Answer(models.Model):
     answered_at = models.DateTimeField()
     seconds = models.FloatField(help_text="From the claim to the answer.")
     n_revisions = models.PositiveSmallIntegerField(default=0)
+    opinion_shown_at = models.DateTimeField(
+        null=True, help_text="When its volunteer saw what a model makes of the text: it stands since then."
+    )
 
 
 class AnswerRevision(models.Model):

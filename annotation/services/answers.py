@@ -57,8 +57,8 @@ READ = """
 SELECT a.state, v.standing, v.taken_out_at IS NOT NULL, a.claimed_at, own.key, own.value::text, own.certain,
        others.answers, others.n_ignored, coalesce(s.audited, false), coalesce(s.review = 'unclear', false),
        g.decided_at, coalesce(g.origin = 'file', false), s.settled_at,
-       coalesce(v.asked_to_train_at > coalesce(v.trained_at, '-infinity') OR a.closed_at <= v.trained_at,
-                false){own_skill}
+       coalesce(own.opinion_shown_at IS NOT NULL OR a.closed_at <= v.trained_at
+                OR v.asked_to_train_at > coalesce(v.trained_at, '-infinity'), false){own_skill}
 FROM annotation_assignment a
 JOIN annotation_volunteer v ON v.id = a.volunteer_id
 LEFT JOIN annotation_answer own ON own.assignment_id = a.id
@@ -170,7 +170,7 @@ class Place:
     own_skill: dict | None
     own_n_fitted: int
     others: list[CountedAnswer]
-    stands: bool  # right answers to what was answered until then have been shown, or are about to be
+    stands: bool  # what others or a model make of it has been shown, or is about to be
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 const at = (id) => document.getElementById(id);
 const NOTICE_MS = 7_000;
+const NO_ID = "00000000-0000-0000-0000-000000000000";
 
 export const openDialog = () => document.querySelector("dialog[open]");
 
@@ -124,6 +125,13 @@ function mineItem({ task, answer, certain, answeredAt }, wordsOf, onChange) {
   const meta = element("div", "meta small quiet");
   meta.append(element("span", "chip words", words), element("time", "", when));
   if (certain === false) meta.append(element("span", "", "not sure"));
+  const address = at("mine-list").dataset.explanation; // of no task, with zeros for its id
+  if (address) {
+    const looked = element("a", "", "What the model looked at");
+    looked.href = address.replace(NO_ID, task.id);
+    looked.setAttribute("aria-label", `What the model looked at: ${task.text.slice(0, 60)}`);
+    meta.append(looked);
+  }
   const change = actionElement({ words: "Change", run: () => { at("mine-dialog").close(); onChange(); } });
   change.setAttribute("aria-label", `Change the answer ${words} to: ${task.text.slice(0, 60)}`);
   const item = element("li", "");

@@ -14,7 +14,8 @@ async function refresh() {
   const queue = part.querySelector("[data-queue]");
   // Reading records is noted in the trail, so what stands in the same order is not read again.
   const headers = queue ? { "HC-Queue-Shown": queue.dataset.queue } : {};
-  const response = await fetch(location.href, { headers, cache: "no-store", credentials: "same-origin" });
+  // A card may have a page of its own, so that the rest of this one is not read again for its sake.
+  const response = await fetch(part.dataset.from ?? location.href, { headers, cache: "no-store", credentials: "same-origin" });
   if (!response.ok || response.redirected) return location.reload();
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.getElementById("live");

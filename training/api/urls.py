@@ -10,5 +10,6 @@ urlpatterns = [
     path(CAMPAIGN + "models/", views.ModelVersionListView.as_view(), name="api_models"),
     path(CAMPAIGN + "predict/", predictions.PredictView.as_view(), name="api_predict"),
     path("predictions/<uuid:job_id>/", predictions.PredictionView.as_view(), name="api_prediction"),
+    path("tasks/<uuid:task_id>/explanation/", views.ExplanationView.as_view(), name="api_explanation"),
     path("runs/<uuid:run_id>/", views.RunView.as_view(), name="api_run"),
 ]

@@ -6,11 +6,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from annotation.api.campaigns import AdminView
+from annotation.api.labelling import checked
 from annotation.api.views import PlatformAPIView
 from annotation.serializers import EmptySerializer, ProblemSerializer
 from training import serializers as shapes
 from training.models import ModelVersion, TrainingRun
-from training.services import runs
+from training.services import explanations, runs
 
 NOT_FOUND = {404: ProblemSerializer}
 
@@ -71,3 +72,29 @@ class ModelVersionListView(AdminView):
     def get(self, request, campaign_id):
         newest = ModelVersion.objects.filter(campaign=self.campaign(campaign_id))[:100]
         return Response(shapes.ModelVersionListSerializer({"results": newest}).data)
+
+
+class ExplanationView(PlatformAPIView):
+    """For reviewers and admins, and for volunteers once they have answered the task."""
+
+    @extend_schema(
+        summary="What the model looked at; a reviewer's reading is noted in the trail",
+        responses={200: shapes.ModelExplanationSerializer, **NOT_FOUND},
+    )
+    def get(self, request, task_id):
+        return self._shown(explanations.reader_of(request.user, task_id))
+
+    @extend_schema(
+        summary="Ask for it; a worker has it within seconds. A volunteer's answer stands from then on",
+        request=EmptySerializer,
+        responses={200: shapes.ModelExplanationSerializer, **NOT_FOUND},
+    )
+    def post(self, request, task_id):
+        checked(EmptySerializer, request)
+        explanations.ask_for_explanation(explanations.reader_of(request.user, task_id), now=timezone.now())
+        return self._shown(explanations.reader_of(request.user, task_id))
+
+    @staticmethod
+    def _shown(reader):
+        shown = explanations.show_explanation(reader, now=timezone.now())
+        return Response(shapes.ModelExplanationSerializer(shown).data)

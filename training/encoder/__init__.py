@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from training.encoder.base_model import checked_folder, unknown_token_share, weights_sha256
 from training.encoder.embedding import embed
+from training.encoder.explaining import explain
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.progress import Progress
 from training.encoder.refusals import TrainingRefused
@@ -24,6 +25,7 @@ __all__ = [
     "TrainingRefused",
     "checked_folder",
     "embed",
+    "explain",
     "fine_tune",
     "predict_proba",
     "predict_spans",

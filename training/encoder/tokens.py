@@ -88,12 +88,10 @@ def tokenise(
     A text longer than max_tokens (or the model's own limit) becomes windows that share `overlap` tokens. A
     pair has one window: of its two texts, the longer one is cut until both fit.
     """
-    limit = min(max_tokens, tokenizer.model_max_length)
-    windowed, overlap = seconds is None, min(overlap, limit // 4)
-    options = {"stride": overlap, "return_overflowing_tokens": True} if windowed else {}
-    step = (
-        limit - tokenizer.num_special_tokens_to_add() - overlap
-    )  # from one window's beginning to the next's
+    windowed = seconds is None
+    limits = reading_limits(tokenizer, max_tokens, overlap, is_pair=not windowed)
+    # From one window's beginning to the next's.
+    step = limits["max_length"] - tokenizer.num_special_tokens_to_add() - limits.get("stride", 0)
     places, offsets = [np.empty(0, dtype=np.int32)], [np.empty((0, 2), dtype=np.int32)]
     has_types = not windowed and "token_type_ids" in tokenizer.model_input_names
     ids, n_windows, second_from, n_done = [np.empty(0, dtype=np.int32)], [], [], 0
@@ -101,13 +99,11 @@ def tokenise(
     for chunk in _chunks(zip(texts, seconds, strict=True) if not windowed else ((text,) for text in texts)):
         encoded = tokenizer(
             *map(list, zip(*chunk, strict=True)),
-            truncation=True,
-            max_length=limit,
             return_attention_mask=False,
             return_token_type_ids=has_types,
             return_offsets_mapping=with_offsets,
             return_special_tokens_mask=with_offsets,
-            **options,
+            **limits,
         )
         rows = encoded["input_ids"]
         ids.extend(np.asarray(row, dtype=np.int32) for row in rows)
@@ -137,6 +133,15 @@ def tokenise(
         places=np.concatenate(places) if with_offsets else None,
         offsets=np.concatenate(offsets) if with_offsets else None,
     )
+
+
+def reading_limits(tokenizer: Tokenizer, max_tokens: int, overlap: int, *, is_pair: bool) -> dict:
+    """Return what tells a tokenizer to cut a long text into windows, and a long pair to its length."""
+    limit = min(max_tokens, tokenizer.model_max_length)
+    limits = {"truncation": True, "max_length": limit}
+    if is_pair:
+        return limits
+    return limits | {"stride": min(overlap, limit // 4), "return_overflowing_tokens": True}
 
 
 def _chunks(texts: Iterable[tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]]:

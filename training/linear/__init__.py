@@ -3,6 +3,7 @@
 The only place that imports scikit-learn. No Django and no torch here: the vectors are given.
 """
 
+from training.linear.explaining import explain_tfidf
 from training.linear.learning import Fitted, fit_embedding, fit_tfidf, vector_features
 from training.linear.regression import Linear, fit
 from training.linear.scoring import predict_embedding, predict_tfidf, read_linear
@@ -10,6 +11,7 @@ from training.linear.scoring import predict_embedding, predict_tfidf, read_linea
 __all__ = [
     "Fitted",
     "Linear",
+    "explain_tfidf",
     "fit",
     "fit_embedding",
     "fit_tfidf",

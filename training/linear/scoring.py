@@ -22,7 +22,7 @@ def predict_tfidf(
 ) -> np.ndarray:
     """Return calibrated probabilities [N, K] float32, in the order of the texts."""
     folder = Path(model_dir)
-    manifest, model, arrays = _read(folder)
+    manifest, model, arrays = read_model(folder)
     words = Words.read(folder, arrays["inverse_frequency"])
     texts = list(texts)
     seconds = None if seconds is None else list(seconds)
@@ -37,7 +37,7 @@ def predict_tfidf(
 
 def predict_embedding(model_dir: Path | str, vectors: np.ndarray) -> np.ndarray:
     """Return calibrated probabilities [N, K] float32 of vectors [N, D], as fit_embedding took them."""
-    manifest, model, _ = _read(Path(model_dir))
+    manifest, model, _ = read_model(model_dir)
 
     def chunk(start: int, end: int) -> np.ndarray:
         return model.scores(vector_features(vectors[start:end], is_pair=manifest["is_pair"]))
@@ -46,10 +46,12 @@ def predict_embedding(model_dir: Path | str, vectors: np.ndarray) -> np.ndarray:
 
 
 def read_linear(model_dir: Path | str) -> Linear:
-    return _read(Path(model_dir))[1]
+    return read_model(model_dir)[1]
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], Linear, dict[str, np.ndarray]]:
+def read_model(model_dir: Path | str) -> tuple[dict[str, Any], Linear, dict[str, np.ndarray]]:
+    """Return the manifest, the weights, and what else the family keeps beside them."""
+    folder = Path(model_dir)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     arrays = load_file(folder / WEIGHTS)
     return manifest, Linear(arrays["weights"], arrays["intercepts"]), arrays

@@ -9,14 +9,15 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-UNSPACED = re.compile(  # Chinese, Japanese kana, Thai, Lao, Burmese, Khmer
-    "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\U00020000-\U0003ffff]"
-)
+from training.algorithms.explanation import UNSPACED, Span
+
 UNSPACED_SHARE = 0.2  # of the letters from which on characters are counted beside words
 ANALYSERS = {
     "words": {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
     "characters": {"analyzer": "char", "ngram_range": (1, 3)},
 }
+# What an n-gram is made of: scikit-learn takes several spaces for one.
+UNITS = {"words": re.compile(r"\b\w+\b"), "characters": re.compile(r"\s\s+|.", re.DOTALL)}
 MAX_TERMS = 30_000
 VOCABULARY = "vocabulary.json"
 
@@ -26,9 +27,9 @@ class Words:
 
     def __init__(self, unit: str, terms: Sequence[str], inverse_frequency: np.ndarray) -> None:
         self.unit, self.terms, self.inverse_frequency = unit, list(terms), inverse_frequency
+        self._columns = {term: place for place, term in enumerate(self.terms)}
         if self.terms:
-            vocabulary = {term: place for place, term in enumerate(self.terms)}
-            self._vectoriser = _vectoriser(unit, vocabulary=vocabulary)
+            self._vectoriser = _vectoriser(unit, vocabulary=self._columns)
             self._vectoriser.idf_ = np.asarray(inverse_frequency, dtype=np.float64)
 
     @classmethod
@@ -48,6 +49,27 @@ class Words:
             return csr_matrix((len(texts), 0))
         return csr_matrix(self._vectoriser.transform(texts))
 
+    def occurrences(self, text: str) -> tuple[np.ndarray, list[Span]]:
+        """Return (column [P], code points [P]) of every time that a known term stands in a text."""
+        if not self.terms:
+            return np.empty(0, dtype=np.int64), []
+        lowered = text.lower()
+        origin = [place for place, sign in enumerate(text) for _ in sign.lower()]
+        units = [match.span() for match in UNITS[self.unit].finditer(lowered)]
+        longest = ANALYSERS[self.unit]["ngram_range"][1]
+        spans = [  # in the order in which scikit-learn names the n-grams
+            (origin[units[first][0]], origin[units[first + n - 1][1] - 1] + 1)
+            for n in range(1, longest + 1)
+            for first in range(len(units) - n + 1)
+        ]
+        terms = self._vectoriser.build_analyzer()(text)
+        known = [
+            (self._columns[term], span)
+            for term, span in zip(terms, spans, strict=True)
+            if term in self._columns
+        ]
+        return np.array([column for column, _ in known], dtype=np.int64), [span for _, span in known]
+
     def write(self, folder: Path) -> None:
         content = {"unit": self.unit, "terms": self.terms}
         (folder / VOCABULARY).write_text(json.dumps(content), encoding="utf-8")
@@ -65,7 +87,7 @@ def unspaced_share(texts: Sequence[str]) -> float:
     (1.0, 0.0)
     """
     letters = [letter for text in texts[:1000] for letter in text[:1000] if not letter.isspace()]
-    return sum(map(bool, map(UNSPACED.match, letters))) / max(len(letters), 1)
+    return sum(re.match(UNSPACED, letter) is not None for letter in letters) / max(len(letters), 1)
 
 
 def _vectoriser(unit: str, **settings) -> TfidfVectorizer:
