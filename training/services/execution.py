@@ -165,7 +165,7 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
         snapshot_path=str(snapshot.path),
         snapshot_sha256=snapshot.sha256,
         snapshot_at=now,
-        n_examples=len(snapshot.rows),
+        n_examples=snapshot.n_labels,
         n_left_out=snapshot.n_left_out,
         config=config.to_dict(),
     )

@@ -41,6 +41,12 @@ def families_of(run: TrainingRun, snapshot: Snapshot) -> list[str]:
 def checked_examples(snapshot: Snapshot) -> Examples:
     """The snapshot's examples; or a refusal where nothing could be learned or judged."""
     examples = examples_of(snapshot)
+    if not len(examples.rows(TRAIN)) and any(row["origin"] == "gold" for row in snapshot.rows):
+        raise NothingToLearn(
+            "Nearly all that people decided is gold, which only judges models: nothing is left to learn from. "
+            "Lower the share of gold that judges under “When and how”, or wait for more answers.",
+            code="all_is_gold",
+        )
     if not len(examples.rows(TEST)) or not len(examples.rows(TRAIN)):
         raise too_few_examples()
     if examples.head in ("single", "ordinal") and len(np.unique(examples.labels[examples.rows(TRAIN)])) < 2:

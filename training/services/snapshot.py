@@ -47,6 +47,11 @@ class Snapshot:
     rows: list[dict]
 
     @property
+    def n_labels(self) -> int:
+        """What people decided; gold that judges is not among it."""
+        return sum(row["origin"] != "gold" for row in self.rows)
+
+    @property
     def texts(self) -> list[str]:
         return [row["text"] for row in self.rows]
 

@@ -14,7 +14,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from annotation.models import Consensus, MicroTask
-from tests.factories import queue_of
+from tests.factories import make_gold, queue_of
 from tests.labelled import add_labelled, add_open, sentences
 from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
 from training.services import execution, runs
@@ -239,3 +239,11 @@ def test_what_nobody_needs_any_more_loses_its_weights_and_keeps_its_figures(labe
     for version in ModelVersion.objects.exclude(path=""):
         manifest = json.loads((Path(version.path) / "manifest.json").read_text())
         assert manifest["sha256"] == version.sha256
+
+
+def test_where_all_is_gold_the_run_says_what_to_change(labelled):
+    for task in MicroTask.objects.filter(campaign=labelled):
+        make_gold(task, "yes" if task.pk.int % 2 else "no")
+    assert_failed(train(labelled), "all_is_gold", "Lower the share of gold that judges")
+    TrainingPolicy.objects.update(gold_share=0.3)
+    assert train(labelled).state == State.SUCCEEDED
