@@ -43,7 +43,7 @@ def checked_examples(snapshot: Snapshot) -> Examples:
     examples = examples_of(snapshot)
     if not len(examples.rows(TRAIN)) and any(row["origin"] == "gold" for row in snapshot.rows):
         raise NothingToLearn(
-            "Nearly all that people decided is gold, which only judges models: nothing is left to learn from. "
+            "Nearly all that people decided is gold, which only judges models: nothing is left to learn. "
             "Lower the share of gold that judges under “When and how”, or wait for more answers.",
             code="all_is_gold",
         )

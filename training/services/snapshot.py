@@ -154,10 +154,11 @@ def _write(path: Path, lines: Iterable[dict]) -> None:
 
 
 def learned_tasks(run: TrainingRun) -> set[str]:
-    """The ids of the tasks that the run's models were trained, stopped or measured on."""
+    """The ids of the tasks that the run's models were trained, stopped or calibrated on."""
     with Path(run.snapshot_path).open("rb") as file:
         next(file)
-        return {orjson.loads(line)["task"] for line in file}
+        rows = map(orjson.loads, file)
+        return {row["task"] for row in rows if row["part"] != PARTS[TEST]}
 
 
 def read_snapshot(path: Path) -> Snapshot:

@@ -86,7 +86,7 @@ def make_campaign(admin: User) -> Campaign:
         joining=Campaign.Joining.ANYONE,
     )
     # From 300 labels on a model tells more than the labels' shares; the crowd gives them in two minutes.
-    # Here every sentence is gold, since the generator knows them all: a few judge, the rest is asked and taught.
+    # Every sentence is gold, since the generator knows them all: a few judge, the rest is asked and taught.
     TrainingPolicy.objects.create(
         campaign=campaign, min_new_labels=300, min_interval_seconds=60, gold_share=0.15
     )
