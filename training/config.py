@@ -1,30 +1,19 @@
-"""Every hyper-parameter of one fine-tuning, in one frozen value that is stored with the model it made."""
+"""Every hyper-parameter of one training, in one frozen value that is stored with the model it made."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuneConfig:
-    """How one encoder is fine-tuned; equal configs, examples and machine give equal models.
-
-    The defaults were chosen with MiniLM (6 layers, 384 wide) on sentences and short notes; the figures
-    are in benchmarks/text_accuracy.py.
-    """
+class LoopConfig:
+    """What the training loop reads, whatever is learned."""
 
     base_model_path: str  # a folder with config.json, a tokenizer and safetensors weights; never a hub name
     seed: int = 0  # head initialisation, dropout, order of the batches, split
 
-    # Few labels: another head and another order can move accuracy by points (Mosbach et al. 2021), so more
-    # than one is tried, seed, seed + 1, ..., and the validation loss decides.
-    few_examples: int = 200  # examples to train on below which seeds are tried
-    seeds_when_few: int = 3
-
     # Length. Sentences have about 35 tokens; 128 holds nearly all of them and keeps a step short. Longer
-    # texts are read in windows, whose outputs are averaged; of a pair's two texts, the longer one is cut.
+    # texts are read in windows.
     max_tokens: int = 128  # tokens a window, special tokens included
-    window_overlap: int = 32  # tokens that two windows share, so that no phrase is cut in both
-    train_windows: int = 4  # of one text in a step, drawn anew in each epoch; scoring reads all of them
 
     # Steps. Few labels need many epochs (Mosbach et al. 2021, Zhang et al. 2021), many labels need few:
     # the budget is in steps, and the two limits keep the extremes sane.
@@ -42,16 +31,7 @@ class FineTuneConfig:
     warmup_share: float = 0.1  # share of the steps before the full learning rate is reached
     max_grad_norm: float = 1.0  # L2 norm above which the gradient is scaled down
 
-    # Parts, as shares of the groups (see algorithms/splits.py).
-    validation_share: float = 0.15  # decides when to stop
-    test_share: float = 0.15  # never looked at here: it judges
-    calibration_share: float = 0.1  # how sure the model may be is learned from these alone
-
-    # Labels that volunteers are hardly sure of teach noise.
-    certainty_floor: float = 0.4  # of a consensus, below which it is left out
-
-    # Limits.
-    imbalance_ratio: float = 3.0  # largest class over smallest from which the loss is weighted by class
+    validation_share: float = 0.15  # of the groups (see algorithms/splits.py): decides when to stop
     max_unknown_share: float = 0.05  # share of [UNK] tokens above which the base model cannot read the texts
     eval_batch_tokens: int = 2048  # padded tokens a batch without gradients; fits the L2 cache of a CPU core
     precision: str = "auto"  # "auto" measures, "bf16" and "fp32" insist
@@ -59,20 +39,16 @@ class FineTuneConfig:
     def __post_init__(self) -> None:
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ValueError(f"precision is auto, bf16 or fp32, not {self.precision!r}")
-        if not 0 < self.validation_share + self.test_share + self.calibration_share < 1:
-            raise ValueError("validation_share, test_share and calibration_share leave nothing to train on")
         if not 1 <= self.min_epochs <= self.max_epochs:
             raise ValueError("min_epochs must be at least 1 and at most max_epochs")
         if min(self.batch_size, self.max_steps, self.patience, self.eval_batch_tokens) < 1:
             raise ValueError("batch_size, max_steps, patience and eval_batch_tokens must be at least 1")
         if self.max_tokens < 8:
             raise ValueError("max_tokens must be at least 8")
-        if min(self.seeds_when_few, self.train_windows) < 1:
-            raise ValueError("seeds_when_few and train_windows must be at least 1")
-        if not 0 <= self.window_overlap <= self.max_tokens // 2:
-            raise ValueError("window_overlap must be at most half of max_tokens")
         if not 0 < self.layer_decay <= 1:
             raise ValueError("layer_decay must be above 0 and at most 1")
+        if not 0 < self.validation_share < 1:
+            raise ValueError("validation_share must be above 0 and below 1")
 
     def epochs_for(self, n_train: int) -> int:
         """Return the most epochs to train on n_train examples.
@@ -84,13 +60,8 @@ class FineTuneConfig:
         return min(self.max_epochs, max(self.min_epochs, self.max_steps // steps_per_epoch))
 
     def seeds_for(self, n_train: int) -> list[int]:
-        """Return the seeds to try on n_train examples.
-
-        >>> FineTuneConfig("m", seed=7, few_examples=200, seeds_when_few=3).seeds_for(150)
-        [7, 8, 9]
-        """
-        n_seeds = self.seeds_when_few if n_train < self.few_examples else 1
-        return [self.seed + attempt for attempt in range(n_seeds)]
+        """Return the seeds to try on n_train examples; the best of them is kept."""
+        return [self.seed]
 
     def learning_rate_for(self, width: int) -> float:
         """Return the peak learning rate for an encoder whose hidden states are `width` wide.
@@ -104,5 +75,76 @@ class FineTuneConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "FineTuneConfig":
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneConfig(LoopConfig):
+    """How one encoder is fine-tuned; equal configs, examples and machine give equal models.
+
+    The defaults were chosen with MiniLM (6 layers, 384 wide) on sentences and short notes; the figures
+    are in benchmarks/text_accuracy.py.
+    """
+
+    # Few labels: another head and another order can move accuracy by points (Mosbach et al. 2021), so more
+    # than one is tried, seed, seed + 1, ..., and the validation loss decides.
+    few_examples: int = 200  # examples to train on below which seeds are tried
+    seeds_when_few: int = 3
+
+    # Windows of a long text, whose outputs are averaged; of a pair's two texts, the longer one is cut.
+    window_overlap: int = 32  # tokens that two windows share, so that no phrase is cut in both
+    train_windows: int = 4  # of one text in a step, drawn anew in each epoch; scoring reads all of them
+
+    # Parts besides validation_share, of the groups as well.
+    test_share: float = 0.15  # never looked at here: it judges
+    calibration_share: float = 0.1  # how sure the model may be is learned from these alone
+
+    # Labels that volunteers are hardly sure of teach noise.
+    certainty_floor: float = 0.4  # of a consensus, below which it is left out
+
+    imbalance_ratio: float = 3.0  # largest class over smallest from which the loss is weighted by class
+
+    def __post_init__(self) -> None:
+        LoopConfig.__post_init__(self)  # super() does not know a class with slots
+        if not 0 < self.validation_share + self.test_share + self.calibration_share < 1:
+            raise ValueError("validation_share, test_share and calibration_share leave nothing to train on")
+        if min(self.seeds_when_few, self.train_windows) < 1:
+            raise ValueError("seeds_when_few and train_windows must be at least 1")
+        if not 0 <= self.window_overlap <= self.max_tokens // 2:
+            raise ValueError("window_overlap must be at most half of max_tokens")
+
+    def seeds_for(self, n_train: int) -> list[int]:
+        """Return the seeds to try on n_train examples.
+
+        >>> FineTuneConfig("m", seed=7, few_examples=200, seeds_when_few=3).seeds_for(150)
+        [7, 8, 9]
+        """
+        n_seeds = self.seeds_when_few if n_train < self.few_examples else 1
+        return [self.seed + attempt for attempt in range(n_seeds)]
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainConfig(LoopConfig):
+    """How an encoder is pretrained further on texts without labels: a window of a text is an example.
+
+    Domain- and task-adaptive pretraining after Gururangan et al. 2020; figures in benchmarks/pretraining.py.
+    """
+
+    train_windows: ClassVar[int] = 1  # a window stands alone: there is no verdict to average
+
+    masked_share: float = 0.15  # of the words
+    min_windows: int = 200  # fewer teach words by heart, not a language
+
+    batch_size: int = 32
+    max_steps: int = 2000
+    min_epochs: int = 1
+    max_epochs: int = 10
+    patience: int = 2
+    layer_decay: float = 1.0  # all layers have something to learn of new words
+    validation_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        LoopConfig.__post_init__(self)
+        if not 0 < self.masked_share < 1:
+            raise ValueError("masked_share must be above 0 and below 1")

@@ -9,6 +9,7 @@ import torch
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -19,6 +20,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_N
 from transformers.utils import logging
 
 from training.algorithms.token_tags import TAGS
+from training.encoder.first_token import read_first_token_only
 from training.encoder.heads import HEADS
 from training.encoder.refusals import TrainingRefused
 from training.encoder.tokens import tokenise
@@ -101,6 +103,7 @@ def fresh_classifier(folder: Path, head: str, class_names: list[str]) -> PreTrai
         ignore_mismatched_sizes=True,  # a base model may have been given a head before
     )
     HEADS[head].prepare(model)
+    read_first_token_only(model)
     return model
 
 
@@ -123,6 +126,11 @@ def load_tagger(folder: Path, **changes: Any) -> PreTrainedModel:
 def load_classifier(folder: Path, **changes: Any) -> PreTrainedModel:
     """Return the model of a folder with its classification head."""
     return _load(AutoModelForSequenceClassification, folder, **changes)
+
+
+def load_masked_lm(folder: Path) -> PreTrainedModel:
+    """Return the encoder under a head that names masked words; a fresh one where the folder holds none."""
+    return _load(AutoModelForMaskedLM, folder)
 
 
 def load_encoder(folder: Path) -> PreTrainedModel:

@@ -152,8 +152,7 @@ def put_back(state: State, optimiser: torch.optim.Optimizer, weights: Tensors) -
     for key, tensor in state.moments.items():
         kind, name = key.split("/", 1)
         weight = weights[name]
-        # The step count stays on the CPU, as AdamW keeps it there; the moments live beside their weight.
-        optimiser.state[weight][kind] = tensor if kind == "step" else tensor.to(weight.device)
+        optimiser.state[weight][kind] = tensor.to(weight.device)
 
 
 def copy_into(weights: Tensors, values: Tensors) -> None:

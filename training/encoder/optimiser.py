@@ -5,12 +5,12 @@ import re
 import torch
 from transformers import PreTrainedModel
 
-from training.config import FineTuneConfig
+from training.config import LoopConfig
 
 LAYER = re.compile(r"\.layers?\.(\d+)\.")  # encoder.layer.3. in BERT, layers.3. in ModernBERT
 
 
-def make_optimiser(model: PreTrainedModel, config: FineTuneConfig) -> torch.optim.AdamW:
+def make_optimiser(model: PreTrainedModel, config: LoopConfig) -> torch.optim.AdamW:
     """Return AdamW (bias-corrected, as torch's is) whose groups carry a `factor` of the learning rate.
 
     Matrices alone are decayed (biases and LayerNorm have one dimension). Word embeddings are not: the vectors
@@ -31,7 +31,8 @@ def make_optimiser(model: PreTrainedModel, config: FineTuneConfig) -> torch.opti
         [
             {"params": weights, "weight_decay": config.weight_decay if decays else 0.0, "factor": factor}
             for (factor, decays), weights in groups.items()
-        ]
+        ],
+        fused=True,  # one pass over the memory instead of ten: a fifteenth of a step of MiniLM's saved
     )
 
 

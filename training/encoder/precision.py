@@ -16,11 +16,25 @@ def best_device() -> torch.device:
     return this_process().device
 
 
+def cuda_devices() -> list[torch.device]:
+    """Return the GPUs of this process, whose random states are not ours to change: one or none."""
+    device = best_device()
+    return [device] if device.type == "cuda" else []
+
+
 def resolve_precision(wish: str, device: torch.device) -> str:
     """Return "bf16" or "fp32" for a wish of "auto", "bf16" or "fp32"."""
     if wish != "auto":
         return wish
     return _faster_precision(device.type)
+
+
+def batch_tokens_for(device: torch.device) -> int:
+    """Return how many tokens to compute at once without gradients.
+
+    On a CPU as many as fit a core's L2 cache; on a GPU enough that its work outlasts starting it.
+    """
+    return 65_536 if device.type == "cuda" else 2048
 
 
 @cache

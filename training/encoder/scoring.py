@@ -3,20 +3,18 @@
 import copy
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.algorithms.calibration import apply_temperature
 from training.encoder.base_model import load_classifier, load_tokenizer
+from training.encoder.first_token import read_first_token_only
 from training.encoder.heads import HEADS, OneOf, final_layer, fold
 from training.encoder.kept_model import kept
 from training.encoder.model_files import read_manifest
-from training.encoder.precision import best_device, resolve_precision
+from training.encoder.precision import batch_tokens_for, best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.tokens import Tokens, sorted_batches, tokenise
 from training.encoder.windows import pooled, windows_of
@@ -29,7 +27,7 @@ def predict_proba(
     texts: Iterable[str],
     seconds: Iterable[str] | None = None,
     *,
-    batch_tokens: int = 2048,
+    batch_tokens: int | None = None,
     on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> np.ndarray:
     """Return calibrated probabilities [N, K] float32 of a model that fine_tune made, in the texts' order.
@@ -39,8 +37,9 @@ def predict_proba(
 
     Four things make it fast, measured in benchmarks/scoring_speed.py: texts are tokenised once, batches hold
     texts of equal length, weights are bf16 where the processor multiplies that faster, and BERT's last layer
-    is computed for the one token that is read. A batch has at most batch_tokens tokens. on_progress gets the
-    share done about once a second; what it raises stops the scoring.
+    is computed for the one token that is read. A batch has at most batch_tokens tokens, unless said
+    otherwise what suits the device. on_progress gets the share done about once a second; what it raises stops
+    the scoring.
     """
     reporter = ProgressReporter(lambda progress: on_progress(progress.share_done))
     folder = Path(model_dir)
@@ -56,6 +55,7 @@ def predict_proba(
         overlap=config["window_overlap"],
         on_chunk=lambda n_done: reporter.tell(Progress("tokenising", 0.0, step=n_done)),
     )
+    batch_tokens = batch_tokens or batch_tokens_for(model.device)
 
     def tell(done: float) -> None:
         reporter.tell(Progress("scoring", TOKENISING_SHARE + (1 - TOKENISING_SHARE) * done))
@@ -102,40 +102,9 @@ def ready_to_score(model: PreTrainedModel, precision: str) -> PreTrainedModel:
     linear layer stays fp32: bf16 logits have steps of 1/128, which would tie thousands of tasks in the queue.
     """
     model = fold(copy.deepcopy(model)).eval()
-    if model.config.model_type == "bert" and model.bert.pooler is not None:
-        layers = model.bert.encoder.layer
-        layers[-1] = FirstTokenLayer(layers[-1])
+    read_first_token_only(model)
     if precision == "bf16":
         model.to(torch.bfloat16)
         _, _, final = final_layer(model)
         final.float().register_forward_pre_hook(lambda module, inputs: (inputs[0].float(),))
     return model
-
-
-class FirstTokenLayer(nn.Module):
-    """BERT's last layer for the first token only: [B, L, H] -> [B, 1, H].
-
-    The classifier reads [CLS] alone. Its last layer needs the keys and values of all tokens, and the query,
-    the projection and the feed-forward network of one: a seventh of MiniLM's work saved, and exact.
-    """
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(
-        self, hidden: Tensor, attention_mask: Tensor | None = None, *args: Any, **kwargs: Any
-    ) -> Tensor:
-        attention, first = self.layer.attention.self, hidden[:, :1]
-        context = F.scaled_dot_product_attention(
-            self._heads(attention.query(first)),  # [B, heads, 1, H / heads]
-            self._heads(attention.key(hidden)),
-            self._heads(attention.value(hidden)),
-            attn_mask=None if attention_mask is None else attention_mask[:, :, :1],
-        )
-        attended = self.layer.attention.output(context.transpose(1, 2).flatten(2), first)  # [B, 1, H]
-        return self.layer.output(self.layer.intermediate(attended), attended)
-
-    def _heads(self, vectors: Tensor) -> Tensor:
-        n_heads = self.layer.attention.self.num_attention_heads
-        return vectors.unflatten(-1, (n_heads, -1)).transpose(1, 2)
