@@ -14,6 +14,7 @@ from training.encoder.base_model import checked_folder, unknown_token_share, wei
 from training.encoder.embedding import embed
 from training.encoder.explaining import explain
 from training.encoder.fine_tuning import FineTuned, fine_tune
+from training.encoder.pretraining import Pretrained, pretrain
 from training.encoder.progress import Progress
 from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import predict_proba
@@ -21,6 +22,7 @@ from training.encoder.spotting import predict_spans
 
 __all__ = [
     "FineTuned",
+    "Pretrained",
     "Progress",
     "TrainingRefused",
     "checked_folder",
@@ -29,6 +31,7 @@ __all__ = [
     "fine_tune",
     "predict_proba",
     "predict_spans",
+    "pretrain",
     "unknown_token_share",
     "weights_sha256",
 ]

@@ -22,7 +22,7 @@ from training.encoder.heads import HEADS
 from training.encoder.learned_rows import learned_rows
 from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import ready_to_score, scores_of
-from training.encoder.tokens import Tokens
+from training.encoder.tokens import Inputs, Tokens
 from training.encoder.windows import pooled
 
 
@@ -61,7 +61,12 @@ class Classifying:
     def fresh_model(self) -> PreTrainedModel:
         return fresh_classifier(self.base, self.examples.head, list(self.examples.class_names))
 
-    def losses(self, outputs: Tensor, texts: np.ndarray, windows: np.ndarray, place: np.ndarray) -> Tensor:
+    def inputs(self, windows: np.ndarray, device: torch.device, seed: list[int]) -> Inputs:
+        return self.tokens.padded(windows, device)
+
+    def losses(
+        self, outputs: Tensor, inputs: Inputs, texts: np.ndarray, windows: np.ndarray, place: np.ndarray
+    ) -> Tensor:
         device = outputs.device
         of_texts = pooled(outputs, torch.from_numpy(place).to(device), len(texts))  # [B, O]
         targets = torch.from_numpy(self.targets[texts]).to(device)

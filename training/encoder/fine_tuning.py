@@ -2,17 +2,13 @@
 
 import hashlib
 import json
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import accelerate
 import numpy as np
-import safetensors
 import torch
-import transformers
 
 from training.algorithms.examples import Examples
 from training.config import FineTuneConfig
@@ -21,10 +17,10 @@ from training.encoder.checkpoints import Checkpoints
 from training.encoder.classifying import Classifying
 from training.encoder.heads import fold
 from training.encoder.kept_model import let_go
-from training.encoder.model_files import FORMAT, appearing_folder, read_manifest, write_model
-from training.encoder.precision import best_device, this_process
+from training.encoder.model_files import FORMAT, appearing_folder, read_manifest, versions, write_model
+from training.encoder.precision import cuda_devices, this_process
 from training.encoder.progress import Progress, ProgressReporter
-from training.encoder.refusals import TrainingRefused, refuse_no_memory
+from training.encoder.refusals import refuse_no_memory, texts_not_readable
 from training.encoder.tagging import Tagging
 from training.encoder.tokens import Tokens, tokenise
 from training.encoder.training_loop import Training
@@ -66,7 +62,7 @@ def fine_tune(
     base_sha256 = weights_sha256(base)
 
     # The caller's random state stays its own.
-    with torch.random.fork_rng(devices=_cuda_devices()), refuse_no_memory():
+    with torch.random.fork_rng(devices=cuda_devices()), refuse_no_memory():
         kind = Tagging if examples.head == "spans" else Classifying
         lesson = kind(examples, tokens, base, config, on_batch=reporter.again)
         training = Training(lesson, config, reporter)
@@ -88,7 +84,7 @@ def fine_tune(
         "base_model_sha256": base_sha256,
         "history": training.standing.history,
         "unknown_token_share": tokens.unknown_share,
-        "versions": _versions(),
+        "versions": versions(),
     }
     if process.is_main_process:
         with appearing_folder(output_dir, before_it_appears=training.tell_saving) as folder:
@@ -112,18 +108,8 @@ def _tokens(tokenizer: Any, examples: Examples, config: FineTuneConfig, reporter
         on_chunk=lambda n_done: reporter.tell(Progress("tokenising", 0.02 * n_done / n, step=n_done)),
     )
     if tokens.unknown_share > config.max_unknown_share:
-        raise TrainingRefused(
-            "texts_not_readable",
-            f"The base model does not know {tokens.unknown_share:.0%} of the texts' tokens (at most "
-            f"{config.max_unknown_share:.0%} is accepted). It was probably made for another language; set a "
-            "base model for this one.",
-        )
+        raise texts_not_readable(tokens.unknown_share, config.max_unknown_share)
     return tokens
-
-
-def _cuda_devices() -> list[torch.device]:
-    device = best_device()
-    return [device] if device.type == "cuda" else []
 
 
 def _fingerprint(examples: Examples, config: FineTuneConfig, base_sha256: str) -> str:
@@ -142,14 +128,3 @@ def _fingerprint(examples: Examples, config: FineTuneConfig, base_sha256: str) -
         if column is not None:
             digest.update(np.asarray(column, dtype=np.float32).tobytes())
     return digest.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "accelerate": accelerate.__version__,
-        "safetensors": safetensors.__version__,
-        "numpy": np.__version__,
-    }

@@ -1,11 +1,17 @@
 """A model's folder: appears whole or not at all, and is read only if it is one that we can read."""
 
 import json
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import accelerate
+import numpy as np
+import safetensors
+import torch
+import transformers
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -32,6 +38,18 @@ def write_model(folder: Path, model: PreTrainedModel, tokenizer: Tokenizer, mani
     tokenizer.save_pretrained(folder)
     content = json.dumps({**manifest, "sha256": weights_sha256(folder)}, indent=1)
     (folder / "manifest.json").write_text(content, encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that a training computes with, for the manifest."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "accelerate": accelerate.__version__,
+        "safetensors": safetensors.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

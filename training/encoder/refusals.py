@@ -27,6 +27,14 @@ def too_few_examples() -> TrainingRefused:
     )
 
 
+def texts_not_readable(unknown_share: float, at_most: float) -> TrainingRefused:
+    return TrainingRefused(
+        "texts_not_readable",
+        f"The base model does not know {unknown_share:.0%} of the texts' tokens (at most {at_most:.0%} is "
+        "accepted). It was probably made for another language; set a base model for this one.",
+    )
+
+
 def model_missing() -> TrainingRefused:
     return TrainingRefused(
         "model_missing",

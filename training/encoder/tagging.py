@@ -24,7 +24,7 @@ from training.encoder.base_model import fresh_tagger
 from training.encoder.learned_rows import learned_rows
 from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import ready_to_score
-from training.encoder.tokens import Tokens, sorted_batches
+from training.encoder.tokens import Inputs, Tokens, sorted_batches
 from training.encoder.windows import windows_of
 
 IGNORED = -100  # the tag of special tokens and padding, as torch's cross_entropy knows it
@@ -65,7 +65,12 @@ class Tagging:
     def fresh_model(self) -> PreTrainedModel:
         return fresh_tagger(self.base, self.labels)
 
-    def losses(self, outputs: Tensor, texts: np.ndarray, windows: np.ndarray, place: np.ndarray) -> Tensor:
+    def inputs(self, windows: np.ndarray, device: torch.device, seed: list[int]) -> Inputs:
+        return self.tokens.padded(windows, device)
+
+    def losses(
+        self, outputs: Tensor, inputs: Inputs, texts: np.ndarray, windows: np.ndarray, place: np.ndarray
+    ) -> Tensor:
         """Return [B] the cross-entropy of each text's tags, summed over tokens and labels.
 
         Of outputs [R, W, 3 L] of R windows of W tokens. In units of the mean text: a long text has more to

@@ -12,6 +12,8 @@ CHARACTERS_PER_CHUNK = (
     2_000_000  # the tokenizer's own objects take 100 bytes a character until they are packed
 )
 
+Inputs = dict[str, torch.Tensor]  # what a network is called with
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -54,7 +56,7 @@ class Tokens:
         offsets[places[places >= 0]] = self.offsets[first:last][places >= 0]
         return offsets
 
-    def padded(self, windows: np.ndarray, device: torch.device) -> dict[str, torch.Tensor]:
+    def padded(self, windows: np.ndarray, device: torch.device) -> Inputs:
         """Return input_ids [B, L], attention_mask [B, L] and for pairs token_type_ids [B, L] of B windows.
 
         No mask where nothing is padded: that is faster.

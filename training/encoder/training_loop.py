@@ -9,13 +9,13 @@ from accelerate.utils.memory import should_reduce_batch_size
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from training.config import FineTuneConfig
+from training.config import LoopConfig
 from training.encoder.checkpoints import Checkpoints, Standing, State, copy_into, moments_of, put_back
 from training.encoder.optimiser import make_optimiser, share_of_peak
 from training.encoder.precision import resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.refusals import TrainingRefused, out_of_memory
-from training.encoder.tokens import Tokens, bucketed_batches
+from training.encoder.tokens import Inputs, Tokens, bucketed_batches
 from training.encoder.windows import drawn_windows
 
 
@@ -29,17 +29,22 @@ class Lesson(Protocol):
     def fresh_model(self) -> PreTrainedModel:
         """Return the pretrained model under a new head."""
 
-    def losses(self, outputs: Tensor, texts: np.ndarray, windows: np.ndarray, place: np.ndarray) -> Tensor:
+    def inputs(self, windows: np.ndarray, device: torch.device, seed: list[int]) -> Inputs:
+        """Return what the network is given of R windows; chance in it follows from the step's seed."""
+
+    def losses(
+        self, outputs: Tensor, inputs: Inputs, texts: np.ndarray, windows: np.ndarray, place: np.ndarray
+    ) -> Tensor:
         """Return the loss [B] of each text, given the network's outputs for R windows and their texts [R]."""
 
     def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
-        """Return figures on the validation part; the epoch with the least tempered_loss is the best."""
+        """Return figures on the validation part, validation_loss among them; see stopping_loss."""
 
 
 class Training:
     """One training: model, optimiser, where it stands. Epochs count from 1, steps from 0."""
 
-    def __init__(self, lesson: Lesson, config: FineTuneConfig, reporter: ProgressReporter) -> None:
+    def __init__(self, lesson: Lesson, config: LoopConfig, reporter: ProgressReporter) -> None:
         self.lesson, self.config, self.reporter = lesson, config, reporter
         # Precision is our own business: an Accelerator has one for the whole process, and a worker trains
         # models with others.
@@ -132,14 +137,14 @@ class Training:
             try:
                 n_pieces = min(self.standing.n_pieces, len(batch))
                 pieces = np.array_split(np.arange(len(batch)), n_pieces)
-                return sum(self._add_gradient(batch, piece, windows, place) for piece in pieces)
+                return sum(self._add_gradient(batch, piece, windows, place, seed) for piece in pieces)
             except RuntimeError as error:
                 if not should_reduce_batch_size(error):
                     raise
                 self._cut_smaller(len(batch))
 
     def _add_gradient(
-        self, batch: np.ndarray, piece: np.ndarray, windows: np.ndarray, place: np.ndarray
+        self, batch: np.ndarray, piece: np.ndarray, windows: np.ndarray, place: np.ndarray, seed: list[int]
     ) -> float:
         """Add the gradient of some texts, by their places in the batch; return their share of its loss."""
         # Several processes share a piece. One that gets nothing computes a text and counts it for nothing,
@@ -149,9 +154,10 @@ class Training:
         chosen = np.isin(place, piece)
         texts, windows, place = batch[piece], windows[chosen], np.searchsorted(piece, place[chosen])
         device, bf16 = self.accelerator.device, self.standing.precision == "bf16"
+        inputs = self.lesson.inputs(windows, device, seed)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            outputs = self.network(**self.lesson.tokens.padded(windows, device)).logits
-        losses = self.lesson.losses(outputs.float(), texts, windows, place)  # [B]
+            outputs = self.network(**inputs).logits
+        losses = self.lesson.losses(outputs.float(), inputs, texts, windows, place)  # [B]
         weights = torch.from_numpy(self.lesson.weights[texts]).to(device)
         loss = counts * (weights * losses).sum() / len(batch)
         # Gradients of several processes are averaged; theirs are shares of one sum.
@@ -183,11 +189,10 @@ class Training:
                 **figures,
             }
         )
-        # Not the plain loss: where a volunteers' label in ten is wrong, it rises as soon as the network is
-        # sure of itself, while what the network knows of the truth still grows. And not from the start:
-        # against few noisy labels, a network that only knows the classes' shares is hard to beat.
-        if standing.epoch <= self.n_epochs // 4 or figures["tempered_loss"] < standing.best_loss:
-            standing.best_loss, standing.best_epoch = figures["tempered_loss"], standing.epoch
+        # Not from the start: against few noisy labels, a network that only knows the classes' shares is hard
+        # to beat.
+        if standing.epoch <= self.n_epochs // 4 or stopping_loss(figures) < standing.best_loss:
+            standing.best_loss, standing.best_epoch = stopping_loss(figures), standing.epoch
             self.best = {name: weight.detach().cpu().clone() for name, weight in self.weights.items()}
 
     def _end_seed(self) -> None:
@@ -258,3 +263,12 @@ class Training:
                 history=list(history),
             )
         )
+
+
+def stopping_loss(figures: dict[str, float]) -> float:
+    """Return the loss by which epochs are compared: the tempered one, where labels may be wrong.
+
+    Where a volunteers' label in ten is wrong, the plain loss rises as soon as the network is sure of itself,
+    while what the network knows of the truth still grows.
+    """
+    return figures.get("tempered_loss", figures["validation_loss"])
