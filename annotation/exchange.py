@@ -53,6 +53,7 @@ __all__ = [
     "open_tasks",
     "packed_ids",
     "question_of",
+    "readable_texts",
     "set_opinions",
     "set_priorities",
     "set_suggestions",
@@ -142,6 +143,12 @@ FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.campaign_id = %s AND t.is_open AND t.id > %s ORDER BY t.id LIMIT %s
 """  # nosec B608 # TASK_TEXTS is a constant
 
+READABLE = f"""
+SELECT t.id, t.record_id, {TASK_TEXTS}
+FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
+WHERE t.campaign_id = %s AND NOT t.held AND t.id > %s ORDER BY t.id LIMIT %s
+"""  # nosec B608 # TASK_TEXTS is a constant
+
 TEXTS_OF = f"""
 SELECT t.id, t.record_id, {TASK_TEXTS}
 FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
@@ -208,6 +215,12 @@ def gold_examples(campaign_id: UUID) -> list[GoldExample]:
 def unlabelled_texts(campaign_id: UUID, *, batch: int = 2000) -> Iterator[TaskText]:
     """Texts of the tasks that still want answers, by task id, in pages."""
     for row in _pages(UNLABELLED, [campaign_id], batch):
+        yield TaskText(*row)
+
+
+def readable_texts(campaign_id: UUID, *, batch: int = 2000) -> Iterator[TaskText]:
+    """Texts of all tasks, answered or not, of records that are not held, by task id, in pages."""
+    for row in _pages(READABLE, [campaign_id], batch):
         yield TaskText(*row)
 
 

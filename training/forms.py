@@ -31,21 +31,24 @@ class PolicyForm(forms.ModelForm):
 
     class Meta:
         model = TrainingPolicy
-        fields = ["enabled", "min_new_labels", "refit_labels", "acquisition"]
+        fields = ["enabled", "min_new_labels", "refit_labels", "acquisition", "adapts_encoder"]
         labels = {
             "enabled": "Train by itself",
             "min_new_labels": "Newly settled tasks before a run",
             "refit_labels": "Newly settled tasks before the fast models are fitted again",
             "acquisition": "Ask first what is",
+            "adapts_encoder": "Start from the encoder that has read this campaign's texts",
         }
 
     field_order = [
         "enabled", "min_new_labels", "min_interval_minutes", "refit_labels", "acquisition",
-        "exploration_percent", "gold_percent", "base_model",
+        "exploration_percent", "gold_percent", "base_model", "adapts_encoder",
     ]  # fmt: skip
 
-    def __init__(self, *args, base_models: list[tuple[str, str]], **kwargs):
+    def __init__(self, *args, base_models: list[tuple[str, str]], has_adapted: bool, **kwargs):
         super().__init__(*args, **kwargs)
+        if not has_adapted:
+            del self.fields["adapts_encoder"]
         self.fields["base_model"].choices = base_models
         self.fields["base_model"].initial = self.instance.base_model
         self.fields["min_interval_minutes"].initial = self.instance.min_interval_seconds // 60
@@ -54,7 +57,7 @@ class PolicyForm(forms.ModelForm):
 
     def policy_fields(self) -> dict:
         chosen = self.cleaned_data
-        return {name: chosen[name] for name in self.Meta.fields} | {
+        return {name: chosen[name] for name in self.Meta.fields if name in self.fields} | {
             "base_model": chosen["base_model"],
             "min_interval_seconds": 60 * chosen["min_interval_minutes"],
             "exploration_share": chosen["exploration_percent"] / 100,

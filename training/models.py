@@ -51,6 +51,9 @@ class TrainingPolicy(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="Of the records whose right answers a file gave: they judge models and never teach one.",
     )
+    adapts_encoder = models.BooleanField(
+        default=False, help_text="Fine-tuning starts from the encoder that has read the campaign's texts."
+    )
     at_random_since = models.DateTimeField(
         null=True,
         editable=False,
@@ -95,6 +98,7 @@ class TrainingRun(models.Model):
         TRAIN = "train", "all models"
         REFIT = "refit", "the fast models alone"
         ORDER = "order", "no model: the queue is ordered anew"
+        PRETRAIN = "pretrain", "no model: the encoder reads the texts"
 
     OVER = (State.SUCCEEDED, State.FAILED)
 
@@ -194,6 +198,30 @@ class ModelVersion(models.Model):
     def standing(self) -> tuple[bool, float]:
         """By which the models of one run are ordered: in charge or not, then how well it was judged."""
         return self.in_charge, self.score
+
+
+class AdaptedEncoder(models.Model):
+    """A base model that was pretrained further on a campaign's texts; curve and settings are its run's."""
+
+    campaign = models.ForeignKey(
+        "annotation.Campaign", on_delete=models.CASCADE, related_name="adapted_encoders", db_index=False
+    )
+    run = models.OneToOneField(
+        TrainingRun, on_delete=models.CASCADE, primary_key=True, related_name="adapted_encoder"
+    )
+    path = models.CharField(max_length=500)
+    sha256 = models.CharField(max_length=64)
+    base_sha256 = models.CharField(max_length=64, help_text="Of the base model's weights.")
+    n_texts = models.PositiveIntegerField(help_text="That it read, those it was stopped by included.")
+    created_at = models.DateTimeField()
+    in_use = models.BooleanField(default=True, help_text="The campaign's newest.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign"], condition=Q(in_use=True), name="one_adapted_encoder_in_use"
+            ),
+        ]
 
 
 class Promotion(models.Model):

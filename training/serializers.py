@@ -15,7 +15,7 @@ class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
         model = TrainingPolicy
         fields = [
             "enabled", "min_new_labels", "min_interval_seconds", "base_model", "acquisition",
-            "exploration_share", "refit_labels", "gold_share",
+            "exploration_share", "refit_labels", "gold_share", "adapts_encoder",
         ]  # fmt: skip
 
 

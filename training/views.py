@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotation.errors import NotFound, PlatformError
 from annotation.views.access import administered_campaign
 from training.forms import PolicyForm
-from training.models import ModelVersion, Promotion, TrainingRun
+from training.models import AdaptedEncoder, ModelVersion, Promotion, TrainingRun
 from training.services import explanations, promotions, run_report, runs, stream_rounds
 from training.services.base_models import base_model_choices
 
@@ -21,6 +21,8 @@ STAGES = {
     "": "Beginning",
     "snapshot": "Collecting what volunteers agreed on",
     "training": "Learning from it",
+    "collecting": "Collecting the texts",
+    "reading": "Learning to find words that are hidden in them",
     "judging": "Comparing the models",
     "scoring": "Reading the open tasks and ordering the queue",
 }
@@ -53,9 +55,19 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def start(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    return _open_run(request, campaign_id, TrainingRun.Kind.TRAIN)
+
+
+@login_required
+@require_POST
+def read_texts(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    return _open_run(request, campaign_id, TrainingRun.Kind.PRETRAIN)
+
+
+def _open_run(request: HttpRequest, campaign_id: UUID, kind: str) -> HttpResponse:
     campaign = administered_campaign(request, campaign_id)
     try:
-        run = runs.open_run(campaign, now=timezone.now())
+        run = runs.open_run(campaign, kind=kind, now=timezone.now())
     except PlatformError as error:
         messages.error(request, error.sentence)
         return redirect("campaign_dashboard", campaign.pk)
@@ -94,7 +106,10 @@ def policy(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     campaign = administered_campaign(request, campaign_id)
     standing = runs.policy_of(campaign)
     choices = base_model_choices(standing.base_model)
-    form = PolicyForm(request.POST or None, instance=standing, base_models=choices)
+    adapted = AdaptedEncoder.objects.filter(campaign=campaign, in_use=True).select_related("run").first()
+    form = PolicyForm(
+        request.POST or None, instance=standing, base_models=choices, has_adapted=adapted is not None
+    )
     if request.method == "POST" and form.is_valid():
         try:
             runs.change_policy(runs.policy_of(campaign), by=request.user, **form.policy_fields())
@@ -103,7 +118,7 @@ def policy(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return redirect("campaign_dashboard", campaign.pk)
-    context = {"campaign": campaign, "form": form, "policy": standing}
+    context = {"campaign": campaign, "form": form, "policy": standing, "adapted": adapted}
     return render(request, "training/policy.html", context)
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from annotation.models import Membership, Record, Role
 from tests.factories import NOW, make_campaign, make_tasks
 from training.algorithms.metrics import evaluate
-from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
+from training.models import AdaptedEncoder, ModelVersion, Prediction, TrainingPolicy, TrainingRun
 
 pytestmark = pytest.mark.django_db
 HISTORY = [
@@ -152,6 +152,30 @@ def test_the_policy_is_given_in_minutes_and_per_cent(client, alice, campaign):
     policy = TrainingPolicy.objects.get(campaign=campaign)
     assert (policy.min_interval_seconds, policy.acquisition, policy.refit_labels) == (300, "entropy", 25)
     assert (policy.exploration_share, policy.gold_share) == (0.3, 0.5)
+
+
+def test_texts_can_be_read_first_and_fine_tuning_may_start_from_what_read_them(client, alice, campaign):
+    client.force_login(alice)
+    page = reverse("training_policy", args=[campaign.pk])
+    assert "adapts_encoder" not in client.get(page).content.decode()
+    answer = client.post(reverse("training_read_texts", args=[campaign.pk]))
+    run = TrainingRun.objects.get(campaign=campaign)
+    assert (answer.url, run.kind) == (reverse("training_run", args=[run.pk]), "pretrain")
+
+    run.state, run.history = "succeeded", HISTORY
+    run.save()
+    AdaptedEncoder.objects.create(
+        campaign=campaign, run=run, path="x", sha256="0" * 64, base_sha256="1" * 64, n_texts=1234,
+        created_at=NOW,
+    )  # fmt: skip
+    assert "about hidden words" in client.get(answer.url).content.decode()
+    assert "read 1,234 texts" in client.get(page).content.decode()
+    sent = {
+        "min_new_labels": 50, "min_interval_minutes": 5, "acquisition": "margin", "exploration_percent": 20,
+        "gold_percent": 100, "refit_labels": 50, "adapts_encoder": "on",
+    }  # fmt: skip
+    client.post(page, sent)
+    assert TrainingPolicy.objects.get(campaign=campaign).adapts_encoder
 
 
 def test_a_base_model_is_chosen_among_those_that_the_site_offers(client, alice, campaign, settings, tmp_path):

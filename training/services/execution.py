@@ -22,8 +22,7 @@ from training.config import FineTuneConfig
 from training.encoder.refusals import NO_ROOM
 from training.errors import RunLost
 from training.models import ModelVersion, TrainingRun
-from training.services import runs
-from training.services.base_models import folder_of
+from training.services import adaptation, runs
 from training.services.gate import try_the_gate
 from training.services.heartbeat import kept_alive
 from training.services.judging import Bench, bench_of, metrics_of, opinion_of
@@ -74,6 +73,23 @@ def _attempt(run_id: UUID, token: int, watch: Watcher) -> bool:
 def _execute(run_id: UUID, token: int, check: Callable[[], None], watch: Watcher) -> None:
     run = TrainingRun.objects.select_related("campaign").get(pk=run_id)
     progress = Progress(run, token, check, watch)
+    if run.kind == TrainingRun.Kind.PRETRAIN:
+        _adapt(run, token, progress)
+    else:
+        _learn_and_order(run, token, progress)
+    runs.finish_run(run_id, token, now=timezone.now())
+    watch("done", 1.0)
+
+
+def _adapt(run: TrainingRun, token: int, progress: "Progress") -> None:
+    """Pretrain the base model on the campaign's texts. No model and no queue changes by that."""
+    progress.enter("collecting")
+    texts = adaptation.texts_of_run(run, token)
+    progress.enter("reading")
+    adaptation.adapt_encoder(run, token, texts, on_progress=progress.report)
+
+
+def _learn_and_order(run: TrainingRun, token: int, progress: "Progress") -> None:
     if run.kind != TrainingRun.Kind.ORDER:
         _learn(run, token, progress)
     progress.enter("scoring")
@@ -83,8 +99,6 @@ def _execute(run_id: UUID, token: int, check: Callable[[], None], watch: Watcher
         order_queue(version, number=run.number, on_progress=progress.share)
         ModelVersion.objects.filter(pk=version.pk).update(ordered_at=timezone.now())
         ordered_by = version
-    runs.finish_run(run_id, token, now=timezone.now())
-    watch("done", 1.0)
 
 
 def _learn(run: TrainingRun, token: int, progress: "Progress") -> None:
@@ -175,7 +189,7 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
 def config_of(run: TrainingRun) -> FineTuneConfig:
     if run.config:
         return FineTuneConfig.from_dict(run.config)
-    return FineTuneConfig(base_model_path=folder_of(runs.policy_of(run.campaign).base_model))
+    return FineTuneConfig(base_model_path=adaptation.folder_to_start_from(runs.policy_of(run.campaign)))
 
 
 def _explain(error: Exception) -> tuple[str, str]:
@@ -194,6 +208,7 @@ def _tidy(campaign_id: UUID) -> None:
     """Remove what nothing needs any more: checkpoints of runs that are over, weights of old models."""
     for run in TrainingRun.objects.over().filter(campaign=campaign_id):
         shutil.rmtree(runs.run_directory(run) / "checkpoint", ignore_errors=True)
+    adaptation.tidy(campaign_id)
     for version in runs.superseded_models(campaign_id):
         shutil.rmtree(version.path, ignore_errors=True)
         ModelVersion.objects.filter(pk=version.pk).update(path="")
@@ -203,6 +218,8 @@ class Progress:
     """Carries how far the run is to its row and to whoever watches; stops the work once the run is lost."""
 
     SHARES = {
+        "collecting": (0.0, 0.02),
+        "reading": (0.02, 1.0),
         "snapshot": (0.0, 0.02),
         "training": (0.02, 0.65),
         "judging": (0.65, 0.7),

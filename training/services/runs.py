@@ -18,7 +18,7 @@ from annotation.exchange import count_new_labels, question_of
 from annotation.models import Campaign, TrailEntry, User
 from training.algorithms.targets import HEAD_OF_KIND
 from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
-from training.models import ModelVersion, Promotion, TrainingPolicy, TrainingRun
+from training.models import AdaptedEncoder, ModelVersion, Promotion, TrainingPolicy, TrainingRun
 from training.services.base_models import refuse_folder_without_model, refuse_model_not_offered
 
 State, Kind = TrainingRun.State, TrainingRun.Kind
@@ -84,14 +84,15 @@ def _can_refit(policy: TrainingPolicy) -> bool:
     """Spans have no fast model; and where the last refit failed, the next full run will say why."""
     if question_of(policy.campaign_id).kind not in KINDS_OF_FAST_MODELS:
         return False
-    last = TrainingRun.objects.filter(campaign=policy.campaign_id).order_by("-number").first()
+    runs = TrainingRun.objects.filter(campaign=policy.campaign_id).exclude(kind=Kind.PRETRAIN)
+    last = runs.order_by("-number").first()
     return last is None or last.state != State.FAILED
 
 
 def open_run(campaign: Campaign, *, now: datetime, kind: str = Kind.TRAIN) -> TrainingRun:
     """Make a waiting run. At most one is open per campaign: the database says so."""
     n_labels = count_new_labels(campaign.pk, since=None)
-    if n_labels < MIN_LABELS and kind != Kind.ORDER:
+    if n_labels < MIN_LABELS and kind in (Kind.TRAIN, Kind.REFIT):
         raise TooFewLabels(
             f"There are {n_labels} consensus labels so far; a model needs at least {MIN_LABELS}."
         )
@@ -162,6 +163,15 @@ def keep_model(run_id: UUID, token: int, version: ModelVersion) -> ModelVersion:
     version.number = (versions.aggregate(n=Max("number"))["n"] or 0) + 1
     version.save(force_insert=True)
     return version
+
+
+@transaction.atomic
+def keep_encoder(run_id: UUID, token: int, adapted: AdaptedEncoder) -> AdaptedEncoder:
+    """Give the run's encoder its row, in use instead of the one before, if the run is still ours."""
+    run = _own_run(run_id, token)
+    AdaptedEncoder.objects.filter(campaign=run.campaign_id, in_use=True).update(in_use=False)
+    adapted.save(force_insert=True)
+    return adapted
 
 
 @transaction.atomic

@@ -81,7 +81,7 @@ def take_snapshot(run: TrainingRun, path: Path, config: FineTuneConfig, *, settl
         "class_names": [label["key"] for label in question.labels if label["key"] in occurring],
         "n_left_out": len(crowd) - len(sure),
     }
-    _write(path, [header, *_parted(rows, config)])
+    write_lines(path, [header, *_parted(rows, config)])
     return read_snapshot(path)
 
 
@@ -138,7 +138,7 @@ def _parted(rows: list[dict], config: FineTuneConfig) -> Iterable[dict]:
         yield row | {"part": PARTS[part], "metadata": row["metadata"] if part == TEST else {}}
 
 
-def _write(path: Path, lines: Iterable[dict]) -> None:
+def write_lines(path: Path, lines: Iterable[dict]) -> None:
     """The file appears whole or not at all, and is read only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")

@@ -1,0 +1,112 @@
+"""A run that reads the campaign's texts, and what later runs make of it. The pretraining is real."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from annotation.models import Record
+from tests.factories import queue_of
+from tests.labelled import add_labelled, add_open, sentences
+from tests.tiny_bert import save_tiny_bert
+from training.models import AdaptedEncoder, ModelVersion, TrainingRun
+from training.services import runs
+from training.services.adaptation import drawn_texts, folder_to_start_from
+from training.services.embeddings import encoder_of
+from training.services.execution import execute_run
+from training.services.runs import open_run, policy_of
+
+pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
+Kind, State = TrainingRun.Kind, TrainingRun.State
+
+
+@pytest.fixture
+def imported(campaign):
+    """60 labels and 240 open tasks, a record each."""
+    add_labelled(campaign, sentences(60), settled_at=timezone.now())
+    add_open(campaign, [text for text, _ in sentences(300)[60:]])
+    return campaign
+
+
+def execute(campaign, kind) -> TrainingRun:
+    run = open_run(campaign, kind=kind, now=timezone.now())
+    execute_run(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_run_reads_the_texts_and_fine_tuning_starts_from_its_encoder_once_the_admin_says_so(
+    imported, tiny_bert
+):
+    before = queue_of(imported)
+    run = execute(imported, Kind.PRETRAIN)
+    assert (run.state, run.n_examples, run.snapshot_at) == (State.SUCCEEDED, 300, None), run.failure
+    assert [point["epoch"] for point in run.history] == list(range(1, len(run.history) + 1))
+    assert run.history[-1]["validation_loss"] < run.history[0]["validation_loss"]
+    adapted = AdaptedEncoder.objects.get(run=run)
+    manifest = json.loads((Path(adapted.path) / "manifest.json").read_text())
+    assert (adapted.sha256, adapted.base_sha256) == (manifest["sha256"], manifest["base_model_sha256"])
+    assert (adapted.n_texts, adapted.in_use) == (300, True)
+    # No model and no queue has changed by it, and the texts are not left lying about.
+    assert not ModelVersion.objects.exists()
+    assert queue_of(imported) == before
+    assert {path.name for path in runs.run_directory(run).iterdir()} == {"encoder"}
+
+    frozen, policy = encoder_of(imported), policy_of(imported)
+    assert folder_to_start_from(policy) == str(tiny_bert)
+    runs.change_policy(policy, by=None, adapts_encoder=True)
+    learned = execute(imported, Kind.TRAIN)
+    tuned = learned.versions.get(family="encoder")
+    manifest = json.loads((Path(tuned.path) / "manifest.json").read_text())
+    assert manifest["base_model_sha256"] == adapted.sha256
+    assert learned.config["base_model_path"] == adapted.path
+    assert encoder_of(imported) == frozen, "the vectors that are kept are not to be read anew"
+
+
+def test_an_encoder_of_another_base_model_is_not_started_from(imported, tmp_path):
+    run = open_run(imported, kind=Kind.PRETRAIN, now=timezone.now())
+    policy = runs.change_policy(policy_of(imported), by=None, adapts_encoder=True)
+    AdaptedEncoder.objects.create(
+        campaign=imported, run=run, path="somewhere", sha256="0" * 64, base_sha256=encoder_of(imported)[1],
+        n_texts=300, created_at=timezone.now(),
+    )  # fmt: skip
+    assert folder_to_start_from(policy) == "somewhere"
+    (tmp_path / "other").mkdir()
+    other = save_tiny_bert(tmp_path / "other", ["another", "language"])
+    runs.change_policy(policy, by=None, base_model=str(other))
+    assert folder_to_start_from(policy) == str(other)
+
+
+def test_texts_that_are_read_again_give_an_encoder_that_takes_the_place_of_the_first(imported):
+    first = execute(imported, Kind.PRETRAIN).adapted_encoder
+    path = Path(first.path)
+    second = execute(imported, Kind.PRETRAIN).adapted_encoder
+    first.refresh_from_db()
+    assert (first.in_use, first.path, path.exists()) == (False, "", False)
+    assert second.in_use and Path(second.path).exists()
+    assert second.sha256 == first.sha256, "the same texts, settings and seed"
+
+
+def test_held_records_are_not_read_and_equal_texts_once(campaign):
+    add_open(campaign, ["word1 calm", "word2 rash", "word1 calm"])
+    [held] = add_open(campaign, ["word3 of Mr Miller"])
+    Record.objects.filter(tasks=held).update(held=True)
+    assert {text for _, text in drawn_texts(campaign.pk)} == {"word1 calm", "word2 rash"}
+
+
+def test_of_too_many_texts_the_same_ones_are_drawn_whatever_came_in_between(campaign):
+    add_open(campaign, [text for text, _ in sentences(40)])
+    few = drawn_texts(campaign.pk, at_most=10)
+    assert len(few) == 10
+    assert set(few) <= set(drawn_texts(campaign.pk))
+    add_open(campaign, [text for text, _ in sentences(50)[40:]])
+    assert len(set(few) & set(drawn_texts(campaign.pk, at_most=10))) >= 5
+
+
+def test_a_campaign_with_too_few_texts_is_told_so(campaign):
+    add_open(campaign, [text for text, _ in sentences(20)])
+    run = execute(campaign, Kind.PRETRAIN)
+    assert (run.state, run.failure_code) == (State.FAILED, "too_few_texts")
+    assert not AdaptedEncoder.objects.exists()
+    assert not (runs.run_directory(run) / "texts.jsonl").exists()

@@ -1,0 +1,100 @@
+"""An encoder that has read a campaign's texts before it learns from labels: one run makes it, others use it.
+
+Fine-tuning alone starts from it. The frozen encoder, whose vectors of all texts are kept, stays the base
+model: to find masked words is not what makes vectors of like texts alike.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import orjson
+from django.utils import timezone
+
+from annotation.exchange import readable_texts
+from training import encoder
+from training.config import PretrainConfig
+from training.models import AdaptedEncoder, TrainingPolicy, TrainingRun
+from training.services import runs
+from training.services.base_models import folder_of
+from training.services.snapshot import write_lines
+
+MOST_TEXTS = 100_000  # read of a campaign; more would take a processor days and teach few words more
+TextOfRecord = tuple[str, str]
+
+
+def texts_of_run(run: TrainingRun, token: int) -> list[TextOfRecord]:
+    """(record, text) of what the run reads; written down once, however often the run is taken up."""
+    path = runs.run_directory(run) / "texts.jsonl"
+    if not path.exists():
+        write_lines(path, [{"record": record, "text": text} for record, text in drawn_texts(run.campaign_id)])
+    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    runs.beat_run(run.pk, token, now=timezone.now(), n_examples=len(rows))
+    return [(row["record"], row["text"]) for row in rows]
+
+
+def drawn_texts(campaign_id: UUID, *, at_most: int = MOST_TEXTS) -> list[TextOfRecord]:
+    """(record, text) of each different text, or, as good as drawn by lot, those with the lowest hashes."""
+    drawn: dict[bytes, TextOfRecord] = {}
+    for task in readable_texts(campaign_id):
+        for text in filter(None, (task.text, task.second)):
+            drawn.setdefault(hashlib.sha256(text.encode()).digest(), (str(task.record_id), text))
+        if len(drawn) > 2 * at_most:
+            drawn = dict(sorted(drawn.items())[:at_most])
+    return [row for _, row in sorted(drawn.items())[:at_most]]
+
+
+def adapt_encoder(
+    run: TrainingRun,
+    token: int,
+    texts: list[TextOfRecord],
+    *,
+    on_progress: Callable[[encoder.Progress], None],
+) -> AdaptedEncoder:
+    """Pretrain the campaign's base model on the texts and register the encoder, once for a run."""
+    known = AdaptedEncoder.objects.filter(run=run).first()
+    if known is not None:
+        return known
+    config = PretrainConfig(base_model_path=folder_of(runs.policy_of(run.campaign).base_model))
+    runs.beat_run(run.pk, token, now=timezone.now(), config=config.to_dict())
+    directory = runs.run_directory(run)
+    adapted = encoder.pretrain(
+        [text for _, text in texts],
+        [record for record, _ in texts],
+        config,
+        output_dir=directory / "encoder",
+        checkpoint_dir=directory / "checkpoint",
+        on_progress=on_progress,
+    )
+    row = AdaptedEncoder(
+        campaign_id=run.campaign_id,
+        run=run,
+        path=str(adapted.path),
+        sha256=adapted.sha256,
+        base_sha256=adapted.manifest["base_model_sha256"],
+        n_texts=len(texts),
+        created_at=timezone.now(),
+    )
+    return runs.keep_encoder(run.pk, token, row)
+
+
+def folder_to_start_from(policy: TrainingPolicy) -> str:
+    """Return the folder of the encoder that has read the texts, if the policy wants it and it is one of the
+    base model as it is now; else the base model's."""
+    base = folder_of(policy.base_model)
+    adapted = AdaptedEncoder.objects.filter(campaign=policy.campaign_id, in_use=True).first()
+    if not policy.adapts_encoder or adapted is None:
+        return base
+    is_of_base = adapted.base_sha256 == encoder.weights_sha256(encoder.checked_folder(base))
+    return adapted.path if is_of_base else base
+
+
+def tidy(campaign_id: UUID) -> None:
+    """Remove the texts that runs which are over have read, and encoders that are not in use any more."""
+    for run in TrainingRun.objects.over().filter(campaign=campaign_id, kind=TrainingRun.Kind.PRETRAIN):
+        (runs.run_directory(run) / "texts.jsonl").unlink(missing_ok=True)
+    for adapted in AdaptedEncoder.objects.filter(campaign=campaign_id, in_use=False).exclude(path=""):
+        shutil.rmtree(Path(adapted.path), ignore_errors=True)
+        AdaptedEncoder.objects.filter(pk=adapted.pk).update(path="")
