@@ -39,6 +39,7 @@ class PolicyForm(forms.ModelForm):
             "acquisition": "Ask first what is",
             "adapts_encoder": "Start from the encoder that has read this campaign's texts",
         }
+        help_texts = {"adapts_encoder": "It knows their words before fine-tuning shows it labels."}
 
     field_order = [
         "enabled", "min_new_labels", "min_interval_minutes", "refit_labels", "acquisition",

@@ -162,13 +162,15 @@ def test_texts_can_be_read_first_and_fine_tuning_may_start_from_what_read_them(c
     run = TrainingRun.objects.get(campaign=campaign)
     assert (answer.url, run.kind) == (reverse("training_run", args=[run.pk]), "pretrain")
 
-    run.state, run.history = "succeeded", HISTORY
+    run.state, run.history, run.n_examples = "succeeded", HISTORY, 1234
     run.save()
     AdaptedEncoder.objects.create(
         campaign=campaign, run=run, path="x", sha256="0" * 64, base_sha256="1" * 64, n_texts=1234,
         created_at=NOW,
     )  # fmt: skip
-    assert "about hidden words" in client.get(answer.url).content.decode()
+    html = client.get(answer.url).content.decode()
+    assert "about hidden words" in html
+    assert "1,234, each once" in html
     assert "read 1,234 texts" in client.get(page).content.decode()
     sent = {
         "min_new_labels": 50, "min_interval_minutes": 5, "acquisition": "margin", "exploration_percent": 20,
