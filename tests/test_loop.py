@@ -107,8 +107,9 @@ def test_records_become_answers_a_model_and_a_new_order(stack):
     assert version.run == run
     assert set(run.versions.values_list("family", flat=True)) == set(ModelVersion.Family)
     assert version.label_keys == ["no", "yes"]
-    weights = Path(version.path) / "model.safetensors"
-    assert hashlib.sha256(weights.read_bytes()).hexdigest() == version.sha256
+    tuned = run.versions.get(family="encoder")
+    weights = Path(tuned.path) / "model.safetensors"
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == tuned.sha256
     seeds = [point["seed"] for point in run.history]
     assert seeds == sorted(seeds) and len(set(seeds)) == 3, "few labels: the best of three seeds is kept"
     for seed in set(seeds):

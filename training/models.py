@@ -160,7 +160,7 @@ class ModelVersion(models.Model):
     class Family(models.TextChoices):
         """From the plainest to the most capable."""
 
-        TFIDF = "tfidf", "words counted"
+        TFIDF = "tfidf", "counted words"
         EMBEDDING = "embedding", "frozen encoder"
         ENCODER = "encoder", "fine-tuned encoder"
 

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelversion',
             name='family',
-            field=models.CharField(choices=[('tfidf', 'words counted'), ('embedding', 'frozen encoder'), ('encoder', 'fine-tuned encoder')], default='encoder', max_length=10),
+            field=models.CharField(choices=[('tfidf', 'counted words'), ('embedding', 'frozen encoder'), ('encoder', 'fine-tuned encoder')], default='encoder', max_length=10),
         ),
         migrations.AddField(
             model_name='trainingpolicy',

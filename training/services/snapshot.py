@@ -26,6 +26,7 @@ from training.algorithms.targets import (
     soft_targets_of_labels,
     spans_of,
 )
+from training.algorithms.vote_posterior import vote_posterior, voters_accuracy
 from training.config import FineTuneConfig
 from training.errors import NothingToLearn
 from training.models import TrainingRun
@@ -72,13 +73,17 @@ def take_snapshot(run: TrainingRun, path: Path, config: FineTuneConfig, *, settl
     gold = _judging_gold(run)
     settled = exchange.labelled_examples(run.campaign_id, settled_by=settled_by)
     crowd = [example for example in settled if example.task_id not in gold]
-    sure = [one for one in crowd if one.is_expert or one.certainty >= config.certainty_floor]
-    rows = sorted([*map(_crowd_row, sure), *map(_gold_row, gold.values())], key=lambda row: row["task"].bytes)
+    keys = [label["key"] for label in question.labels]
+    ballots = [ballot for one in crowd if one.posterior is None for ballot in _ballots(one, keys)]
+    accuracy = voters_accuracy(ballots, 2 if head == "multiple" else len(keys))
+    sure = [one for one in crowd if _sureness(one) >= config.certainty_floor]
+    rows = [_crowd_row(one, _beliefs(one, keys, accuracy)) for one in sure]
+    rows = sorted([*rows, *map(_gold_row, gold.values())], key=lambda row: row["task"].bytes)
     occurring = {label for row in rows for label in chosen_labels(row["value"])}
     header = {
         "kind": question.kind,
         "head": head,
-        "class_names": [label["key"] for label in question.labels if label["key"] in occurring],
+        "class_names": [key for key in keys if key in occurring],
         "n_left_out": len(crowd) - len(sure),
     }
     write_lines(path, [header, *_parted(rows, config)])
@@ -93,17 +98,46 @@ def _judging_gold(run: TrainingRun) -> dict:
     return {example.task_id: example for example, at in zip(gold, places, strict=True) if at < share}
 
 
-def _crowd_row(example: LabelledExample) -> dict:
-    beliefs: dict[str, float] | None = example.posterior
-    if beliefs is None and "labels" in example.value:  # each label was voted on by everybody
-        beliefs = {label: n / example.n_answers for label, n in example.votes.items()}
-    elif beliefs is None:
-        beliefs = {label: float(n) for label, n in example.votes.items()}
+def _beliefs(example: LabelledExample, keys: list[str], accuracy: float) -> dict[str, float] | None:
+    """The probability of each label, by the engine or by how good voters are; None where it is certain."""
+    if example.is_expert or "spans" in example.value:
+        return None
+    if example.posterior is not None:
+        return example.posterior
+    ballots = _ballots(example, keys)
+    if "labels" not in example.value:
+        return vote_posterior(ballots[0], keys, accuracy)
+    yes = [vote_posterior(ballot, ("yes", "no"), accuracy)["yes"] for ballot in ballots]
+    return dict(zip(keys, yes, strict=True))
+
+
+def _ballots(example: LabelledExample, keys: list[str]) -> list[dict[str, int]]:
+    """The votes on each question: one, or where several labels may hold, one for each of them."""
+    if "labels" not in example.value:
+        return [example.votes]
+    yes = [example.votes.get(key, 0) for key in keys]
+    return [{"yes": n, "no": example.n_answers - n} for n in yes]
+
+
+def _sureness(example: LabelledExample) -> float:
+    """How sure people are of the answer; of one with many parts, of a part on the mean, and not of all."""
+    if example.is_expert:
+        return 1.0
+    if "labels" in example.value:
+        n = example.n_answers
+        shares = example.posterior or {key: votes / n for key, votes in example.votes.items()}
+        return float(np.mean([max(p, 1 - p) for p in shares.values()])) if shares else 1.0
+    if "spans" in example.value and example.posterior:
+        return float(np.mean(list(example.posterior.values())))
+    return example.certainty
+
+
+def _crowd_row(example: LabelledExample, beliefs: dict[str, float] | None) -> dict:
     return {
         **_text_of(example),
         "origin": "expert" if example.is_expert else "crowd",
-        "beliefs": None if example.is_expert or "spans" in example.value else beliefs,
-        "certainty": 1.0 if example.is_expert else example.certainty,
+        "beliefs": beliefs,
+        "certainty": _sureness(example),
         "n_answers": example.n_answers,
     }
 

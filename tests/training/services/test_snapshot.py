@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from annotation.models import Consensus, Record
+from annotation.models import Campaign, Consensus, Gold, Record
 from tests.factories import NOW, make_campaign
 from tests.labelled import YES_NO, add_labelled, add_open, sentences
 from training.config import FineTuneConfig
 from training.models import TrainingRun
-from training.services.snapshot import read_snapshot, take_snapshot
+from training.services.snapshot import examples_of, read_snapshot, take_snapshot
 
 pytestmark = pytest.mark.django_db
 CONFIG = FineTuneConfig("unused")
@@ -79,3 +79,38 @@ def test_a_snapshot_that_could_not_be_written_whole_leaves_no_file(run, tmp_path
     with pytest.raises(OSError, match="No space left"):
         take(run, tmp_path / "s.jsonl")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_votes_become_probabilities_by_how_good_the_voters_are_and_a_reviewers_word_is_certain(run, tmp_path):
+    tasks = add_labelled(run.campaign, sentences(60))
+    Consensus.objects.filter(campaign=run.campaign).update(votes={"no": 3}, n_answers=3)
+    divided, decided = tasks[0], tasks[1]
+    Consensus.objects.filter(pk=divided.pk).update(votes={"no": 2, "yes": 1}, share=0.67)
+    Gold.objects.create(
+        task=decided, campaign=run.campaign, label="no", value={"label": "no"}, decided_at=NOW,
+        origin=Gold.Origin.REVIEWER,
+    )  # fmt: skip
+    snapshot = take(run, tmp_path / "s.jsonl")
+    examples = examples_of(snapshot)
+    place = {row["task"]: number for number, row in enumerate(snapshot.rows)}
+    no = examples.class_names.index("no")
+    of_two_to_one = examples.targets[place[str(divided.pk)], no]
+    assert 0.67 < of_two_to_one < 0.99, "a majority of good voters is surer than its share"
+    assert examples.targets[place[str(decided.pk)], no] == 1.0
+    assert examples.weights[place[str(decided.pk)]] == 1.0
+    assert examples.weights[place[str(divided.pk)]] == pytest.approx(0.67)
+
+
+def test_what_many_labels_add_up_to_is_not_left_out_for_having_many_parts(campaign, tmp_path):
+    labels = [{"key": key, "name": key, "hint": ""} for key in "abcdef"]
+    Campaign.objects.filter(pk=campaign.pk).update(kind="multiple", labels=labels)
+    campaign.refresh_from_db()
+    run = TrainingRun(pk=uuid4(), campaign=campaign, number=1, opened_at=NOW)
+    for task in add_labelled(campaign, sentences(20)):
+        Consensus.objects.filter(pk=task.pk).update(
+            label="", value={"labels": ["a", "b"]}, votes={"a": 4, "b": 3, "c": 1}, n_answers=4, certainty=0.2
+        )
+    snapshot = take(run, tmp_path / "s.jsonl")
+    assert (len(snapshot.rows), snapshot.n_left_out, snapshot.head) == (20, 0, "multiple")
+    a, b = examples_of(snapshot).targets[0].tolist()
+    assert a > b > 0.75
