@@ -20,7 +20,7 @@ from training.encoder.model_files import write_model
 def tiny_model(tiny_base, examples, tmp_path_factory):
     """One word decides: it knows a "no" by its sign, and takes everything else for a "yes"."""
     config = FineTuneConfig(
-        str(tiny_base), max_epochs=8, learning_rate=9e-6, precision="fp32", seeds_when_few=1
+        str(tiny_base), max_epochs=20, patience=20, learning_rate=9e-6, precision="fp32", seeds_when_few=1
     )
     return fine_tune(examples, config, output_dir=tmp_path_factory.mktemp("explained") / "model").path
 
@@ -101,8 +101,8 @@ def without(text: str, words) -> str:
 
 
 def test_a_text_longer_than_a_window_is_explained_over_all_its_windows(under_head):
-    model = under_head(max_tokens=16, window_overlap=4)
-    text = " ".join([*FILLER, "calm"])
+    model = under_head(max_tokens=24, window_overlap=4)
+    text = " ".join([*FILLER[:20], "calm", *FILLER[20:]])
     found = explain(model, text)
     assert len(found.words) == 41
     assert all(score for *_, score in found.words), "every word is in a window"
