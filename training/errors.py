@@ -21,6 +21,11 @@ class NothingToLearn(Invalid):
     code = "nothing_to_learn"
 
 
+class SnapshotChanged(Invalid):
+    code = "snapshot_changed"
+    sentence = "The run's snapshot was changed after it was taken."
+
+
 class ChargeChanged(Exception):
     """Another model has taken charge since this one was compared."""
 

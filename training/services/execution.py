@@ -30,7 +30,7 @@ from training.services.learning import checked_examples, families_of, learn
 from training.services.lineage import lineage_of
 from training.services.priorities import order_queue
 from training.services.promotions import in_charge
-from training.services.snapshot import Snapshot, read_snapshot, take_snapshot
+from training.services.snapshot import Snapshot, kept_snapshot, take_snapshot
 from training.services.stream_guard import measure_round
 
 logger = logging.getLogger(__name__)
@@ -164,12 +164,7 @@ def _has_news_for_the_queue(run: TrainingRun, version: ModelVersion) -> bool:
 def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: Path) -> Snapshot:
     """The run's own snapshot; taken once, however often the run is taken up."""
     if run.snapshot_sha256:
-        snapshot = read_snapshot(Path(run.snapshot_path))
-        if snapshot.sha256 != run.snapshot_sha256:
-            raise encoder.TrainingRefused(
-                "snapshot_changed", "The run's snapshot was changed after it was taken."
-            )
-        return snapshot
+        return kept_snapshot(run)
     now = timezone.now()
     snapshot = take_snapshot(run, directory / "snapshot.jsonl", config, settled_by=now)
     runs.beat_run(

@@ -14,7 +14,7 @@ from training.models import ModelVersion
 from training.services.judging import bench_of, metrics_of, opinion_of
 from training.services.learning import checked_examples, learn
 from training.services.lineage import lineage_of
-from training.services.snapshot import read_snapshot
+from training.services.snapshot import kept_snapshot
 
 COMPARED = ("accuracy", "macro_f1", "expected_calibration_error")
 SAME_COURSE = ("base_model_sha256", "config", "derived", "seed", "versions", "code_sha256", "machine")
@@ -39,9 +39,7 @@ def reproduce(
     run = version.run
     if not Path(run.snapshot_path).is_file():
         raise Conflict("The snapshot that this model learned from is no longer there.", code="snapshot_gone")
-    snapshot = read_snapshot(Path(run.snapshot_path))
-    if snapshot.sha256 != run.snapshot_sha256:
-        raise Conflict("The run's snapshot was changed after it was taken.", code="snapshot_changed")
+    snapshot = kept_snapshot(run)
     examples, config = checked_examples(snapshot), FineTuneConfig.from_dict(run.config)
     bench = bench_of(snapshot, examples)
     settings.MODEL_DIR.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from training.algorithms.targets import (
 )
 from training.algorithms.vote_posterior import vote_posterior, voters_accuracy
 from training.config import FineTuneConfig
-from training.errors import NothingToLearn
+from training.errors import NothingToLearn, SnapshotChanged
 from training.models import TrainingRun
 from training.services.runs import policy_of
 
@@ -193,6 +193,14 @@ def learned_tasks(run: TrainingRun) -> set[str]:
         next(file)
         rows = map(orjson.loads, file)
         return {row["task"] for row in rows if row["part"] != PARTS[TEST]}
+
+
+def kept_snapshot(run: TrainingRun) -> Snapshot:
+    """The run's own; where the file is not as it was taken, SnapshotChanged before any of it is believed."""
+    path = Path(run.snapshot_path)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != run.snapshot_sha256:
+        raise SnapshotChanged()
+    return read_snapshot(path)
 
 
 def read_snapshot(path: Path) -> Snapshot:
