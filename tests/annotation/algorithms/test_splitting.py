@@ -227,7 +227,7 @@ ADVERSARIAL = {
 
 
 @pytest.mark.parametrize("piece", ADVERSARIAL.values(), ids=ADVERSARIAL)
-def test_a_million_characters_take_less_than_a_second(piece):
+def test_a_million_characters_take_less_than_two_seconds(piece):
     text = piece * (1_000_000 // len(piece))
 
     def seconds() -> float:
@@ -236,7 +236,7 @@ def test_a_million_characters_take_less_than_a_second(piece):
         assert bool(spans) == bool(text.strip())
         return time.process_time() - started
 
-    assert any(seconds() < 1 for _ in range(3))  # other work on the machine may slow one try
+    assert any(seconds() < 2 for _ in range(3))  # other work on the machine may slow one try
 
 
 def test_ten_times_the_lines_take_about_ten_times_as_long():

@@ -20,6 +20,11 @@ def refusal_of(examples, config, folder) -> str:
     return caught.value.code
 
 
+def patient(config):
+    """So many passes that a network of random weights has learned for sure, whatever its draws of dropout."""
+    return dataclasses.replace(config, max_epochs=24, patience=24)
+
+
 def test_a_base_model_of_another_architecture_is_refused(examples, tiny_config, tiny_base, tmp_path):
     other = tmp_path / "gpt"
     shutil.copytree(tiny_base, other)
@@ -44,8 +49,7 @@ def test_a_class_with_one_example_is_learned_with_the_others(examples, tiny_conf
     labels = examples.labels.copy()
     labels[np.flatnonzero(examples.parts == TRAIN)[0]] = 2
     three = dataclasses.replace(examples, class_names=("no", "yes", "maybe"), targets=one_hot(labels, 3))
-    config = dataclasses.replace(tiny_config, max_epochs=12)
-    tuned = fine_tune(three, config, output_dir=tmp_path / "model")
+    tuned = fine_tune(three, patient(tiny_config), output_dir=tmp_path / "model")
     probabilities = predict_proba(tuned.path, examples.texts)
     assert probabilities.shape == (len(examples), 3)
     others = labels < 2
@@ -58,7 +62,8 @@ def test_texts_of_a_hundred_thousand_characters_are_learned_and_read(examples, t
     texts = list(examples.texts)
     row = int(np.flatnonzero(examples.parts == TRAIN)[0])
     texts[row] = f"{book} {book} {texts[row]}"
-    tuned = fine_tune(dataclasses.replace(examples, texts=texts), tiny_config, output_dir=tmp_path / "model")
+    longer = dataclasses.replace(examples, texts=texts)
+    tuned = fine_tune(longer, patient(tiny_config), output_dir=tmp_path / "model")
     long, short = predict_proba(tuned.path, [f"{book} {book}", "rash"])
     assert long.sum() == pytest.approx(1, abs=1e-5)
     assert short.argmax() == 1
