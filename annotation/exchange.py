@@ -30,6 +30,7 @@ from annotation.services.open_tasks import (
 )
 from annotation.services.places import TASK_TEXTS
 from annotation.services.simulation import simulate_answers
+from annotation.services.staging import copy_json
 from annotation.services.suggestions import set_suggestions
 
 __all__ = [
@@ -307,15 +308,9 @@ def set_opinions(
     opinions: {label key: probability} by task. The caller leaves out what the model has learned from: the
     engine weighs a model by tasks that it never saw. An older model's never overwrites a newer one's.
     """
-    rows = io.StringIO()
-    for task_id, probabilities in opinions:
-        # COPY reads a backslash as an escape.
-        packed = orjson.dumps(probabilities).decode().replace("\\", "\\\\")
-        rows.write(f"{task_id}\t{packed}\n")
-    rows.seek(0)
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE staged_opinion (task_id uuid, probabilities jsonb)")
-        cursor.copy_expert("COPY staged_opinion FROM STDIN", rows)
+        copy_json(cursor, "staged_opinion", opinions)
         cursor.execute(WRITE_OPINIONS, {"campaign": campaign_id, "version": version})
         n_kept = cursor.rowcount
         cursor.execute("DROP TABLE staged_opinion")

@@ -4,16 +4,14 @@ Nine of ten claims show them, one in ten does not, by a draw that is fixed for t
 both keep the spans on the assignment, so that what pre-annotation does can be measured as a trial.
 """
 
-import io
 from collections.abc import Iterable
-from itertools import islice
 from uuid import UUID
 
-import orjson
 from django.db import connection, transaction
 
+from annotation.services.staging import copy_json
+
 SHOWN_SHARE = 0.9
-COPIED = 10_000  # rows sent at a time
 
 # Beside each row of `best`, the task that is claimed: its suggestion, if there is anything to suggest. Behind
 # OFFSET 0 the parameter is tested before the index is looked into, so other campaigns' claims never look.
@@ -47,20 +45,13 @@ def set_suggestions(
     empty list takes back what an older model suggested. An older model's never overwrites a newer one's. A
     task that comes twice takes one of the two.
     """
-    left = iter(suggestions)
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE staged_suggestion (task_id uuid, spans jsonb) ON COMMIT DROP")
-        while lines := "".join(_line(*one) for one in islice(left, COPIED)):
-            cursor.copy_expert("COPY staged_suggestion FROM STDIN", io.StringIO(lines))
+        copy_json(cursor, "staged_suggestion", suggestions)
         cursor.execute(WRITE, {"campaign": campaign_id, "version": version})
         n_kept = cursor.rowcount
         cursor.execute("DROP TABLE staged_suggestion")
     return n_kept
-
-
-def _line(task_id: UUID, spans: list[dict]) -> str:
-    # COPY reads a backslash as an escape.
-    return f"{task_id}\t{orjson.dumps(spans).decode().replace(chr(92), chr(92) * 2)}\n"
 
 
 def shown_spans(spans: list[dict], labels: list[dict], length: int) -> list[dict]:

@@ -115,7 +115,7 @@ def test_a_campaign_that_does_not_preannotate_never_looks_for_suggestions():
 
 
 def _scans() -> tuple:
-    """How often this session's transaction has read the table of suggestions."""
+    """How often the open transaction has read the table of suggestions."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT seq_scan, idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'annotation_suggestion'"
