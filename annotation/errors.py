@@ -1,5 +1,12 @@
 """Errors with a name, a code and a sentence that is safe to show. Services raise them; the API translates."""
 
+import traceback
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error arose, for a log: without its own words, which may quote a record."""
+    return "".join(traceback.format_tb(error.__traceback__))
+
 
 class PlatformError(Exception):
     """Something the caller can understand and act on. `code` is stable, `sentence` is for people."""

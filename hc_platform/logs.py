@@ -2,7 +2,8 @@
 
 import copy
 import logging
-import traceback
+
+from annotation.errors import place_of
 
 
 class TextlessFormatter(logging.Formatter):
@@ -34,5 +35,4 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def _type_and_place(error: BaseException) -> str:
-    places = "".join(traceback.format_tb(error.__traceback__))
-    return f"{places}{type(error).__module__}.{type(error).__qualname__}"
+    return f"{place_of(error)}{type(error).__module__}.{type(error).__qualname__}"

@@ -6,7 +6,6 @@ published model of the first and goes on from there.
 
 import logging
 import shutil
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +14,7 @@ import psycopg2.errors
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from annotation.errors import Invalid
+from annotation.errors import Invalid, place_of
 from training import encoder
 from training.algorithms.examples import Examples
 from training.config import FineTuneConfig
@@ -62,9 +61,7 @@ def _attempt(run_id: UUID, token: int, watch: Watcher) -> bool:
             raise  # the database is away: the lease runs out, and the run is taken up from its checkpoint
         runs.fail_run(run_id, token, code="disk_full", sentence=DISK_FULL, now=timezone.now())
     except Exception as error:
-        # Without the error's own words, which may quote a record.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("run %s broke off: %s\n%s", run_id, type(error).__name__, where)
+        logger.error("run %s broke off: %s\n%s", run_id, type(error).__name__, place_of(error))
         code, sentence = _explain(error)
         runs.fail_run(run_id, token, code=code, sentence=sentence, now=timezone.now())
     return False

@@ -1,13 +1,13 @@
 """Work out what a model looked at, whatever its family, and keep it for whoever asked."""
 
 import logging
-import traceback
 from dataclasses import asdict
 from uuid import UUID
 
 import numpy as np
 from django.utils import timezone
 
+from annotation.errors import place_of
 from annotation.exchange import TaskText, texts_of
 from training import encoder, linear
 from training.algorithms.explanation import Explanation as Explained
@@ -33,9 +33,7 @@ def explain_task(task_id: UUID) -> None:
     except encoder.TrainingRefused as refused:
         failure = refused.sentence
     except Exception as error:
-        # Without the error's own words, which may quote the text.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("task %s was not explained: %s\n%s", task_id, type(error).__name__, where)
+        logger.error("task %s was not explained: %s\n%s", task_id, type(error).__name__, place_of(error))
         failure = UNFORESEEN
     Explanation.objects.filter(pk=row.pk, content__isnull=True).update(
         content=content, failure=failure, finished_at=timezone.now()

@@ -2,14 +2,13 @@
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from annotation.errors import Invalid
+from annotation.errors import Invalid, place_of
 from training import encoder
 from training.algorithms.examples import Span
 from training.models import ModelVersion
@@ -43,9 +42,7 @@ def answer_job(job_id: UUID) -> None:
     except (OperationalError, InterfaceError):
         raise  # the database is away: the lease runs out, and the job is taken up again
     except Exception as error:
-        # Without the error's own words, which may quote a text.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("prediction %s broke off: %s\n%s", job_id, type(error).__name__, where)
+        logger.error("prediction %s broke off: %s\n%s", job_id, type(error).__name__, place_of(error))
         outcome = {"failure_code": "unforeseen", "failure": UNFORESEEN}
     prediction_jobs.end(job, now=timezone.now(), **outcome)
 

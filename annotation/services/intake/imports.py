@@ -8,7 +8,6 @@ import errno
 import logging
 import os
 import secrets
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from annotation.errors import DiskFull, Invalid, PlatformError
+from annotation.errors import DiskFull, Invalid, PlatformError, place_of
 from annotation.kinds.pairs import Pairs
 from annotation.models import Campaign, Import, RefusedRow, TrailEntry, User
 from annotation.services.intake.batches import Outcome, write_batch
@@ -155,9 +154,7 @@ def run_import(
             raise  # the database is away: the lease runs out and the import is taken again
         _end(batch, clock(), DiskFull.code, DiskFull.sentence)
     except Exception as error:
-        # Without the error's own words, which may quote a record.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("import %s broke off: %s\n%s", batch.pk, type(error).__name__, where)
+        logger.error("import %s broke off: %s\n%s", batch.pk, type(error).__name__, place_of(error))
         _end(
             batch,
             clock(),
