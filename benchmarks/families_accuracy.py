@@ -2,7 +2,7 @@
 
 Of a real data set, a held-out share is the truth that nobody sees. From the rest n labels are drawn, and
 parted as a run parts them; our models are trained as a run trains them, and the one that a run would put
-before the gate is chosen by the judging part. The reference is scikit-learn's, once on what our models
+before the gate is chosen as a run chooses it. The reference is scikit-learn's, once on what our linear models
 learn from, and once on all n labels, the judging ones too, because who uses it alone would do so.
 """
 
@@ -25,8 +25,9 @@ sys.path.insert(0, str(ROOT))
 from training import linear
 from training.algorithms.judged import judged_classes
 from training.algorithms.metrics import evaluate
+from training.algorithms.outcomes import outcomes_of_classes
 from training.algorithms.promotion import choose
-from training.algorithms.splits import TEST, TRAIN, VALIDATION, split_by_group
+from training.algorithms.splits import CALIBRATION, TEST, split_by_group
 from training.config import FineTuneConfig
 from training.encoder import embed, fine_tune, predict_proba
 
@@ -73,20 +74,21 @@ def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dic
     unseen, unseen_names = [texts[i] for i in truth], [names[i] for i in truth]
     classes = sorted(set(names))
     right = np.array([classes.index(name) for name in unseen_names])
-    candidates, figures, seconds = [], {}, {}
-    judging = [known[i] for i in examples.rows(TEST)]
+    candidates, trials, figures, seconds = [], [], {}, {}
+    judging, calibrating = examples.rows(TEST), examples.rows(CALIBRATION)
     for family, score in families(examples, config):
         began = time.perf_counter()
-        on_judging, on_truth = score([judging, unseen])
+        on_judging, on_truth, trial = score(
+            [known[i] for i in judging], unseen, [known[i] for i in calibrating]
+        )
         seconds[family] = time.perf_counter() - began
         candidates.append(
-            judged_classes(
-                examples.labels[examples.rows(TEST)], on_judging, texts_per_second=1.0, family=family
-            )
+            judged_classes(examples.labels[judging], on_judging, texts_per_second=1.0, family=family)
         )
+        trials.append(outcomes_of_classes(examples.labels[calibrating], trial.argmax(axis=1), trial.shape[1]))
         figures[family] = evaluate(right, widened(on_truth, examples.class_names, classes))
-    chosen = candidates[choose(candidates)].family
-    learned = [i for i, part in enumerate(parts) if part in (TRAIN, VALIDATION)]
+    chosen = candidates[choose(candidates, trials)].family
+    learned = np.flatnonzero(parts != TEST)
     for name, rows in (("reference", learned), ("reference_on_all", range(n_labels))):
         found = reference([known[i] for i in rows], [known_names[i] for i in rows], unseen, classes)
         figures[name] = evaluate(right, found)
@@ -101,22 +103,26 @@ def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dic
 
 
 def families(examples, config):
-    """Yield (family, what scores lists of texts) for each; a model is made when it scores."""
+    """Yield (family, score) for each; a model is made when it scores judging, unseen and calibrating texts.
+
+    Of these it tells the last as a run does: before it learned from them, if it does so at all.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
 
-        def tfidf(lists):
+        def tfidf(judging, unseen, calibrating):
             made = linear.fit_tfidf(examples, output_dir=root / "tfidf", seed=config.seed)
-            return [linear.predict_tfidf(made.path, one) for one in lists]
+            return *(linear.predict_tfidf(made.path, texts) for texts in (judging, unseen)), made.trial
 
-        def embedding(lists):
+        def embedding(judging, unseen, calibrating):
             vectors = embed(BASE, examples.texts)
             made = linear.fit_embedding(examples, vectors, output_dir=root / "embedding", seed=config.seed)
-            return [linear.predict_embedding(made.path, embed(BASE, one)) for one in lists]
+            judged = (linear.predict_embedding(made.path, embed(BASE, texts)) for texts in (judging, unseen))
+            return *judged, made.trial
 
-        def encoder(lists):
+        def encoder(judging, unseen, calibrating):
             made = fine_tune(examples, config, output_dir=root / "encoder")
-            return [predict_proba(made.path, one) for one in lists]
+            return [predict_proba(made.path, texts) for texts in (judging, unseen, calibrating)]
 
         yield from (("tfidf", tfidf), ("embedding", embedding), ("encoder", encoder))
 

@@ -61,6 +61,10 @@ class Examples:
         """Return the places of a part's examples."""
         return np.flatnonzero(self.parts == part)
 
+    def counting(self, part: int) -> np.ndarray:
+        """Return the places of those whose weight is not zero."""
+        return np.flatnonzero((self.parts == part) & (self.weights > 0))
+
     @property
     def labels(self) -> np.ndarray:
         """The likeliest class of each example, int64 [N]; not for spans and multiple."""

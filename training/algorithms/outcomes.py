@@ -5,7 +5,7 @@ samples: ones [1, N] for the items themselves.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,11 @@ class Outcomes:
 
     def __len__(self) -> int:
         return len(self.true_positives)
+
+    def and_(self, other: "Outcomes") -> "Outcomes":
+        """Return the items of both, one after the other, over the same classes."""
+        pairs = [(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
+        return Outcomes(*(np.concatenate(pair) for pair in pairs))
 
     @property
     def occurs(self) -> np.ndarray:

@@ -26,10 +26,7 @@ class LearnedRows:
 
 def learned_rows(examples: Examples) -> LearnedRows:
     """Refuses examples that leave nothing to train or to validate on."""
-    counts = examples.weights > 0
-    train, validation, calibration = (
-        np.flatnonzero((examples.parts == part) & counts) for part in (TRAIN, VALIDATION, CALIBRATION)
-    )
+    train, validation, calibration = map(examples.counting, (TRAIN, VALIDATION, CALIBRATION))
     if not len(train) or not len(validation):
         raise too_few_examples()
     weights = (examples.weights / examples.weights[train].mean()).astype(np.float32)

@@ -12,7 +12,7 @@ import scipy
 import sklearn
 from safetensors.numpy import save
 
-from training.algorithms.calibration import fit_temperature
+from training.algorithms.calibration import apply_temperature, fit_temperature
 from training.algorithms.examples import Examples
 from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
 from training.linear.pairs import Features, pair_features
@@ -29,11 +29,16 @@ C_OF_VECTORS = (1.0, 10.0, 100.0)
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model's folder, the SHA-256 of what it learned, and its manifest."""
+    """A model's folder, the SHA-256 of what it learned, and its manifest.
+
+    trial: float32 [C, K], what it thought of the CALIBRATION examples that count before it learned from them
+    as well; its temperature is from these very examples.
+    """
 
     path: Path
     sha256: str
     manifest: dict[str, Any]
+    trial: np.ndarray
 
 
 def fit_tfidf(examples: Examples, *, output_dir: Path, seed: int) -> Fitted:
@@ -43,10 +48,11 @@ def fit_tfidf(examples: Examples, *, output_dir: Path, seed: int) -> Fitted:
         [texts[row] for texts in (examples.texts, examples.seconds) if texts is not None for row in rows]
     )
     features = word_features(words, examples.texts, examples.seconds)
-    model, config, derived, temperature = _learn(examples, features, C_OF_WORDS, seed)
+    lesson = _learn(examples, features, C_OF_WORDS, seed)
     arrays = {"inverse_frequency": words.inverse_frequency.astype(np.float64)}
-    manifest = _manifest("tfidf", examples, {**config, "counted": words.unit}, derived, temperature, seed)
-    return _write(output_dir, model, manifest, arrays, words)
+    manifest = _manifest("tfidf", examples, lesson, seed)
+    manifest["config"]["counted"] = words.unit
+    return _write(output_dir, lesson, manifest, arrays, words)
 
 
 def fit_embedding(
@@ -59,10 +65,10 @@ def fit_embedding(
     if len(vectors) != len(examples):
         raise ValueError("vectors and examples differ in length")
     features = vector_features(vectors, is_pair=examples.seconds is not None)
-    model, config, derived, temperature = _learn(examples, features, C_OF_VECTORS, seed)
-    manifest = _manifest("embedding", examples, config, derived, temperature, seed)
+    lesson = _learn(examples, features, C_OF_VECTORS, seed)
+    manifest = _manifest("embedding", examples, lesson, seed)
     manifest |= {"base_model_sha256": base_model_sha256, "is_pair": examples.seconds is not None}
-    return _write(output_dir, model, manifest, {}, None)
+    return _write(output_dir, lesson, manifest, {}, None)
 
 
 def word_features(words: Words, texts, seconds) -> Features:
@@ -76,46 +82,77 @@ def vector_features(vectors: np.ndarray, *, is_pair: bool) -> np.ndarray:
 
 
 def _learned(examples: Examples) -> np.ndarray:
-    """Return the places learned from: what stops an encoder has nothing to stop here, and teaches too."""
+    """Return the places of what counts and does not judge."""
     if examples.head not in HEADS:
         raise ValueError(f"a linear model has no head for {examples.head}")
-    rows = np.flatnonzero(np.isin(examples.parts, (TRAIN, VALIDATION)) & (examples.weights > 0))
+    rows = np.union1d(examples.counting(TRAIN), examples.counting(VALIDATION))
     if not len(rows):
         raise ValueError("there is no example to learn from")
-    return rows
+    return np.union1d(rows, examples.counting(CALIBRATION))
 
 
-def _learn(
-    examples: Examples, features: Features, candidates: tuple[float, ...], seed: int
-) -> tuple[Linear, dict[str, Any], dict[str, Any], float]:
-    rows, multiple = _learned(examples), examples.head == "multiple"
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    model: Linear
+    temperature: float
+    trial: np.ndarray  # as in Fitted
+    candidates: tuple[float, ...]
+    derived: dict[str, Any]
+
+
+def _learn(examples: Examples, features: Features, candidates: tuple[float, ...], seed: int) -> Lesson:
+    """Learn from TRAIN and VALIDATION, calibrate on CALIBRATION, then learn from all three.
+
+    What stops an encoder has nothing to stop here, and teaches too. The temperature is that of the model
+    that had not seen what it was found on; of the one with an eighth more examples it holds a little more
+    than it must.
+    """
+    everything, multiple = _learned(examples), examples.head == "multiple"
+    is_calibrating = examples.parts[everything] == CALIBRATION
+    rows, calibrating = everything[~is_calibrating], everything[is_calibrating]
     assert examples.targets is not None
-    targets, weights = examples.targets[rows], examples.weights[rows]
     texts = [" ".join(examples.texts[row].split()) for row in rows]
-    groups = np.unique(np.array(texts, dtype=object), return_inverse=True)[1]
-    held_out = examples.parts[rows] == VALIDATION
-    c = best_c(candidates, features[rows], targets, weights, groups, held_out, multiple=multiple, seed=seed)
-    model = fit(features[rows], targets, weights, c=c, multiple=multiple)
-    calibrating = examples.rows(CALIBRATION)
-    temperature = fit_temperature(
-        examples.targets[calibrating], model.scores(features[calibrating]), multiple=multiple
+    c = best_c(
+        candidates,
+        features[rows],
+        examples.targets[rows],
+        examples.weights[rows],
+        groups=np.unique(np.array(texts, dtype=object), return_inverse=True)[1],
+        held_out=examples.parts[rows] == VALIDATION,
+        multiple=multiple,
+        seed=seed,
     )
-    derived = {"c": c, "n_train": len(rows), "n_calibration": len(calibrating)}
-    derived["n_features"] = features.shape[1]
-    return model, {"c": list(candidates)}, derived, temperature
+
+    def learned_from(places: np.ndarray) -> Linear:
+        targets, weights = examples.targets[places], examples.weights[places]
+        return fit(features[places], targets, weights, c=c, multiple=multiple)
+
+    model = learned_from(rows)
+    scores = model.scores(features[calibrating])
+    temperature = fit_temperature(examples.targets[calibrating], scores, multiple=multiple)
+    return Lesson(
+        learned_from(everything) if len(calibrating) else model,
+        temperature,
+        apply_temperature(scores, temperature, multiple=multiple),
+        candidates,
+        {
+            "c": c,
+            "n_train": len(everything),
+            "n_calibration": len(calibrating),
+            "n_features": features.shape[1],
+        },
+    )
 
 
-def _manifest(
-    family: str, examples: Examples, config, derived, temperature: float, seed: int
-) -> dict[str, Any]:
+def _manifest(family: str, examples: Examples, lesson: Lesson, seed: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "family": family,
         "head": examples.head,
         "class_names": list(examples.class_names),
-        "temperature": temperature,
-        "config": config,
-        "derived": derived,
+        "temperature": lesson.temperature,
+        "config": {"c": list(lesson.candidates)},
+        "derived": lesson.derived,
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -128,9 +165,14 @@ def _manifest(
 
 
 def _write(
-    target: Path, model: Linear, manifest: dict[str, Any], arrays: dict[str, np.ndarray], words: Words | None
+    target: Path,
+    lesson: Lesson,
+    manifest: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    words: Words | None,
 ) -> Fitted:
     # As bytes, so that a full disk is the system's own error.
+    model = lesson.model
     weights = save({"weights": model.weights, "intercepts": model.intercepts, **arrays})
     with appearing_folder(Path(target)) as folder:
         (folder / WEIGHTS).write_bytes(weights)
@@ -140,4 +182,4 @@ def _write(
             digest.update((folder / VOCABULARY).read_bytes())
         manifest["sha256"] = digest.hexdigest()
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    return Fitted(Path(target), manifest["sha256"], manifest)
+    return Fitted(Path(target), manifest["sha256"], manifest, lesson.trial)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from annotation.errors import Invalid, place_of
 from training import encoder
 from training.algorithms.examples import Examples
+from training.algorithms.promotion import FEW
 from training.config import FineTuneConfig
 from training.encoder.refusals import NO_ROOM
 from training.errors import RunLost
@@ -24,8 +25,16 @@ from training.models import ModelVersion, TrainingRun
 from training.services import adaptation, runs
 from training.services.gate import try_the_gate
 from training.services.heartbeat import kept_alive
-from training.services.judging import Bench, bench_of, metrics_of, opinion_of
-from training.services.learning import checked_examples, families_of, learn
+from training.services.judging import (
+    Bench,
+    Opinion,
+    bench_of,
+    counts_of,
+    metrics_of,
+    opinion_of,
+    trial_bench_of,
+)
+from training.services.learning import Learned, checked_examples, families_of, learn
 from training.services.lineage import lineage_of
 from training.services.priorities import order_queue
 from training.services.promotions import in_charge
@@ -107,11 +116,13 @@ def _learn(run: TrainingRun, token: int, progress: "Progress") -> None:
     bench = bench_of(snapshot, examples)
     progress.enter("training")
     made = {version.family: version for version in run.versions.all()}
+    opinions: dict[ModelVersion, Opinion] = {}  # on the bench: what was read once need not be read again
     for family in families_of(run, snapshot):
         if family not in made:
-            made[family] = _make(run, token, family, snapshot, examples, config, bench, progress)
+            version, opinion = _make(run, token, family, snapshot, examples, config, bench, progress)
+            made[family], opinions[version] = version, opinion
     progress.enter("judging")
-    try_the_gate(run, token, list(made.values()), bench, on_progress=progress.share)
+    try_the_gate(run, token, list(made.values()), bench, opinions, on_progress=progress.share)
     if run.kind == TrainingRun.Kind.TRAIN:  # refits come so often that their rounds would be one and the same
         measure_round(run, now=timezone.now())
 
@@ -125,7 +136,7 @@ def _make(
     config: FineTuneConfig,
     bench: Bench,
     progress: "Progress",
-) -> ModelVersion:
+) -> tuple[ModelVersion, Opinion]:
     """Train a model and keep it with its figures; no model is in charge for having been made."""
     directory = runs.run_directory(run)
     learned = learn(
@@ -148,8 +159,18 @@ def _make(
         lineage=lineage_of(learned.manifest, snapshot),
     )
     progress.check()
-    version.metrics = metrics_of(bench, opinion_of(version, bench))
-    return runs.keep_model(run.pk, token, version)
+    opinion = opinion_of(version, bench)
+    version.metrics = metrics_of(bench, opinion)
+    if len(bench) < FEW:
+        version.metrics["trial"] = _trial(version, learned, trial_bench_of(snapshot, examples))
+    return runs.keep_model(run.pk, token, version), opinion
+
+
+def _trial(version: ModelVersion, learned: Learned, bench: Bench) -> dict[str, list[float]]:
+    """How the model did on texts that it had not learned from, but that do not judge."""
+    if learned.trial is not None:
+        return counts_of(bench, learned.trial)
+    return counts_of(bench, opinion_of(version, bench))
 
 
 def _has_news_for_the_queue(run: TrainingRun, version: ModelVersion) -> bool:

@@ -9,12 +9,21 @@ from django.utils import timezone
 
 from training import encoder
 from training.algorithms.judged import FAMILIES, Judged
-from training.algorithms.promotion import choose, verdict
+from training.algorithms.promotion import FEW, choose, verdict
 from training.algorithms.slices import slices_of
 from training.errors import ChargeChanged
 from training.models import ModelVersion, Promotion, TrainingRun
 from training.services import runs
-from training.services.judging import TIMED_TEXTS, Bench, first_of, judged, opinion_of, pace
+from training.services.judging import (
+    TIMED_TEXTS,
+    Bench,
+    Opinion,
+    first_of,
+    judged,
+    opinion_of,
+    outcomes_of_counts,
+    pace,
+)
 from training.services.promotions import in_charge, promote
 
 
@@ -23,19 +32,24 @@ def try_the_gate(
     token: int,
     versions: list[ModelVersion],
     bench: Bench,
+    opinions: dict[ModelVersion, Opinion],
     *,
     on_progress: Callable[[float], None],
 ) -> None:
-    """Put the best of the models in charge if it passes; the verdict stands on the run either way."""
+    """Put the best of the models in charge if it passes; the verdict stands on the run either way.
+
+    opinions: of the bench's texts, by models that were asked already.
+    """
     current = in_charge(run.campaign_id)
     if not versions or current in versions:  # judged before the worker was lost
         return
     versions = sorted(versions, key=lambda version: FAMILIES.index(version.family))
     candidates = []
     for n_done, version in enumerate(versions):
-        candidates.append(_judged(version, bench))
+        candidates.append(_judged(version, bench, opinions.get(version)))
         on_progress((n_done + 1) / (len(versions) + 1))
-    best = choose(candidates)
+    trials = [outcomes_of_counts(version.metrics["trial"]) for version in versions if len(bench) < FEW]
+    best = choose(candidates, trials)
     while not _decided(run, token, versions[best], candidates[best], bench, current):
         current = in_charge(run.campaign_id)
 
@@ -71,10 +85,12 @@ def _decided(
     return True
 
 
-def _judged(version: ModelVersion, bench: Bench) -> Judged:
+def _judged(version: ModelVersion, bench: Bench, opinion: Opinion | None = None) -> Judged:
     few = first_of(bench, TIMED_TEXTS)
     texts_per_second = pace(lambda: opinion_of(version, few), len(few))
-    return judged(version, bench, opinion_of(version, bench), texts_per_second=texts_per_second)
+    if opinion is None:
+        opinion = opinion_of(version, bench)
+    return judged(version, bench, opinion, texts_per_second=texts_per_second)
 
 
 def _incumbent(

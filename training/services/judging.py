@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from training.algorithms.metrics_of_sets import evaluate_labels
 from training.algorithms.metrics_of_spans import evaluate_spans
 from training.algorithms.outcomes import Outcomes, outcomes_of_classes, outcomes_of_sets, outcomes_of_spans
 from training.algorithms.slices import slice_report, slices_of
-from training.algorithms.splits import TEST
+from training.algorithms.splits import CALIBRATION, TEST
 from training.models import ModelVersion
 from training.services.scoring import probabilities_of_texts
 from training.services.snapshot import Snapshot
@@ -50,7 +50,16 @@ class Bench:
 
 
 def bench_of(snapshot: Snapshot, examples: Examples) -> Bench:
-    rows = examples.rows(TEST)
+    """What judges models."""
+    return _bench(snapshot, examples, examples.rows(TEST))
+
+
+def trial_bench_of(snapshot: Snapshot, examples: Examples) -> Bench:
+    """What no model learned from when its trial was held, but what told it how sure it may be."""
+    return _bench(snapshot, examples, examples.counting(CALIBRATION))
+
+
+def _bench(snapshot: Snapshot, examples: Examples, rows: np.ndarray) -> Bench:
     chosen = [snapshot.rows[row] for row in rows]
     return Bench(
         head=examples.head,
@@ -125,6 +134,16 @@ def metrics_of(bench: Bench, opinion: Opinion) -> dict:
         if chosen.sum() >= FEWEST_APART:
             metrics[name] = _figures(bench, bench.only(chosen), _only(opinion, chosen))
     return metrics
+
+
+def counts_of(bench: Bench, opinion: Opinion) -> dict[str, list[float]]:
+    """What a model did on a bench, summed over its texts: ready for JSON."""
+    return {name: counts.sum(axis=0).tolist() for name, counts in asdict(outcomes_of(bench, opinion)).items()}
+
+
+def outcomes_of_counts(counts: dict[str, list[float]]) -> Outcomes:
+    """Return them as if of one text: F1 and recall are the same."""
+    return Outcomes(**{name: np.array([sums], dtype=np.float32) for name, sums in counts.items()})
 
 
 def outcomes_of(bench: Bench, opinion: Opinion) -> Outcomes:

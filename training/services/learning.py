@@ -23,11 +23,16 @@ Family = ModelVersion.Family
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A model's folder, the SHA-256 of its weights and what its manifest says."""
+    """A model's folder, the SHA-256 of its weights and what its manifest says.
+
+    trial: of a model that learned from the calibrating texts in the end, [C, K] what it thought of them
+    before; None where the model itself may be asked.
+    """
 
     path: Path
     sha256: str
     manifest: dict
+    trial: np.ndarray | None = None
 
 
 def families_of(run: TrainingRun, snapshot: Snapshot) -> list[str]:
@@ -70,18 +75,19 @@ def learn(
     on_progress: Callable[[encoder.Progress], None] | None = None,
 ) -> Learned:
     """Equal arguments give equal models on one machine; of a frozen encoder, with its vectors as stored."""
+    if family == Family.ENCODER:
+        tuned = encoder.fine_tune(
+            examples, config, output_dir=output_dir, checkpoint_dir=checkpoint_dir, on_progress=on_progress
+        )
+        return Learned(tuned.path, tuned.sha256, tuned.manifest)
     if family == Family.TFIDF:
         made = linear.fit_tfidf(examples, output_dir=output_dir, seed=config.seed)
-    elif family == Family.EMBEDDING:
+    else:
         vectors, sha256 = _vectors(campaign, snapshot)
         made = linear.fit_embedding(
             examples, vectors, output_dir=output_dir, seed=config.seed, base_model_sha256=sha256
         )
-    else:
-        made = encoder.fine_tune(
-            examples, config, output_dir=output_dir, checkpoint_dir=checkpoint_dir, on_progress=on_progress
-        )
-    return Learned(made.path, made.sha256, made.manifest)
+    return Learned(made.path, made.sha256, made.manifest, made.trial)
 
 
 def _vectors(campaign: Campaign, snapshot: Snapshot) -> tuple[np.ndarray, str]:

@@ -9,6 +9,7 @@ from training.algorithms import judged
 from training.algorithms.examples import Span
 from training.algorithms.judged import judged_classes, judged_sets, judged_spans
 from training.algorithms.metrics import expected_calibration_error
+from training.algorithms.outcomes import outcomes_of_classes
 from training.algorithms.promotion import choose, verdict
 
 N, NAMES = 400, ["drug", "disease", "other"]
@@ -187,5 +188,18 @@ def test_nothing_to_find_and_nothing_found_is_a_verdict_without_a_gap():
 
 def test_of_a_runs_candidates_the_best_is_chosen_and_of_equal_ones_the_plainest():
     plain, rich = model(EVERY_FIFTH), model(EVERY_FIFTH, family="encoder")
-    assert choose([rich, plain]) == 1
-    assert choose([plain, model(range(0, N, 10), family="encoder")]) == 1
+    assert choose([rich, plain], []) == 1
+    assert choose([plain, model(range(0, N, 10), family="encoder")], []) == 1
+
+
+def test_where_few_texts_judge_others_that_no_candidate_had_learned_from_help_to_choose():
+    right = np.arange(60) % 3
+    judged_by_few = [
+        judged_classes(
+            right, np.eye(3)[(right + (np.arange(60) < n_wrong)) % 3], texts_per_second=1.0, family=family
+        )
+        for n_wrong, family in ((4, "tfidf"), (5, "embedding"))
+    ]
+    trials = [outcomes_of_classes(right, (right + (np.arange(60) < n_wrong)) % 3, 3) for n_wrong in (20, 4)]
+    assert choose(judged_by_few, trials) == 1
+    assert choose(judged_by_few, trials[::-1]) == 0

@@ -155,6 +155,23 @@ def test_texts_that_judge_are_not_looked_at(tmp_path):
     assert fit_tfidf(changed, output_dir=tmp_path / "two", seed=0).sha256 == one.sha256
 
 
+def test_the_calibrating_examples_teach_once_they_have_told_how_sure_the_model_may_be(tmp_path):
+    examples = labelled(120)
+    parts, calibrating = examples.parts.copy(), examples.rows(CALIBRATION)
+    parts[examples.rows(TRAIN)] = TEST  # the fifth that is left is too little to learn the words from
+    examples = dataclasses.replace(examples, parts=parts)
+    fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
+    now = predict_tfidf(fitted.path, [examples.texts[row] for row in calibrating])
+    right = (np.arange(len(calibrating)), examples.labels[calibrating])
+    assert fitted.manifest["derived"]["n_train"] == len(calibrating) + len(examples.rows(VALIDATION))
+    assert fitted.trial.shape == now.shape
+    assert fitted.trial[right].mean() + 0.1 < now[right].mean()
+    without = dataclasses.replace(examples, parts=np.where(parts == CALIBRATION, TEST, parts))
+    before = fit_tfidf(without, output_dir=tmp_path / "before", seed=0)
+    assert before.manifest["temperature"] == 1.0
+    assert len(before.trial) == 0
+
+
 def test_labels_that_contradict_the_calibrating_examples_make_it_less_sure(tmp_path):
     examples = labelled(240)
     targets = examples.targets.copy()
