@@ -127,6 +127,9 @@ class TrainingRun(models.Model):
     snapshot_at = models.DateTimeField(
         null=True, help_text="Consensus settled before this is in the snapshot."
     )
+    minutes_spent = models.FloatField(
+        null=True, help_text="That volunteers had given by then, over all the campaign's answers."
+    )
     config = models.JSONField(default=dict)
     failure_code = models.CharField(max_length=50, blank=True)
     failure = models.CharField(max_length=500, blank=True)

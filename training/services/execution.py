@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from annotation.errors import Invalid, place_of
+from annotation.exchange import minutes_spent
 from training import encoder
 from training.algorithms.examples import Examples
 from training.algorithms.promotion import FEW
@@ -192,6 +193,7 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
         snapshot_path=str(snapshot.path),
         snapshot_sha256=snapshot.sha256,
         snapshot_at=now,
+        minutes_spent=minutes_spent(run.campaign_id, until=now),
         n_examples=snapshot.n_labels,
         n_left_out=snapshot.n_left_out,
         config=config.to_dict(),

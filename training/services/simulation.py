@@ -103,7 +103,7 @@ def _measure(campaign: Campaign, n_answers: int, measured: list[GoldExample]) ->
     figures = evaluate(np.array([keys.index(example.label) for example in measured]), known)
     return Point(
         n_answers=n_answers,
-        minutes=round(exchange.minutes_spent(campaign.pk, until=[timezone.now()])[0], 2),
+        minutes=round(exchange.minutes_spent(campaign.pk, until=timezone.now()), 2),
         n_labels=exchange.count_new_labels(campaign.pk, since=None),
         n_measured=len(measured),
         accuracy=figures["accuracy"],

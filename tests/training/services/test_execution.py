@@ -13,8 +13,9 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from annotation.models import Consensus, MicroTask
-from tests.factories import make_gold, queue_of
+from annotation.models import Answer, Consensus, MicroTask
+from tests.answered import answered
+from tests.factories import make_gold, make_volunteer, queue_of
 from tests.labelled import add_labelled, add_open, sentences
 from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
 from training.services import execution, runs
@@ -141,16 +142,20 @@ def test_a_run_whose_model_vanished_before_it_scored_says_so_in_words(labelled, 
 
 
 def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
+    answered(labelled, [make_volunteer(labelled)], "no")
+    Answer.objects.update(seconds=90.0)
     run = open_run(labelled, now=timezone.now())
     TrainingPolicy.objects.update(base_model="/nowhere")
     token = start_run(run.pk, now=timezone.now())
     run.refresh_from_db()
     snapshot = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
     Consensus.objects.update(label="no")
+    Answer.objects.update(seconds=180.0)
     run.refresh_from_db()
     again = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
     assert again == snapshot
     assert again.class_names == ("no", "yes")
+    assert run.minutes_spent == 1.5
 
 
 def database_is_away(*args, **options):
