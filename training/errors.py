@@ -3,6 +3,20 @@
 from annotation.errors import Conflict, Invalid
 
 
+class TrainingRefused(Invalid):
+    """Training or asking a model cannot go on, and trying again without a change will not help."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence, code=code)
+
+
+def model_missing() -> TrainingRefused:
+    return TrainingRefused(
+        "model_missing",
+        "The files of the campaign's model are not on the worker's disk. Start a new training.",
+    )
+
+
 class RunAlreadyOpen(Conflict):
     code = "run_already_open"
     sentence = "A training run of this campaign is already open. Wait for it to end."

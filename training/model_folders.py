@@ -1,12 +1,15 @@
-"""A folder, or a file, that appears whole or not at all."""
+"""A model's folder: it, or a file, appears whole or not at all, and its manifest says what it holds."""
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+
+from training.errors import model_missing
 
 
 @contextmanager
@@ -49,6 +52,14 @@ def appearing_file(target: Path) -> Iterator[TextIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def read_manifest(folder: Path | str) -> dict[str, Any]:
+    """What manifest.json says of the model in the folder, whatever its family; or refuse."""
+    path = Path(folder) / "manifest.json"
+    if not path.is_file():
+        raise model_missing()
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _flush(path: Path) -> None:

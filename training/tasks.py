@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from annotation.errors import Invalid
 from annotation.models import Campaign
 from training.services import prediction_jobs, runs
 from training.services.agreement_guard import return_where_agreement_fell
@@ -54,14 +55,13 @@ def reading_tick() -> None:
 def read_texts(campaign_id: str) -> None:
     """Give new texts their vectors for a while. The last to be read starts the queue, if no model has yet."""
     # Imported here because it brings torch.
-    from training import encoder
     from training.services.embeddings import embed_new_tasks
     from training.services.priorities import order_start
 
     campaign = Campaign.objects.get(pk=campaign_id)
     try:
         n_left = embed_new_tasks(campaign, max_seconds=READING_SECONDS)
-    except encoder.TrainingRefused as refused:
+    except Invalid as refused:
         logger.warning("campaign %s cannot be read: %s", campaign_id, refused.code)
         return
     if n_left:

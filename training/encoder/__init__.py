@@ -16,9 +16,9 @@ from training.encoder.explaining import explain
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.pretraining import Pretrained, pretrain
 from training.encoder.progress import Progress
-from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import predict_proba
 from training.encoder.spotting import predict_spans
+from training.errors import TrainingRefused
 
 __all__ = [
     "FineTuned",

@@ -22,8 +22,8 @@ from transformers.utils import logging
 from training.algorithms.token_tags import TAGS
 from training.encoder.first_token import read_first_token_only
 from training.encoder.heads import HEADS
-from training.encoder.refusals import TrainingRefused
 from training.encoder.tokens import tokenise
+from training.errors import TrainingRefused
 
 logging.set_verbosity_error()  # that a new head has fresh weights is what we want, not a warning
 logging.disable_progress_bar()

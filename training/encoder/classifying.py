@@ -20,10 +20,10 @@ from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_classifier
 from training.encoder.heads import HEADS
 from training.encoder.learned_rows import learned_rows
-from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import ready_to_score, scores_of
 from training.encoder.tokens import Inputs, Tokens
 from training.encoder.windows import pooled
+from training.errors import TrainingRefused
 
 
 class Classifying:

@@ -14,11 +14,12 @@ from training.algorithms.explanation import Explanation, Scored, log_odds_of, me
 from training.encoder.base_model import load_classifier, load_tokenizer
 from training.encoder.heads import HEADS, OneOf
 from training.encoder.kept_model import kept
-from training.encoder.model_files import read_manifest
+from training.encoder.model_files import loadable_manifest
 from training.encoder.precision import best_device
-from training.encoder.refusals import TrainingRefused, refuse_no_memory
+from training.encoder.refusals import refuse_no_memory
 from training.encoder.scoring import predict_proba, ready_to_score
 from training.encoder.tokens import reading_limits
+from training.errors import TrainingRefused
 
 # Points at which the gradient is taken on the way from blanks to the text: as many as 128 tokens leave time
 # for in two seconds of two cores, and more where the text is shorter.
@@ -54,7 +55,7 @@ def explain(
     spans, and for a text of more than MOST_TOKENS.
     """
     folder = Path(model_dir)
-    manifest = read_manifest(folder)
+    manifest = loadable_manifest(folder)
     if manifest["head"] not in HEADS:
         raise TrainingRefused(
             "spans_not_explained", "A model that marks words shows what it looked at by what it marks."

@@ -17,7 +17,7 @@ from training.encoder.checkpoints import Checkpoints
 from training.encoder.classifying import Classifying
 from training.encoder.heads import fold
 from training.encoder.kept_model import let_go
-from training.encoder.model_files import FORMAT, appearing_folder, read_manifest, versions, write_model
+from training.encoder.model_files import FORMAT, appearing_folder, loadable_manifest, versions, write_model
 from training.encoder.precision import cuda_devices, this_process
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.refusals import refuse_no_memory, texts_not_readable
@@ -90,7 +90,7 @@ def fine_tune(
         with appearing_folder(output_dir, before_it_appears=training.tell_saving) as folder:
             write_model(folder, model, tokenizer, manifest)
     process.wait_for_everyone()
-    manifest = read_manifest(output_dir)
+    manifest = loadable_manifest(output_dir)
     return FineTuned(output_dir, manifest["sha256"], manifest["history"], manifest)
 
 

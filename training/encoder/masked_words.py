@@ -15,8 +15,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from training.algorithms.word_masks import Vocabulary, masked_words, n_chosen, words_of
 from training.config import PretrainConfig
 from training.encoder.base_model import load_masked_lm
-from training.encoder.refusals import TrainingRefused
 from training.encoder.tokens import Inputs, Tokens, sorted_batches
+from training.errors import TrainingRefused
 
 
 class MaskedWords:

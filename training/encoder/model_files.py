@@ -17,7 +17,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from training import model_folders
 from training.encoder.base_model import weight_files, weights_sha256
-from training.encoder.refusals import TrainingRefused, model_missing, refuse_full_disk
+from training.encoder.refusals import refuse_full_disk
+from training.errors import TrainingRefused, model_missing
 
 FORMAT = 2  # of manifest.json
 
@@ -52,11 +53,12 @@ def versions() -> dict[str, str]:
     }
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return what manifest.json says of a model that fine_tune made; or refuse."""
-    if not (folder / "manifest.json").is_file() or not weight_files(folder):
+def loadable_manifest(folder: Path) -> dict[str, Any]:
+    """Return what manifest.json says of a model that fine_tune or pretrain made and this code can load;
+    or refuse."""
+    manifest = model_folders.read_manifest(folder)
+    if not weight_files(folder):
         raise model_missing()
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if manifest["format"] != FORMAT:
         raise TrainingRefused(
             "model_outdated",

@@ -23,7 +23,7 @@ from training.encoder.masked_words import (
     windows_as_texts,
     words_of_tokens,
 )
-from training.encoder.model_files import FORMAT, appearing_folder, read_manifest, versions, write_model
+from training.encoder.model_files import FORMAT, appearing_folder, loadable_manifest, versions, write_model
 from training.encoder.precision import cuda_devices, this_process
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.refusals import refuse_no_memory, texts_not_readable
@@ -98,7 +98,7 @@ def pretrain(
         with appearing_folder(output_dir, before_it_appears=training.tell_saving) as folder:
             write_model(folder, encoder, tokenizer, manifest)
     process.wait_for_everyone()
-    manifest = read_manifest(output_dir)
+    manifest = loadable_manifest(output_dir)
     return Pretrained(output_dir, manifest["sha256"], manifest["history"], manifest)
 
 

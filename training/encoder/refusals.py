@@ -7,16 +7,9 @@ from contextlib import contextmanager
 from accelerate.utils.memory import should_reduce_batch_size
 from safetensors import SafetensorError
 
+from training.errors import TrainingRefused
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk's end, the quota's, the process's limit
-
-
-class TrainingRefused(Exception):
-    """Training cannot go on, and trying again without a change will not help."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
 
 
 def too_few_examples() -> TrainingRefused:
@@ -32,13 +25,6 @@ def texts_not_readable(unknown_share: float, at_most: float) -> TrainingRefused:
         "texts_not_readable",
         f"The base model does not know {unknown_share:.0%} of the texts' tokens (at most {at_most:.0%} is "
         "accepted). It was probably made for another language; set a base model for this one.",
-    )
-
-
-def model_missing() -> TrainingRefused:
-    return TrainingRefused(
-        "model_missing",
-        "The files of the campaign's model are not on the worker's disk. Start a new training.",
     )
 
 

@@ -13,7 +13,7 @@ from training.encoder.base_model import load_classifier, load_tokenizer
 from training.encoder.first_token import read_first_token_only
 from training.encoder.heads import HEADS, OneOf, final_layer, fold
 from training.encoder.kept_model import kept
-from training.encoder.model_files import read_manifest
+from training.encoder.model_files import loadable_manifest
 from training.encoder.precision import batch_tokens_for, best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.tokens import Tokens, sorted_batches, tokenise
@@ -43,7 +43,7 @@ def predict_proba(
     """
     reporter = ProgressReporter(lambda progress: on_progress(progress.share_done))
     folder = Path(model_dir)
-    manifest = read_manifest(folder)
+    manifest = loadable_manifest(folder)
     config, head = manifest["config"], HEADS[manifest["head"]]
     reporter.tell(Progress("tokenising", 0.0))
     tokenizer, model = kept(_ready_classifier, folder, config["precision"])

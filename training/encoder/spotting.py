@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from training.algorithms.examples import Span
 from training.encoder.base_model import load_tagger, load_tokenizer
 from training.encoder.kept_model import kept
-from training.encoder.model_files import read_manifest
+from training.encoder.model_files import loadable_manifest
 from training.encoder.precision import best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.scoring import ready_to_score
@@ -34,7 +34,7 @@ def predict_spans(
     """
     reporter = ProgressReporter(lambda progress: on_progress(progress.share_done))
     folder = Path(model_dir)
-    manifest = read_manifest(folder)
+    manifest = loadable_manifest(folder)
     config, labels = manifest["config"], manifest["class_names"]
     tokenizer, model = kept(_ready_tagger, folder, config["precision"])
     found: list[list[tuple[Span, float]]] = []

@@ -22,10 +22,10 @@ from training.algorithms.token_tags import best_tags, span_of, span_score, stric
 from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_tagger
 from training.encoder.learned_rows import learned_rows
-from training.encoder.refusals import TrainingRefused
 from training.encoder.scoring import ready_to_score
 from training.encoder.tokens import Inputs, Tokens, sorted_batches
 from training.encoder.windows import windows_of
+from training.errors import TrainingRefused
 
 IGNORED = -100  # the tag of special tokens and padding, as torch's cross_entropy knows it
 

@@ -14,9 +14,10 @@ from training.encoder.checkpoints import Checkpoints, Standing, State, copy_into
 from training.encoder.optimiser import make_optimiser, share_of_peak
 from training.encoder.precision import resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
-from training.encoder.refusals import TrainingRefused, out_of_memory
+from training.encoder.refusals import out_of_memory
 from training.encoder.tokens import Inputs, Tokens, bucketed_batches
 from training.encoder.windows import drawn_windows
+from training.errors import TrainingRefused
 
 
 class Lesson(Protocol):

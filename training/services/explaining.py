@@ -7,14 +7,15 @@ from uuid import UUID
 import numpy as np
 from django.utils import timezone
 
-from annotation.errors import place_of
+from annotation.errors import Invalid, place_of
 from annotation.exchange import TaskText, texts_of
 from training import encoder, linear
 from training.algorithms.explanation import Explanation as Explained
 from training.algorithms.explanation import log_odds_of, occluded
+from training.model_folders import read_manifest
 from training.models import Explanation, ModelVersion
 from training.services.explanations import text_sha256
-from training.services.scoring import manifest_of, probabilities_of_texts
+from training.services.scoring import probabilities_of_texts
 
 logger = logging.getLogger(__name__)
 Family = ModelVersion.Family
@@ -30,7 +31,7 @@ def explain_task(task_id: UUID) -> None:
     content, failure = None, ""
     try:
         content = _content(row.model_version, explain_text(row.model_version, texts[0]))
-    except encoder.TrainingRefused as refused:
+    except Invalid as refused:
         failure = refused.sentence
     except Exception as error:
         logger.error("task %s was not explained: %s\n%s", task_id, type(error).__name__, place_of(error))
@@ -64,7 +65,7 @@ def _by_occlusion(version: ModelVersion, text: TaskText) -> Explained:
     return Explained(
         method="occlusion",
         class_index=chosen,
-        class_name=manifest_of(version)["class_names"][chosen],
+        class_name=read_manifest(version.path)["class_names"][chosen],
         probability=float(probabilities[chosen]),
         words=occluded(with_first, first),
         second_words=[]

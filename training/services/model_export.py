@@ -6,17 +6,15 @@ import shutil
 from pathlib import Path
 
 from annotation.errors import Conflict, Invalid
-from training import encoder
 from training.algorithms.token_tags import TAGS
 from training.encoder.base_model import weight_files
 from training.encoder.heads import HEADS
-from training.model_folders import appearing_folder
+from training.model_folders import appearing_folder, read_manifest
 from training.models import ModelVersion
 from training.services.base_models import folder_of
 from training.services.base_origin import BaseOrigin, base_origin
 from training.services.model_card import card_of
 from training.services.runs import policy_of
-from training.services.scoring import manifest_of
 
 COPIED = (".safetensors", ".json", ".txt", ".model")  # nothing that would have to be unpickled
 SERVER_PATHS = ("_name_or_path", "name_or_path")  # keys under which transformers keeps where it loaded from
@@ -26,10 +24,7 @@ def export_model(version: ModelVersion, target: Path, *, language: str | None) -
     """Write the model's folder to `target`, which appears whole or not at all and must not be there yet."""
     if target.exists():
         raise Invalid("There is something at that place already. Name a new folder.", code="out_exists")
-    try:
-        manifest = manifest_of(version)
-    except encoder.TrainingRefused as refused:
-        raise Invalid(refused.sentence, code=refused.code) from refused
+    manifest = read_manifest(version.path)
     base = _base_of(version, manifest)
     with appearing_folder(target) as folder:
         for path in sorted(Path(version.path).iterdir()):

@@ -11,9 +11,10 @@ from django.utils import timezone
 from annotation.errors import Invalid, place_of
 from training import encoder
 from training.algorithms.examples import Span
+from training.model_folders import read_manifest
 from training.models import ModelVersion
 from training.services import prediction_jobs
-from training.services.scoring import manifest_of, probabilities_of_texts
+from training.services.scoring import probabilities_of_texts
 
 logger = logging.getLogger(__name__)
 UNFORESEEN = "Something unforeseen stopped the prediction; the worker's log has it."
@@ -37,7 +38,7 @@ def answer_job(job_id: UUID) -> None:
 
     try:
         outcome = {"result": predictions(job.model_version, texts, on_progress=keep)}
-    except (encoder.TrainingRefused, Invalid) as refused:
+    except Invalid as refused:
         outcome = {"failure_code": refused.code, "failure": refused.sentence}
     except (OperationalError, InterfaceError):
         raise  # the database is away: the lease runs out, and the job is taken up again
@@ -55,7 +56,7 @@ def predictions(
     One label: {"label", "probabilities": {key: p}}. Any number: {"labels", "probabilities"}, a label from one
     half on. Spans: {"spans": [{"start", "end", "label", "probability"}]}, in code points.
     """
-    head = manifest_of(version)["head"]
+    head = read_manifest(version.path)["head"]
     firsts = [text for text, _ in texts]
     if head == "spans":
         found = encoder.predict_spans(version.path, firsts, on_progress=on_progress)

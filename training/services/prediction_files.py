@@ -10,13 +10,11 @@ import orjson
 from annotation.errors import Invalid
 from annotation.exchange import FileText, Refusal, Tally, harmless, texts_in_file
 from annotation.models import Campaign
-from training import encoder
 from training.errors import NoModel
-from training.model_folders import appearing_file
+from training.model_folders import appearing_file, read_manifest
 from training.models import ModelVersion
 from training.services.prediction import predictions
 from training.services.promotions import in_charge
-from training.services.scoring import manifest_of
 
 CHUNK_TEXTS = 2000  # read, scored and written at a time
 CHUNK_CHARACTERS = 2_000_000
@@ -40,13 +38,10 @@ def predict_file(
     tally = Tally()
     items = texts_in_file(source, pairs=campaign.kind == "pairs", on_progress=on_progress)
     write = _write_csv if target.suffix.lower() == ".csv" else _write_jsonl
-    try:
-        with appearing_file(target) as file:
-            write(file, version, _answered(version, items, tally))
-            if not tally.n_taken:
-                raise Invalid("No text of the file could be read; nothing was written.", code="no_texts")
-    except encoder.TrainingRefused as refused:
-        raise Invalid(refused.sentence, code=refused.code) from refused
+    with appearing_file(target) as file:
+        write(file, version, _answered(version, items, tally))
+        if not tally.n_taken:
+            raise Invalid("No text of the file could be read; nothing was written.", code="no_texts")
     return tally
 
 
@@ -82,7 +77,7 @@ def _write_jsonl(file: TextIO, version: ModelVersion, answered: Iterable[tuple[s
 
 def _write_csv(file: TextIO, version: ModelVersion, answered: Iterable[tuple[str, dict]]) -> None:
     """id, then label or labels with a column of probabilities each, or spans as JSON."""
-    head, keys = manifest_of(version)["head"], version.label_keys
+    head, keys = read_manifest(version.path)["head"], version.label_keys
     answer_in = {"spans": "spans", "multiple": "labels"}.get(head, "label")
     columns = [] if head == "spans" else [f"p({key})" for key in keys]
     table = csv.writer(file, lineterminator="\n")

@@ -32,7 +32,7 @@ class Reproduction:
 def reproduce(
     version: ModelVersion, *, on_progress: Callable[["encoder.Progress"], None] | None = None
 ) -> Reproduction:
-    """Train again what a run trained, in a folder that is removed; Conflict where that can't be done.
+    """Train again what a run trained, in a folder that is removed; a PlatformError where that can't be done.
 
     Weights are equal only on a machine that counts alike: processor, cores and libraries.
     """
@@ -45,18 +45,15 @@ def reproduce(
     settings.MODEL_DIR.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.MODEL_DIR) as folder:
         target = Path(folder) / "model"
-        try:
-            learned = learn(
-                version.family,
-                version.campaign,
-                snapshot,
-                examples,
-                config,
-                output_dir=target,
-                on_progress=on_progress,
-            )
-        except encoder.TrainingRefused as refused:
-            raise Conflict(refused.sentence, code=refused.code) from refused
+        learned = learn(
+            version.family,
+            version.campaign,
+            snapshot,
+            examples,
+            config,
+            output_dir=target,
+            on_progress=on_progress,
+        )
         again = ModelVersion(
             campaign=version.campaign,
             run=run,

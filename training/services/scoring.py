@@ -1,8 +1,6 @@
 """What a model thinks of open tasks, whatever its family and the kind of question."""
 
-import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +9,7 @@ from annotation.exchange import OpenTasks
 from training import encoder, linear
 from training.algorithms.acquisition_committee import bald, dropped_out
 from training.algorithms.examples import Span
-from training.encoder.refusals import model_missing
+from training.model_folders import read_manifest
 from training.models import ModelVersion, TrainingPolicy
 from training.services.acquisition import Opinion, acquisition_of
 from training.services.embeddings import embed_new_tasks, encoder_of, vector_pages, vectors_of_texts
@@ -20,18 +18,11 @@ N_DRAWS, DROPOUT = 10, 0.3  # of BALD
 Family = ModelVersion.Family
 
 
-def manifest_of(version: ModelVersion) -> dict:
-    path = Path(version.path) / "manifest.json"
-    if not path.is_file():
-        raise model_missing()
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def opinion_of_open_tasks(
     version: ModelVersion, policy: TrainingPolicy, *, on_progress: Callable[[float], None]
 ) -> tuple[OpenTasks, Opinion]:
     """The open tasks, and the model's opinion of each. What was imported while it read is left out."""
-    manifest = manifest_of(version)
+    manifest = read_manifest(version.path)
     if version.family == Family.EMBEDDING:
         return _by_vectors(version, manifest, policy, on_progress)
     texts = list(exchange.unlabelled_texts(version.campaign_id))
@@ -58,7 +49,7 @@ def probabilities_of_texts(
     on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> np.ndarray:
     """Calibrated probabilities [N, K] of texts that need not be tasks; not for spans."""
-    manifest = manifest_of(version)
+    manifest = read_manifest(version.path)
     if version.family == Family.TFIDF:
         return linear.predict_tfidf(version.path, texts, seconds)
     if version.family == Family.EMBEDDING:

@@ -112,7 +112,11 @@ def test_once_all_is_read_the_queue_begins_with_what_is_typical(imported):
     assert imported.ordered_by_version == 0
 
 
-def test_an_encoder_that_is_not_there_is_left_to_the_operator(imported, caplog):
-    TrainingPolicy.objects.update(base_model="/nowhere")
+@pytest.mark.parametrize(
+    ("base_model", "code"),
+    [("/nowhere", "base_model_missing"), ("no-longer/offered", "base_model_not_offered")],
+)
+def test_an_encoder_that_is_not_there_is_left_to_the_operator(imported, caplog, base_model, code):
+    TrainingPolicy.objects.update(base_model=base_model)
     read_texts(str(imported.pk))
-    assert "cannot be read: base_model_missing" in caplog.text
+    assert f"cannot be read: {code}" in caplog.text
