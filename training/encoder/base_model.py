@@ -1,6 +1,7 @@
 """The pretrained model that every training starts from: found, checked and loaded from a local folder."""
 
 import hashlib
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ logging.set_verbosity_error()  # that a new head has fresh weights is what we wa
 logging.disable_progress_bar()
 
 MAX_TOKENS_FOR_SHARE = 512
+SETTLED_NANOSECONDS = 2_000_000_000  # since the last change: no file system's clock has longer ticks
+_digests: dict[Path, tuple[tuple, str]] = {}  # folder: (stamp, SHA-256) of its weights, hundreds of megabytes
 
 
 def checked_folder(base_model_path: str | Path) -> Path:
@@ -72,13 +75,30 @@ def weight_files(folder: Path) -> list[Path]:
     return [single] if single.is_file() else sorted(folder.glob("model-*-of-*.safetensors"))
 
 
+def weights_stamp(folder: Path) -> tuple[tuple, ...]:
+    """Return what the system says of each weight file; it is another as soon as one of them is changed."""
+    files = [(path.name, path.stat()) for path in weight_files(folder)]
+    return tuple((name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in files)
+
+
 def weights_sha256(folder: Path) -> str:
-    """Return the SHA-256 of the weight files, read one after the other."""
+    """Return the SHA-256 of the weight files, read one after the other; what was read stays known until
+    a file is changed."""
+    folder = folder.resolve()
+    stamp = weights_stamp(folder)
+    known = _digests.get(folder)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    # A file changed twice within a tick of the file system's clock has one stamp for two contents.
+    changed_at = max((max(mtime, ctime) for *_, mtime, ctime in stamp), default=0)
+    is_settled = time.time_ns() - changed_at > SETTLED_NANOSECONDS
     digest = hashlib.sha256()
     for path in weight_files(folder):
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
+    if is_settled and weights_stamp(folder) == stamp:
+        _digests[folder] = stamp, digest.hexdigest()
     return digest.hexdigest()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from training.encoder.base_model import weight_files
+from training.encoder.base_model import weights_stamp
 
 Loaded = TypeVar("Loaded")
 _kept: dict[tuple, object] = {}  # one entry at most
@@ -15,8 +15,7 @@ def kept(load: Callable[..., Loaded], folder: Path, *more: object) -> Loaded:
 
     One model a process: the last one is let go of before another is loaded, since two may not fit the memory.
     """
-    stamps = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in weight_files(folder)]
-    key = (load, folder.resolve(), *more, *stamps)
+    key = (load, folder.resolve(), *more, weights_stamp(folder))
     if key not in _kept:
         let_go()
         _kept[key] = load(folder, *more)
