@@ -151,6 +151,9 @@ embedded() { "$PYTHON" -m hc_platform.embedded "$@"; }
 
 with_servers() { embedded run "$@"; }
 
+# For tests: their data need not outlive a power failure.
+with_scratch_servers() { embedded run --scratch "$@"; }
+
 # --- Commands ---
 
 up() {
@@ -201,7 +204,7 @@ run_tests() {
     own_environment test
     cd "$ROOT"
     [ $# -gt 0 ] || check_everything
-    with_servers "$PYTHON" -m pytest "$@"
+    with_scratch_servers "$PYTHON" -m pytest "$@"
 }
 
 check_everything() {
@@ -216,7 +219,7 @@ check_everything() {
     # shellcheck disable=SC2086
     step "Security patterns (bandit)" "$PYTHON" -m bandit --quiet --recursive --configfile pyproject.toml $folders ||
         fail "There is a dangerous call (see above). Change it, or say in a comment '# nosec ID # REASON' why it is safe."
-    step "Migrations are complete" with_servers "$PYTHON" manage.py makemigrations --check --dry-run ||
+    step "Migrations are complete" with_scratch_servers "$PYTHON" manage.py makemigrations --check --dry-run ||
         fail "A model changed and its migration is missing: ./hc manage makemigrations --name WHAT_IT_DOES"
     step "Deployment check" env HTTPS=1 ALLOWED_HOSTS=platform.example \
         "$PYTHON" manage.py check --deploy --fail-level WARNING ||

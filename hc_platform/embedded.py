@@ -52,6 +52,13 @@ log_error_verbosity = terse
 log_checkpoints = off
 """
 
+# Appended for scratch data. What a killed process wrote is still in the system's cache; a power failure would
+# leave nothing that can be trusted. Commits still wait until their log is written, but not to the disk.
+SCRATCH_CONF = """\
+fsync = off
+full_page_writes = off
+"""
+
 
 class ServerError(Exception):
     """A server could not be started or stopped; the sentence says what to do."""
@@ -106,8 +113,11 @@ def _redis_socket(data_dir: Path) -> Path:
 _leases: dict[Path, int] = {}
 
 
-def start(data_dir: Path, *, postgres: bool = True, redis: bool = True) -> Servers:
-    """See to it that the servers answer, and hold on to them until this process ends or calls `release`."""
+def start(data_dir: Path, *, postgres: bool = True, redis: bool = True, scratch: bool = False) -> Servers:
+    """See to it that the servers answer, and hold on to them until this process ends or calls `release`.
+
+    `scratch`: a PostgreSQL that has to be started need not outlive a power failure, which makes tests faster.
+    """
     data_dir = data_dir.resolve()
     _own_directory(data_dir)
     _hold(data_dir)
@@ -115,7 +125,7 @@ def start(data_dir: Path, *, postgres: bool = True, redis: bool = True) -> Serve
     with _exclusive(data_dir):
         _own_directory(socket_dir(data_dir), 0o711 if os.geteuid() == 0 else 0o700)
         if postgres and not postgres_is_running(data_dir):
-            _start_postgres(data_dir)
+            _start_postgres(data_dir, scratch)
             started.append("PostgreSQL")
         if postgres:
             _create_database(data_dir)
@@ -273,13 +283,13 @@ class _Cluster:
             raise ServerError(f"PostgreSQL's {program} failed: {said}")
 
 
-def _start_postgres(data_dir: Path) -> None:
+def _start_postgres(data_dir: Path, scratch: bool) -> None:
     cluster = _cluster(data_dir)
     _own_sockets(cluster)
     _forget_dead_postmaster(cluster)
     if not cluster.data.exists():
         _create_cluster(cluster)
-    conf = POSTGRES_CONF.format(port=PORT, sockets=cluster.sockets)
+    conf = POSTGRES_CONF.format(port=PORT, sockets=cluster.sockets) + (SCRATCH_CONF if scratch else "")
     (cluster.data / "hc.conf").write_text(conf, encoding="utf-8")
     if cluster.user:
         os.chown(cluster.data / "hc.conf", cluster.user.pw_uid, cluster.user.pw_gid)
@@ -488,11 +498,12 @@ def _tail(log: Path, n_lines: int = 12) -> str:
 # --- As a program ---
 
 
-def _run(command: list[str | Path]) -> int:
+def _run(command: list[str | Path], *, scratch: bool = False) -> int:
     """Run a command with the servers that settings ask for; stop them if nobody else needs them."""
     from hc_platform import settings
 
-    start(settings.DATA_DIR, postgres=not settings.DATABASE_URL, redis=not os.environ.get("REDIS_URL"))
+    postgres, redis = not settings.DATABASE_URL, not os.environ.get("REDIS_URL")
+    start(settings.DATA_DIR, postgres=postgres, redis=redis, scratch=scratch)
     try:
         child = subprocess.Popen(command)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child as well
@@ -518,6 +529,8 @@ def _run_postgres_program(name: str, arguments: list[str]) -> int:
 def main(arguments: list[str]) -> int:
     try:
         match arguments:
+            case ["run", "--scratch", *command] if command:
+                return _run(command, scratch=True)
             case ["run", *command] if command:
                 return _run(command)
             case ["postgres", program, *rest]:
@@ -528,7 +541,8 @@ def main(arguments: list[str]) -> int:
     except ServerError as error:
         print(error, file=sys.stderr)
         return 1
-    print("embedded: run COMMAND… | postgres PROGRAM … | stop-when-unused DATA_DIR", file=sys.stderr)
+    usage = "embedded: run [--scratch] COMMAND… | postgres PROGRAM … | stop-when-unused DATA_DIR"
+    print(usage, file=sys.stderr)
     return 2
 
 

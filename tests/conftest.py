@@ -28,7 +28,7 @@ from hc_platform import embedded  # noqa: E402
 def servers():
     """PostgreSQL and Redis: those of the environment, or else from wheels for as long as the tests run."""
     postgres, redis = not settings.DATABASE_URL, not os.environ.get("REDIS_URL")
-    embedded.start(settings.DATA_DIR, postgres=postgres, redis=redis)
+    embedded.start(settings.DATA_DIR, postgres=postgres, redis=redis, scratch=True)
     yield
     embedded.release(settings.DATA_DIR)
     if OWN_DATA_DIR:

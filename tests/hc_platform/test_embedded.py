@@ -141,6 +141,17 @@ def test_rows_survive_kill_nine_of_everything(data_dir):
     assert query(data_dir, "SELECT number FROM kept") == (7,)
 
 
+def test_scratch_servers_do_not_wait_for_the_disk_and_lose_nothing_of_a_killed_process(data_dir):
+    embedded.start(data_dir, scratch=True)
+    assert query(data_dir, "SHOW fsync") == ("off",)
+    query(data_dir, "CREATE TABLE kept_in_cache AS SELECT 8 AS number")
+    os.kill(postmaster_pid(data_dir), signal.SIGKILL)
+    time.sleep(0.1)
+    assert embedded.start(data_dir).started == ("PostgreSQL",)
+    assert query(data_dir, "SELECT number FROM kept_in_cache") == (8,)
+    assert query(data_dir, "SHOW fsync") == ("on",), "unless it is asked for, it is for keeps"
+
+
 def test_lock_file_whose_number_belongs_to_another_program_does_not_stop_the_start(data_dir):
     embedded.start(data_dir)
     embedded.stop(data_dir)
