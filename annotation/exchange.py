@@ -251,22 +251,20 @@ def _pages(sql: str, parameters: list, batch: int) -> Iterator[tuple]:
 
 
 def set_priorities(
-    campaign_id: UUID, priorities: Iterable[tuple[UUID, float]], *, version: int, now: datetime
+    campaign_id: UUID, priorities: Iterable[tuple[UUID, float]], *, run: int, now: datetime
 ) -> int:
-    """Write the priorities that model number `version` gave; returns how many tasks took them.
+    """Write the priorities that run number `run` gave (0: no model yet); returns how many tasks took them.
 
     COPY into a staging table, then UPDATE a few thousand rows at a time: one statement over a million
-    rows would hold them all locked, and volunteers would find an empty queue until it ended. Scores of a
-    newer model are never overwritten. At the end volunteers' cursors start again at the queue's head.
+    rows would hold them all locked, and volunteers would find an empty queue until it ended. What a later
+    run gave is never overwritten. At the end volunteers' cursors start again at the queue's head.
     """
     with connection.cursor() as cursor:
         n_staged = _stage(cursor, priorities)
-        n_written = sum(
-            _write_chunk(cursor, campaign_id, version, first) for first in range(0, n_staged, CHUNK)
-        )
+        n_written = sum(_write_chunk(cursor, campaign_id, run, first) for first in range(0, n_staged, CHUNK))
         cursor.execute("DROP TABLE staged_priority")
-    Campaign.objects.filter(pk=campaign_id, ordered_by_version__lte=version).update(
-        ordered_by_version=version, ordered_at=now, queue_epoch=F("queue_epoch") + 1
+    Campaign.objects.filter(pk=campaign_id, ordered_by_run__lte=run).update(
+        ordered_by_run=run, ordered_at=now, queue_epoch=F("queue_epoch") + 1
     )
     return n_written
 
@@ -303,10 +301,11 @@ def hears_models(campaign_id: UUID) -> bool:
 def set_opinions(
     campaign_id: UUID, opinions: Iterable[tuple[UUID, dict[str, float]]], *, version: int
 ) -> int:
-    """Keep what model number `version` thinks of tasks that it was not trained on; returns how many it kept.
+    """Keep what a model thinks of tasks that it was not trained on; returns how many it kept.
 
     opinions: {label key: probability} by task. The caller leaves out what the model has learned from: the
-    engine weighs a model by tasks that it never saw. An older model's never overwrites a newer one's.
+    engine weighs a model by tasks that it never saw. `version` is the number of the run that asked it; what
+    an earlier run asked never overwrites what a later one did.
     """
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE staged_opinion (task_id uuid, probabilities jsonb)")
@@ -323,16 +322,16 @@ WRITE_CHUNK = """
 WITH locked AS MATERIALIZED (
     SELECT t.id, s.priority FROM staged_priority s JOIN annotation_microtask t ON t.id = s.task_id
     WHERE s.n > %(first)s AND s.n <= %(first)s + %(chunk)s
-      AND t.campaign_id = %(campaign)s AND t.priority_version <= %(version)s
+      AND t.campaign_id = %(campaign)s AND t.priority_run <= %(run)s
     ORDER BY t.id
     FOR NO KEY UPDATE OF t
 )
-UPDATE annotation_microtask t SET priority = locked.priority, priority_version = %(version)s
+UPDATE annotation_microtask t SET priority = locked.priority, priority_run = %(run)s
 FROM locked WHERE t.id = locked.id
 """
 
 
-def _write_chunk(cursor, campaign_id: UUID, version: int, first: int) -> int:
+def _write_chunk(cursor, campaign_id: UUID, run: int, first: int) -> int:
     """A transaction of its own: the rows are free again after some tens of milliseconds."""
-    cursor.execute(WRITE_CHUNK, {"version": version, "first": first, "chunk": CHUNK, "campaign": campaign_id})
+    cursor.execute(WRITE_CHUNK, {"run": run, "first": first, "chunk": CHUNK, "campaign": campaign_id})
     return cursor.rowcount

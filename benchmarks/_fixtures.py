@@ -17,7 +17,7 @@ SELECT uuidv7(), %s, 'r' || n, 'Note ' || n || '. She developed a rash after the
 INSERT_TASKS = """
 INSERT INTO annotation_microtask
     (id, campaign_id, record_id, ordinal, start, "end", section, checksum, needed, taken, held,
-     priority_version)
+     priority_run)
 SELECT uuidv7(), campaign_id, id, 0, 0, length(text), '', 0, %s, 0, false, 0
 FROM annotation_record WHERE campaign_id = %s
 """

@@ -55,7 +55,7 @@ def measure(campaign, n_tasks: int, folder: Path) -> dict:
         "seconds_to_choose_and_write": round(seconds - scored_at, 1),
         "tasks_per_second": round(n_tasks / seconds),
         "seconds_to_store_vectors": round(embedding_seconds, 1),
-        "ordered_by": campaign.ordered_by_version,
+        "ordered_by": campaign.ordered_by_run,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "load_average": os.getloadavg()[0],
     }

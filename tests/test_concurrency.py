@@ -392,7 +392,7 @@ def test_new_priorities_holds_claims_answers_and_sweeps_at_once_neither_deadlock
     def reorder() -> None:
         random.shuffle(task_ids)
         scores = [(task_id, random.random()) for task_id in task_ids]
-        set_priorities(campaign.pk, scores, version=1, now=NOW)
+        set_priorities(campaign.pk, scores, run=1, now=NOW)
 
     def hold_and_release() -> None:
         record = random.choice(records)[0].record_id
@@ -429,7 +429,7 @@ def test_the_new_order_is_complete_whatever_was_claimed_meanwhile():
     campaign, users, tasks = campaign_with(6, 60, needed=2)
     scores = [(task.pk, place / 100) for place, task in enumerate(tasks)]
     at_once(
-        [lambda: set_priorities(campaign.pk, scores, version=1, now=NOW)]
+        [lambda: set_priorities(campaign.pk, scores, run=1, now=NOW)]
         + [lambda user=user: work_to_the_end(campaign, user) for user in users]
     )
     assert dict(MicroTask.objects.values_list("pk", "priority")) == dict(scores)

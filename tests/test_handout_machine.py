@@ -323,7 +323,7 @@ class HandoutMachine(RuleBasedStateMachine):
         version = max(0, self.model.version + newer)
         scores = [(task, data.draw(st.integers(0, 3)) / 2) for task in self.model.tasks]
         written = set_priorities(
-            self.campaign.pk, [(task.id, p) for task, p in scores], version=version, now=self.now
+            self.campaign.pk, [(task.id, p) for task, p in scores], run=version, now=self.now
         )
         accepted = [(task, priority) for task, priority in scores if task.version <= version]
         assert written == len(accepted)

@@ -122,9 +122,9 @@ def test_records_become_answers_a_model_and_a_new_order(stack):
     assert len(open_tasks) == 50
     assert set(open_tasks) == set(order_at_first[40:])
     assert open_tasks != order_at_first[40:]
-    assert set(MicroTask.objects.filter(pk__in=open_tasks).values_list("priority_version", flat=True)) == {1}
+    assert set(MicroTask.objects.filter(pk__in=open_tasks).values_list("priority_run", flat=True)) == {1}
     campaign.refresh_from_db()
-    assert (campaign.ordered_by_version, campaign.queue_epoch) == (1, 1)
+    assert (campaign.ordered_by_run, campaign.queue_epoch) == (1, 1)
     predictions = Prediction.objects.in_bulk(open_tasks)
     assert {p.version_number for p in predictions.values()} == {1}
     records = dict(MicroTask.objects.filter(pk__in=open_tasks).values_list("pk", "record_id"))

@@ -66,7 +66,7 @@ def read_texts(campaign_id: str) -> None:
         return
     if n_left:
         read_texts.apply_async([campaign_id], expires=WAKE_SECONDS)
-    elif not campaign.ordered_by_version:
+    elif not campaign.ordered_by_run:
         order_start(campaign, seed=0)
 
 

@@ -90,11 +90,15 @@ class DashboardSerializer(serializers.Serializer):
 class QueuedTaskSerializer(serializers.Serializer):
     task_id = serializers.UUIDField()
     text = serializers.CharField()
-    priority_version = serializers.IntegerField()
+    priority_run = serializers.IntegerField(
+        help_text="The number of the run that gave it its place; 0 for none yet."
+    )
 
 
 class QueueSerializer(serializers.Serializer):
-    ordered_by_version = serializers.IntegerField()
+    ordered_by_run = serializers.IntegerField(
+        help_text="The number of the run in which a model ordered the queue; 0 before there is a model."
+    )
     ordered_at = serializers.DateTimeField(allow_null=True)
     results = QueuedTaskSerializer(many=True)
 
@@ -178,7 +182,7 @@ class QueueView(AdminView):
         campaign = self.campaign(campaign_id)
         head = dashboard.queue_head(campaign, by=request.user)
         shown = {
-            "ordered_by_version": campaign.ordered_by_version,
+            "ordered_by_run": campaign.ordered_by_run,
             "ordered_at": campaign.ordered_at,
             "results": head,
         }

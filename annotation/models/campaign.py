@@ -112,13 +112,13 @@ class Campaign(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.PAUSED)
     joining = models.CharField(max_length=10, choices=Joining, default=Joining.INVITED)
     n_tasks = models.PositiveIntegerField(default=0, editable=False)
-    # Raised whenever the order of the queue changes, so that volunteers' cursors start again at its head.
     # The number of the latest fit of the volunteers' parameters; 0 while there is none.
     crowd_version = models.PositiveIntegerField(default=0, editable=False)
     # Its rules changed, so its tasks have to be judged again.
     is_to_be_judged = models.BooleanField(default=False, editable=False)
+    # Raised whenever the order of the queue changes, so that volunteers' cursors start again at its head.
     queue_epoch = models.PositiveIntegerField(default=0, editable=False)
-    ordered_by_version = models.PositiveIntegerField(default=0, editable=False)
+    ordered_by_run = models.PositiveIntegerField(default=0, editable=False)
     ordered_at = models.DateTimeField(null=True, editable=False)
     created_by = models.ForeignKey(
         "annotation.User", on_delete=models.SET_NULL, null=True, editable=False, related_name="+"

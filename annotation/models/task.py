@@ -43,7 +43,7 @@ class MicroTask(models.Model):
     held = models.BooleanField()
     # Higher is asked earlier. Random until a model has an opinion: what is asked first is then a fair sample.
     priority = models.FloatField(db_default=Random())
-    priority_version = models.PositiveIntegerField(default=0)
+    priority_run = models.PositiveIntegerField(default=0)
     # Stored, so that an update of `taken` that leaves it as it is touches no index (a heap-only update).
     is_open = models.GeneratedField(
         expression=Q(taken__lt=F("needed"), held=False), output_field=models.BooleanField(), db_persist=True

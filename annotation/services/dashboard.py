@@ -73,7 +73,7 @@ class VolunteerRow:
 class QueuedTask:
     task_id: UUID
     text: str
-    priority_version: int
+    priority_run: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def _number(value) -> float | None:
 
 
 READ_QUEUE_HEAD = """
-SELECT t.id, substr(r.text, t.start + 1, least(t."end" - t.start, %s)), t.priority_version
+SELECT t.id, substr(r.text, t.start + 1, least(t."end" - t.start, %s)), t.priority_run
 FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id
 WHERE t.campaign_id = %s AND t.is_open ORDER BY -t.priority, t.id LIMIT %s
 """

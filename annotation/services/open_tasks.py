@@ -19,7 +19,7 @@ LONGEST_SECONDS = 600.0  # of an answer that count as work; what is over that wa
 
 # Binary COPY: ten million rows as Python objects would take more memory than the rows themselves.
 OPEN = """
-COPY (SELECT id, record_id, "end" - start, priority, priority_version FROM annotation_microtask
+COPY (SELECT id, record_id, "end" - start, priority, priority_run FROM annotation_microtask
       WHERE campaign_id = {campaign} AND is_open AND id > {last} ORDER BY id LIMIT {page})
 TO STDOUT (FORMAT binary)
 """

@@ -39,11 +39,12 @@ WHERE annotation_suggestion.version <= excluded.version
 def set_suggestions(
     campaign_id: UUID, suggestions: Iterable[tuple[UUID, list[dict]]], *, version: int
 ) -> int:
-    """Keep the spans that model number `version` would mark in tasks; returns how many tasks took them.
+    """Keep the spans that a model would mark in tasks; returns how many tasks took them.
 
     suggestions: by task a list of {start, end, label, probability}, offsets in the task's code points. An
-    empty list takes back what an older model suggested. An older model's never overwrites a newer one's. A
-    task that comes twice takes one of the two.
+    empty list takes back what was suggested before. `version` is the number of the run that asked the model;
+    what an earlier run asked never overwrites what a later one did. A task that comes twice takes one of the
+    two.
     """
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE staged_suggestion (task_id uuid, spans jsonb) ON COMMIT DROP")

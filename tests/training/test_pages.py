@@ -110,8 +110,8 @@ def test_the_queue_names_the_model_that_ordered_it_also_after_runs_that_made_non
     version = make_version(campaign, 2, right=0.9, in_charge=True)
     ModelVersion.objects.filter(pk=version.pk).update(number=1)
     ModelVersion.objects.filter(pk=version.pk).update(ordered_at=NOW)
-    campaign.ordered_by_version = 2  # the run's number
-    campaign.save(update_fields=["ordered_by_version"])
+    campaign.ordered_by_run = 2  # the run's number
+    campaign.save(update_fields=["ordered_by_run"])
     client.force_login(alice)
     assert "ordered by v1," in dashboard(client, campaign)
 

@@ -98,7 +98,7 @@ def stream_of(policy: TrainingPolicy, tasks: OpenTasks) -> np.ndarray:
 def write_priorities(campaign: Campaign, tasks: OpenTasks, priority: np.ndarray, *, number: int) -> None:
     ids = (UUID(bytes=task_id) for task_id in tasks.ids.tolist())
     exchange.set_priorities(
-        campaign.pk, zip(ids, priority.tolist(), strict=True), version=number, now=timezone.now()
+        campaign.pk, zip(ids, priority.tolist(), strict=True), run=number, now=timezone.now()
     )
 
 

@@ -115,7 +115,7 @@ def queue_panel(campaign: Campaign, queue: list | None) -> dict:
     ]
     # The order is signed by the number of the run that gave it, which need not have made the model.
     ordered_by = _versions(campaign).exclude(ordered_at=None).order_by("-ordered_at").first()
-    ordered_by = ordered_by if campaign.ordered_by_version else None
+    ordered_by = ordered_by if campaign.ordered_by_run else None
     return {"campaign": campaign, "rows": rows, "policy": policy_of(campaign), "ordered_by": ordered_by}
 
 

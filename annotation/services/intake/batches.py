@@ -41,7 +41,7 @@ COPY annotation_record (id, campaign_id, external_id, text, metadata, held, batc
 # Without the priority, which the database draws at random.
 COPY_TASKS = """
 COPY annotation_microtask (id, campaign_id, record_id, ordinal, start, "end", section, checksum, needed,
-                           taken, held, priority_version, divider) FROM STDIN
+                           taken, held, priority_run, divider) FROM STDIN
 """
 
 COUNT_TASKS = "UPDATE annotation_campaign SET n_tasks = n_tasks + %s WHERE id = %s"

@@ -109,7 +109,7 @@ def test_once_all_is_read_the_queue_begins_with_what_is_typical(imported):
     read_texts(str(imported.pk))
     imported.refresh_from_db()
     assert imported.queue_epoch == before + 1
-    assert imported.ordered_by_version == 0
+    assert imported.ordered_by_run == 0
 
 
 @pytest.mark.parametrize(

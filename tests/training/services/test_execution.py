@@ -124,7 +124,7 @@ def test_a_run_whose_worker_was_lost_while_it_scored_is_not_trained_again(labell
     version = ModelVersion.objects.get(in_charge=True)
     assert (Path(version.path) / "model.safetensors").stat().st_mtime_ns == trained_at
     assert ModelVersion.objects.count() == 3
-    assert set(MicroTask.objects.filter(is_open=True).values_list("priority_version", flat=True)) == {1}
+    assert set(MicroTask.objects.filter(is_open=True).values_list("priority_run", flat=True)) == {1}
 
 
 def test_a_run_whose_model_vanished_before_it_scored_says_so_in_words(labelled, monkeypatch):

@@ -59,7 +59,7 @@ def test_a_model_made_of_poisoned_labels_is_refused_in_words_and_the_queue_is_re
     assert second.verdict["n_gold"] == 120
     assert in_charge(labelled.pk) == standing
     labelled.refresh_from_db()
-    assert labelled.ordered_by_version == second.number
+    assert labelled.ordered_by_run == second.number
     assert set(Prediction.objects.values_list("model_version", flat=True)) == {standing.pk}
     assert Promotion.objects.count() == 1
 
@@ -104,7 +104,7 @@ def test_an_admin_puts_another_model_in_charge_and_it_orders_the_queue(labelled,
     run = run_of(labelled, Kind.ORDER)
     assert run.versions.count() == 0
     labelled.refresh_from_db()
-    assert labelled.ordered_by_version == run.number
+    assert labelled.ordered_by_run == run.number
     assert set(Prediction.objects.values_list("model_version", flat=True)) == {other.pk}
     assert promotions.returnable(labelled.pk) == standing
     with pytest.raises(Conflict, match="in charge already"):

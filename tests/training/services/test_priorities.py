@@ -37,30 +37,28 @@ def falling(tasks: list[MicroTask]) -> list[tuple]:
 def test_priorities_become_the_queues_order_and_are_signed_by_their_model(campaign):
     tasks = make_tasks(campaign, 5)
     wanted = [tasks[i] for i in (3, 0, 4, 2, 1)]
-    assert set_priorities(campaign.pk, falling(wanted), version=1, now=NOW) == 5
+    assert set_priorities(campaign.pk, falling(wanted), run=1, now=NOW) == 5
     assert queue_of(campaign) == [task.pk for task in wanted]
-    assert set(MicroTask.objects.values_list("priority_version", flat=True)) == {1}
+    assert set(MicroTask.objects.values_list("priority_run", flat=True)) == {1}
     campaign.refresh_from_db()
-    assert (campaign.ordered_by_version, campaign.ordered_at, campaign.queue_epoch) == (1, NOW, 1)
+    assert (campaign.ordered_by_run, campaign.ordered_at, campaign.queue_epoch) == (1, NOW, 1)
 
 
 def test_an_older_models_priorities_never_overwrite_a_newer_ones(campaign):
     tasks = make_tasks(campaign, 4)
-    set_priorities(campaign.pk, falling(tasks), version=2, now=NOW)
+    set_priorities(campaign.pk, falling(tasks), run=2, now=NOW)
     later = NOW + timedelta(minutes=1)
-    assert set_priorities(campaign.pk, falling(tasks[::-1]), version=1, now=later) == 0
+    assert set_priorities(campaign.pk, falling(tasks[::-1]), run=1, now=later) == 0
     assert queue_of(campaign) == [task.pk for task in tasks]
     campaign.refresh_from_db()
-    assert (campaign.ordered_by_version, campaign.ordered_at, campaign.queue_epoch) == (2, NOW, 1)
-    assert set_priorities(campaign.pk, falling(tasks[::-1]), version=2, now=later) == 4, (
-        "a run taken up again"
-    )
+    assert (campaign.ordered_by_run, campaign.ordered_at, campaign.queue_epoch) == (2, NOW, 1)
+    assert set_priorities(campaign.pk, falling(tasks[::-1]), run=2, now=later) == 4, "a run taken up again"
 
 
 def test_tasks_of_another_campaign_are_left_alone(campaign):
     make_tasks(campaign, 1)
     elsewhere = make_tasks(make_campaign(), 3)
-    assert set_priorities(campaign.pk, falling(elsewhere[::-1]), version=1, now=NOW) == 0
+    assert set_priorities(campaign.pk, falling(elsewhere[::-1]), run=1, now=NOW) == 0
     assert queue_of(elsewhere[0].campaign) == [task.pk for task in elsewhere]
 
 
@@ -71,7 +69,7 @@ def test_a_volunteer_in_the_middle_of_the_queue_starts_again_at_its_new_head(cam
         place = claim_task(campaign.pk, bob, now=NOW)
         assert place.task_id == task.pk
         skip_task(place.assignment_id, bob, "other", now=NOW)
-    set_priorities(campaign.pk, falling([tasks[3], tasks[0], tasks[1], tasks[2]]), version=1, now=NOW)
+    set_priorities(campaign.pk, falling([tasks[3], tasks[0], tasks[1], tasks[2]]), run=1, now=NOW)
     assert claim_task(campaign.pk, bob, now=NOW).task_id == tasks[3].pk
 
 
@@ -199,7 +197,7 @@ def test_a_task_on_which_crowd_and_model_disagree_is_asked_again_first(campaign,
 def test_the_queue_does_not_jump_from_model_to_model(campaign, ordered):
     version, ids = ordered
     TrainingPolicy.objects.update(exploration_share=0.0, refit_labels=1)
-    set_priorities(campaign.pk, [(pk, (i + 1) / N_TASKS) for i, pk in enumerate(ids)], version=1, now=NOW)
+    set_priorities(campaign.pk, [(pk, (i + 1) / N_TASKS) for i, pk in enumerate(ids)], run=1, now=NOW)
     order(version, number=2)
     once = np.corrcoef([ids.index(pk) for pk in queue_of(campaign)], np.arange(N_TASKS))[0, 1]
     for number in range(3, 8):
@@ -238,10 +236,10 @@ def test_before_there_is_a_model_the_queue_starts_with_typical_texts(campaign, o
     _, ids = ordered
     TrainingPolicy.objects.update(exploration_share=0.0)
     assert order_start(campaign, seed=0) == N_TASKS
-    assert set(MicroTask.objects.values_list("priority_version", flat=True)) == {0}
+    assert set(MicroTask.objects.values_list("priority_run", flat=True)) == {0}
     assert sorted(queue_of(campaign)) == ids
     order_of_model = [(pk, 1 - i / N_TASKS) for i, pk in enumerate(ids)]
-    assert set_priorities(campaign.pk, order_of_model, version=1, now=NOW) == N_TASKS
+    assert set_priorities(campaign.pk, order_of_model, run=1, now=NOW) == N_TASKS
 
 
 def test_a_campaign_without_open_tasks_keeps_its_order(campaign, ordered):
@@ -249,7 +247,7 @@ def test_a_campaign_without_open_tasks_keeps_its_order(campaign, ordered):
     MicroTask.objects.update(taken=campaign.needed)
     assert order(version) == 0
     campaign.refresh_from_db()
-    assert (campaign.queue_epoch, campaign.ordered_by_version) == (0, 0)
+    assert (campaign.queue_epoch, campaign.ordered_by_run) == (0, 0)
 
 
 def waiting_for_a_lock() -> bool:
@@ -286,9 +284,9 @@ def test_chunks_are_free_again_before_the_last_one_is_written(campaign, monkeypa
     tasks = make_tasks(campaign, 10)
     with transaction.atomic():
         MicroTask.objects.select_for_update(no_key=True).get(pk=tasks[9].pk)
-        writing = InThread(lambda: set_priorities(campaign.pk, falling(tasks), version=1, now=NOW))
+        writing = InThread(lambda: set_priorities(campaign.pk, falling(tasks), run=1, now=NOW))
         until(waiting_for_a_lock)
-        written = MicroTask.objects.filter(priority_version=1)
+        written = MicroTask.objects.filter(priority_run=1)
         assert set(written.values_list("pk", flat=True)) == {task.pk for task in tasks[:8]}
         free = MicroTask.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=written)
         assert len(free) == 8
@@ -302,7 +300,7 @@ def test_writing_priorities_and_holding_a_record_wait_for_each_other_without_dea
     tasks = sorted(make_sentences(campaign, "abcdef", [(i, i + 1) for i in range(6)]), key=lambda t: t.pk)
     with transaction.atomic():
         MicroTask.objects.select_for_update(no_key=True).get(pk=tasks[0].pk)
-        writing = InThread(lambda: set_priorities(campaign.pk, falling(tasks[::-1]), version=1, now=NOW))
+        writing = InThread(lambda: set_priorities(campaign.pk, falling(tasks[::-1]), run=1, now=NOW))
         until(waiting_for_a_lock)
         for task in tasks[1:]:
             MicroTask.objects.select_for_update(no_key=True).get(pk=task.pk)

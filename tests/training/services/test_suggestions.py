@@ -84,5 +84,5 @@ def test_a_campaign_that_did_not_ask_for_it_gets_an_order_and_no_marks(tagger):
     campaign, version = spans_campaign_of(tagger, marked(6, seed=3)[0])
     assert order(version) == 6
     campaign.refresh_from_db()
-    assert campaign.ordered_by_version == 4
+    assert campaign.ordered_by_run == 4
     assert not Suggestion.objects.exists()
