@@ -5,9 +5,11 @@ campaign, `other_…` belong to the other one.
 """
 
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 from django.utils import timezone
@@ -81,8 +83,11 @@ class World:
         self.run = TrainingRun.objects.create(
             campaign=self.campaign, number=1, opened_at=NOW, state=TrainingRun.State.FAILED
         )
+        kept = Path(settings.MODEL_DIR) / "world"  # its files are there, so it can take charge
+        kept.mkdir(parents=True, exist_ok=True)
         self.version = ModelVersion.objects.create(
             campaign=self.campaign, run=self.run, number=1, sha256="0" * 64, label_keys=["yes", "no"],
+            path=str(kept),
             metrics={"test": evaluate(np.array([0, 1]), np.eye(2))},
         )  # fmt: skip
         self._put_a_model_in_charge(admin_user)

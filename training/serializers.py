@@ -5,6 +5,7 @@ from rest_framework import serializers
 
 from annotation.serializers import StrictSerializer, UnknownFieldsRefused
 from training.models import ModelVersion, PredictionJob, TrainingPolicy, TrainingRun
+from training.services.promotions import has_files
 
 MAX_TEXTS = 256
 MAX_CHARACTERS = 20_000
@@ -20,12 +21,17 @@ class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
 
 
 class ModelVersionSerializer(serializers.ModelSerializer):
+    is_kept = serializers.SerializerMethodField(help_text="Its files are there, so it can take charge.")
+
     class Meta:
         model = ModelVersion
         fields = [
-            "id", "number", "family", "sha256", "label_keys", "metrics", "in_charge", "created_at",
+            "id", "number", "family", "sha256", "label_keys", "metrics", "in_charge", "is_kept", "created_at",
             "ordered_at",
         ]  # fmt: skip
+
+    def get_is_kept(self, version) -> bool:
+        return has_files(version)
 
 
 class RunSerializer(serializers.ModelSerializer):
@@ -53,6 +59,9 @@ class RunListSerializer(serializers.Serializer):
 
 
 class ModelVersionListSerializer(serializers.Serializer):
+    previous = serializers.UUIDField(
+        allow_null=True, help_text="The model that was in charge before and can be again; null for none."
+    )
     results = ModelVersionSerializer(many=True)
 
 

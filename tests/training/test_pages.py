@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Membership, Record, Role
+from annotation.models import Membership, Record, Role, TrailEntry
 from tests.factories import NOW, make_campaign, make_tasks
 from training.algorithms.metrics import evaluate
 from training.models import AdaptedEncoder, ModelVersion, Prediction, TrainingPolicy, TrainingRun
@@ -242,6 +242,35 @@ def test_a_refused_model_says_so_in_the_gates_words_and_can_be_put_in_charge_by_
     assert TrainingRun.objects.open().get().kind == TrainingRun.Kind.ORDER
     html = client.post(reverse("model_charge", args=[campaign.pk, first.pk]), follow=True).content.decode()
     assert "The files of this model are no longer kept." in html
+
+
+def test_the_api_puts_a_kept_model_in_charge_and_goes_back(client, alice, campaign, tmp_path):
+    first = make_version(campaign, 1, right=0.9)
+    gone = make_version(campaign, 2, right=0.7)
+    second = make_version(campaign, 3, right=0.8)
+    ModelVersion.objects.filter(pk__in=[first.pk, second.pk]).update(path=str(tmp_path))
+    client.force_login(alice)
+    url = f"/api/v1/campaigns/{campaign.pk}/models/"
+
+    def put_in_charge(version, body=None) -> tuple[int, str]:
+        reply = client.post(f"{url}{version.pk}/charge/", body or {}, content_type="application/json")
+        return reply.status_code, reply.json().get("code", "")
+
+    assert put_in_charge(first) == (200, "")
+    assert put_in_charge(second) == (200, "")
+    assert TrainingRun.objects.open().get().kind == TrainingRun.Kind.ORDER
+    shown = client.get(url).json()
+    assert [(one["number"], one["in_charge"], one["is_kept"]) for one in shown["results"]] == [
+        (3, True, True), (2, False, False), (1, False, True),
+    ]  # fmt: skip
+    assert shown["previous"] == str(first.pk)
+    assert put_in_charge(second) == (409, "in_charge_already")
+    assert put_in_charge(gone) == (409, "model_gone")
+    assert put_in_charge(first, {"surprise": 1}) == (400, "invalid")
+    assert put_in_charge(first) == (200, "")
+    assert client.get(url).json()["previous"] == str(second.pk)
+    assert ModelVersion.objects.get(in_charge=True) == first
+    assert TrailEntry.objects.filter(verb="put_in_charge", user=alice).count() == 3
 
 
 def test_a_runs_page_draws_calibration_groups_and_the_surest_mistakes(client, alice, campaign):

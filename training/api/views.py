@@ -10,8 +10,8 @@ from annotation.api.labelling import checked
 from annotation.api.views import PlatformAPIView
 from annotation.serializers import EmptySerializer, ProblemSerializer
 from training import serializers as shapes
-from training.models import ModelVersion, TrainingRun
-from training.services import explanations, runs
+from training.models import ModelVersion, Promotion, TrainingRun
+from training.services import explanations, promotions, runs
 
 NOT_FOUND = {404: ProblemSerializer}
 
@@ -70,8 +70,26 @@ class ModelVersionListView(AdminView):
         responses={200: shapes.ModelVersionListSerializer, **NOT_FOUND},
     )
     def get(self, request, campaign_id):
-        newest = ModelVersion.objects.filter(campaign=self.campaign(campaign_id))[:100]
-        return Response(shapes.ModelVersionListSerializer({"results": newest}).data)
+        campaign = self.campaign(campaign_id)
+        previous = promotions.returnable(campaign.pk)
+        newest = ModelVersion.objects.filter(campaign=campaign)[:100]
+        shown = {"previous": previous and previous.pk, "results": newest}
+        return Response(shapes.ModelVersionListSerializer(shown).data)
+
+
+class ModelChargeView(AdminView):
+    @extend_schema(
+        summary="Put a kept model in charge by your word; a run then orders the queue by it",
+        request=EmptySerializer,
+        responses={200: shapes.ModelVersionSerializer, **NOT_FOUND, 409: ProblemSerializer},
+    )
+    def post(self, request, campaign_id, version_id):
+        campaign, now = self.campaign(campaign_id), timezone.now()
+        version = get_object_or_404(ModelVersion, campaign=campaign, pk=version_id)
+        checked(EmptySerializer, request)
+        promotions.put_in_charge(version, cause=Promotion.Cause.HAND, now=now, by=request.user)
+        runs.order_anew(campaign, now=now)
+        return Response(shapes.ModelVersionSerializer(version).data)
 
 
 class ExplanationView(PlatformAPIView):
