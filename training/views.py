@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotation.errors import NotFound, PlatformError
+from annotation.forms import SkipForm
 from annotation.views.access import administered_campaign
 from training.forms import PolicyForm
 from training.models import AdaptedEncoder, ModelVersion, Promotion, TrainingRun
@@ -133,7 +134,18 @@ def explanation(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpR
     now = timezone.now()
     if request.method == "POST":
         explanations.ask_for_explanation(reader, now=now)
-        back = "campaign_task" if request.POST.get("back") == "task" else "task_explanation"
-        return redirect(reverse(back, args=[campaign_id, task_id]) + "#live")
+        return redirect(_page_with_card(request, campaign_id, task_id) + "#live")
     shown = explanations.show_explanation(reader, now=now)
-    return render(request, "training/explanation.html", {"shown": shown, "campaign": shown.campaign})
+    # Another page that waits for its card reads it from here.
+    back, skip = request.GET.get("back", "explanation"), SkipForm(request.GET).number()
+    context = {"shown": shown, "campaign": shown.campaign, "back": back, "skip": skip}
+    return render(request, "training/explanation.html", context)
+
+
+def _page_with_card(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> str:
+    """Where it was asked for: the reviewer's desk, the task's own page, or the explanation's."""
+    back = request.POST.get("back")
+    if back == "desk":
+        shown = {"skip": SkipForm(request.POST).number(), "model": task_id}
+        return reverse("campaign_review", args=[campaign_id], query=shown)
+    return reverse("campaign_task" if back == "task" else "task_explanation", args=[campaign_id, task_id])

@@ -33,7 +33,10 @@ SHORT = 40  # characters of a choice on its button
 @login_required
 @require_GET
 def desk(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    """One doubtful task at a time; `skip` passes over those that are left for later."""
+    """One doubtful task at a time; `skip` passes over those that are left for later.
+
+    What a model looked at is shown where `model` is the task's id: nobody is led before they ask.
+    """
     campaign = reviewed_campaign(request, campaign_id)
     waiting = tasks_to_review(campaign)
     skip = SkipForm(request.GET).number()
@@ -41,6 +44,7 @@ def desk(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     if skip < len(waiting):
         why = explain_task(campaign, waiting[skip], by=request.user, with_names=False)
         context |= _of_task(campaign, why)
+        context["wants_model"] = request.GET.get("model") == str(why.task_id)
     return render(request, "annotation/review.html", context)
 
 

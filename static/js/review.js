@@ -1,4 +1,4 @@
-// The reviewer's keys: a number decides, L leaves it for later, G opens the guideline, D marks it unclear, E changes the marks.
+// The reviewer's keys: a number decides, L leaves it for later, G opens the guideline, D marks it unclear, E changes the marks, M asks the model.
 
 import { digitOf } from "./digit.js";
 
@@ -22,6 +22,7 @@ document.addEventListener("keydown", (event) => {
   if (button) button.click();
   else if (key === "l") document.getElementById("later")?.click();
   else if (key === "e") document.getElementById("mark-anew")?.click();
+  else if (key === "m") document.getElementById("ask-model")?.click();
   else if (key === "g") toggle(document.getElementById("guideline"));
   else if (key === "d") toggle(document.getElementById("doubt"));
   else return;

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from annotation.models import Consensus
 from annotation.services.answers import submit_answer
 from annotation.services.handout import take_place
 from tests.browser.browsing import WIDTHS, is_fine
@@ -49,6 +50,20 @@ def test_whoever_asks_waits_on_the_page_until_a_worker_is_done(open_page, alice,
     expect(page.get_by_role("heading", name="Looks like these three")).to_be_visible()
     page.get_by_text("The strongest words as a table").click()
     is_fine(page)
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_at_the_desk_a_key_asks_the_model_and_the_decision_stays_in_reach(open_page, alice, task, device):
+    Consensus.objects.filter(pk=task.pk).update(review="undecided")
+    page = open_page(alice, device)
+    page.goto(reverse("campaign_review", args=[task.campaign_id]), wait_until="load")
+    page.keyboard.press("m")
+    expect(page.get_by_role("status")).to_contain_text("The model reads it once more")
+    explain_task(task.pk)
+    expect(page.locator(".looked mark", has_text="rash")).to_have_class(re.compile("^for-[45]$"))
+    is_fine(page)
+    page.keyboard.press("2")
+    expect(page.locator(".message.success")).to_contain_text("“Yes” stands")
 
 
 def test_a_volunteer_comes_from_what_they_did_and_is_told_that_the_answer_stands(open_page, bob, task):

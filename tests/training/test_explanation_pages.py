@@ -5,8 +5,8 @@ import re
 import pytest
 from django.urls import reverse
 
-from annotation.models import Campaign, Membership, Role
-from tests.factories import make_campaign, make_text, make_volunteer
+from annotation.models import Campaign, Consensus, Membership, Role, TrailEntry
+from tests.factories import make_campaign, make_text, make_users, make_volunteer
 from tests.labelled import YES_NO
 from tests.training.explained import place_at, put_in_charge, settled
 from tests.training.services.test_explanations import answer
@@ -49,7 +49,7 @@ def test_the_card_asks_waits_and_shows_marks_with_their_table(client, alice, cam
     response = client.post(page("task_explanation", task), {"back": "task"})
     assert response.url == f"{why}#live"
     waiting = html_of(client, why)
-    assert f'data-live="1" data-from="{page("task_explanation", task)}"' in waiting
+    assert f'data-live="1" data-from="{page("task_explanation", task)}?back=task&amp;skip=0"' in waiting
     explain_task(str(task.pk))
     for path in (why, page("task_explanation", task)):
         html = html_of(client, path)
@@ -84,6 +84,29 @@ def test_a_volunteer_is_told_that_the_answer_stands_and_sees_no_consensus(client
     html = html_of(client, page("task_explanation", task))
     assert '<mark class="for-5">rash</mark>' in html
     assert "the consensus" not in html
+
+
+def test_on_the_desk_nobody_is_led_before_they_ask_and_asking_leads_back_to_it(
+    client, bob, campaign, task, tmp_path
+):
+    Membership.objects.create(user=bob, campaign=campaign, role=Role.REVIEWER)
+    first, second = task, make_text(campaign, "word3 fever")
+    for undecided in (first, second):
+        answer(undecided, make_volunteer(campaign, make_users(1)[0]))
+    Consensus.objects.update(review="undecided")
+    client.force_login(bob)
+    client.post(page("task_explanation", first))
+    explaining.explain_task(first.pk)
+    desk = reverse("campaign_review", args=[campaign.pk])
+    place = next(n for n in (0, 1) if "word1" in html_of(client, f"{desk}?skip={n}"))
+    assert "looked clinical" not in html_of(client, f"{desk}?skip={place}")
+    assert not TrailEntry.objects.filter(verb="read_explanation").exists()
+    response = client.post(page("task_explanation", first), {"back": "desk", "skip": place})
+    assert response.url == f"{desk}?skip={place}&model={first.pk}#live"
+    html = html_of(client, response.url)
+    assert '<mark class="for-5">rash</mark>' in html
+    assert TrailEntry.objects.get(verb="read_explanation").user == bob
+    assert "looked clinical" not in html_of(client, f"{desk}?skip={1 - place}&model={first.pk}")
 
 
 def test_kinds_of_which_a_model_says_no_one_thing_have_no_card(client, alice, campaign, task):

@@ -1,5 +1,6 @@
 """What a model looked at, as marks of five strengths in the text, and in words."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django import template
@@ -16,8 +17,10 @@ Marked = list[dict]
 
 
 @register.simple_tag
-def explanation_for(user: User, task_id: UUID) -> Shown:
-    return show_explanation(reader_of(user, task_id), now=timezone.now())
+def explanation_for(user: User, task_id: UUID, *, has_asked: bool = True) -> Shown:
+    """`has_asked`: false where what is known already is not shown before somebody wants to see it."""
+    reader = reader_of(user, task_id)
+    return show_explanation(replace(reader, has_asked=reader.has_asked and has_asked), now=timezone.now())
 
 
 @register.simple_tag
@@ -29,8 +32,13 @@ def explanation_address(campaign: Campaign) -> str:
 
 @register.inclusion_tag("training/explanation_card.html", takes_context=True)
 def explanation_card(context, shown: Shown, back: str) -> dict:
-    """`back`: "task" for the task's own page, "explanation" for the explanation's."""
-    card = {"shown": shown, "back": back, "csrf_token": context.get("csrf_token")}
+    """`back` names the page it is on: "desk" (the reviewer's), "task" (its own) or "explanation"."""
+    card = {
+        "shown": shown,
+        "back": back,
+        "skip": context.get("skip", 0),
+        "csrf_token": context.get("csrf_token"),
+    }
     card["is_of_kind"] = shown.campaign.kind in KINDS
     content = shown.content
     if content is None:
