@@ -7,17 +7,16 @@ from training.models import TrainingPolicy
 
 class PolicyForm(forms.ModelForm):
     min_interval_minutes = forms.IntegerField(
-        label="Least minutes between two runs", min_value=0, max_value=30 * 24 * 60
+        label="Minutes at least between two runs", min_value=0, max_value=30 * 24 * 60
     )
     exploration_percent = forms.IntegerField(
-        label="Per cent asked at random",
+        label="Percent of the records asked at random",
         min_value=0,
         max_value=100,
-        help_text="Keeps a fair sample among what is asked, and finds what the model does not know it lacks.",
+        help_text="A fair sample: it judges the models, and finds what a model does not know it lacks.",
     )
-
     gold_percent = forms.IntegerField(
-        label="Per cent of gold that judges models",
+        label="Percent of the gold that judges models",
         min_value=0,
         max_value=100,
         help_text="Of the records whose right answers a file gave. What judges never teaches; the others are "
@@ -25,8 +24,8 @@ class PolicyForm(forms.ModelForm):
     )
     base_model = forms.ChoiceField(
         required=False,
-        label="Trains from",
-        help_text="A model that has learned a language, not yet your question. It must know their language.",
+        label="Learns from this model",
+        help_text="It has learned a language, not yet your question; it must be the language of your texts.",
     )
 
     class Meta:
@@ -35,16 +34,16 @@ class PolicyForm(forms.ModelForm):
         labels = {
             "enabled": "Train by itself",
             "min_new_labels": "Newly settled tasks before a run",
-            "refit_labels": "Newly settled tasks before the fast models are fitted again",
-            "acquisition": "Ask first what is",
+            "refit_labels": "Newly settled tasks before the quick models learn again",
+            "acquisition": "Chosen by",
             "adapts_encoder": "Start from the encoder that has read this campaign's texts",
         }
-        help_texts = {"adapts_encoder": "It knows their words before fine-tuning shows it labels."}
-
-    field_order = [
-        "enabled", "min_new_labels", "min_interval_minutes", "refit_labels", "acquisition",
-        "exploration_percent", "gold_percent", "base_model", "adapts_encoder",
-    ]  # fmt: skip
+        help_texts = {
+            "min_new_labels": "A task is settled when it has the answers that it needs.",
+            "refit_labels": "They take seconds, and stand beside the large one that a run trains.",
+            "acquisition": "An answer teaches most where the model can't tell two labels apart.",
+            "adapts_encoder": "It knows their words before fine-tuning shows it labels.",
+        }
 
     def __init__(self, *args, base_models: list[tuple[str, str]], has_adapted: bool, **kwargs):
         super().__init__(*args, **kwargs)

@@ -87,7 +87,7 @@ def picture_dashboard(browser: Browser, demo: Demo) -> None:
     print("Waiting until a model has ordered the queue …", flush=True)
     expect(page.locator(".queue h2")).to_contain_text("ordered by v", timeout=FIRST_MODEL_MS)
     page.reload()
-    panels = page.locator(".grid.two").bounding_box()
+    panels = page.locator(".columns").bounding_box()
     save(page, "dashboard", height=panels["y"] + panels["height"] + 12)
 
 

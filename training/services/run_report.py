@@ -69,7 +69,7 @@ def best_family_words(versions: list[ModelVersion]) -> str:
         return ""
     return (
         f"The fine-tuned encoder did not beat the plainer “{best.get_family_display()}” on these texts "
-        f"({tuned.score:.3f} against {best.score:.3f}), so that one went before the gate."
+        f"({tuned.score:.3f} against {best.score:.3f}), so the plainer one was put forward."
     )
 
 

@@ -86,7 +86,7 @@ def _curve(title: str, x: str, labels: list[str], points: list[CurvePoint]) -> d
         "title": title,
         "kind": "line",
         "x": x,
-        "y": "macro-F1 on unseen texts",
+        "y": "macro-F1",
         "labels": labels,
         "series": [{"name": "macro-F1", "values": values, "tone": "brand"}],
     }
