@@ -8,12 +8,12 @@ import numpy as np
 from annotation.models import Campaign
 from tests.factories import NOW, SIDES, make_campaign
 from tests.made_examples import FILLER, SIGNS, one_hot
-from training.algorithms.examples import Examples, Span
+from training.algorithms.examples import Examples, Relation, Span
 from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
 from training.models import ModelVersion, TrainingRun
 
 PARTS = (TRAIN, TRAIN, TRAIN, VALIDATION, CALIBRATION, TEST)
-WORDS = [*FILLER, *SIGNS["no"], *SIGNS["yes"]]
+WORDS = [*FILLER, *SIGNS["no"], *SIGNS["yes"], *"@*#^", "drug", "effect"]  # a pair is marked by the last ones
 # By what a campaign asks: the head and its label keys.
 CLASSES = {
     "choice": ("single", ("no", "yes")),
@@ -21,6 +21,7 @@ CLASSES = {
     "multiple": ("multiple", ("calm", "rash", "fever")),
     "pairs": ("single", ("first", "second", "tie")),
     "spans": ("spans", ("drug", "effect")),
+    "relations": ("relations", ("causes",)),
 }
 
 
@@ -32,6 +33,7 @@ def examples_of(kind: str, n: int = 120) -> Examples:
     texts = [" ".join([*rng.choice(FILLER, rng.integers(2, 20)), sign, f"word{i % 40}"])
              for i, sign in enumerate(signs)]  # fmt: skip
     targets, spans, seconds = one_hot(np.arange(n) % 3 % len(names), len(names)), None, None
+    relations = None
     if kind == "pairs":
         seconds = [" ".join(rng.choice(FILLER, 5)) for _ in texts]
     if kind == "multiple":
@@ -40,26 +42,39 @@ def examples_of(kind: str, n: int = 120) -> Examples:
         targets = None
         spans = [[Span(text.index(sign), text.index(sign) + len(sign), names[sign != "calm"])]
                  for text, sign in zip(texts, signs, strict=True)]  # fmt: skip
+    if kind == "relations":
+        targets = None
+        texts = [
+            f"{('calm', 'rash')[i % 2]} {rng.choice(FILLER)} fever {text}" for i, text in enumerate(texts)
+        ]
+        spans = [[Span(0, 4, "drug"), Span(text.index("fever"), text.index("fever") + 5, "effect")]
+                 for text in texts]  # fmt: skip
+        relations = [{Relation(*one, "causes"): 1.0} if i % 2 else {} for i, one in enumerate(spans)]
     parts = np.array([PARTS[i % len(PARTS)] for i in range(n)], dtype=np.int8)
-    return Examples(head, names, texts, targets, np.ones(n, dtype=np.float32), parts, seconds, spans)
+    weights = np.ones(n, dtype=np.float32)
+    return Examples(head, names, texts, targets, weights, parts, seconds, spans, relations)
 
 
 def fine_tuned(kind: str, base: Path, folder: Path) -> Path:
     """A model that has learned for a moment: what it says differs from text to text."""
     from training.config import FineTuneConfig
-    from training.encoder import fine_tune
+    from training.encoder import fine_tune, fine_tune_relations
 
     # 9e-6 at width 768 is 5e-3 at width 32, which a network so small needs.
     config = FineTuneConfig(
         str(base), learning_rate=9e-6, max_epochs=20, patience=20, seeds_when_few=1, precision="fp32",
         max_tokens=20, window_overlap=4,
     )  # fmt: skip
-    return fine_tune(examples_of(kind), config, output_dir=folder).path
+    tune = fine_tune_relations if kind == "relations" else fine_tune
+    return tune(examples_of(kind), config, output_dir=folder).path
 
 
 def campaign_of(kind: str, **fields) -> Campaign:
     keys = CLASSES[kind][1]
     labels = [{"key": key, "name": key.title(), "hint": ""} for key in keys]
+    if kind == "relations":
+        ends = [{"key": key, "name": key.title(), "hint": "", "role": "span"} for key in CLASSES["spans"][1]]
+        labels = [*ends, *(label | {"role": "relation"} for label in labels)]
     return make_campaign(kind=kind, labels=SIDES if kind == "pairs" else labels, **fields)
 
 

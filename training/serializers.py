@@ -1,6 +1,6 @@
 """Shapes of what the training API takes and gives. No logic."""
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 
 from annotation.serializers import StrictSerializer, UnknownFieldsRefused
@@ -126,12 +126,23 @@ class PredictedSpanSerializer(serializers.Serializer):
 
 
 class PredictedSerializer(serializers.Serializer):
-    """Of a text, what the campaign's kind of answer has: a label, labels, or spans."""
+    """Of a text, what the campaign's kind of answer has: a label, labels, or spans, with relations or not."""
 
     label = serializers.CharField(required=False)
     labels = serializers.ListField(child=serializers.CharField(), required=False)
     probabilities = serializers.DictField(child=serializers.FloatField(), required=False)
     spans = PredictedSpanSerializer(many=True, required=False)
+    relations = inline_serializer(  # of which a field has a name that no class can declare
+        "PredictedRelation",
+        {
+            "from": serializers.IntegerField(help_text="A place in the list of spans."),
+            "to": serializers.IntegerField(),
+            "label": serializers.CharField(),
+            "probability": serializers.FloatField(),
+        },
+        many=True,
+        required=False,
+    )
 
 
 class PredictionSerializer(serializers.ModelSerializer):

@@ -118,9 +118,15 @@ class Relations:
         stated = [_stated(answer.value) for answer in given]
         if method == MAJORITY or crowd is None or RELATIONS not in crowd:
             votes = relation_votes(consensus, stated, [1.0] * len(given))
-            shares = {(start, end, label): share for start, end, label, share in votes if share > 0.5}
-            certainty = decision.certainty * float(np.prod(list(shares.values())))
-            return replace(decision, value=decision.value | _related(shares), certainty=certainty)
+            stated_by = {(start, end, label): share for start, end, label, share in votes}
+            shares = {relation: share for relation, share in stated_by.items() if share > 0.5}
+            return replace(
+                decision,
+                value=decision.value | _related(shares),
+                certainty=decision.certainty * float(np.prod(list(shares.values()))),
+                posterior=decision.posterior
+                | _by_ends(list(stated_by), np.array(list(stated_by.values())), consensus),
+            )
         relations, says = relation_says(consensus, stated)
         skills = [answer.skill and answer.skill.get(RELATIONS) for answer in given]
         found, weights = relation_posterior(says, skills, crowd[RELATIONS])

@@ -12,7 +12,8 @@ from transformers import AutoConfig
 from tests.made_examples import one_hot
 from tests.served_models import CLASSES, campaign_of, examples_of, put_in_charge
 from training.algorithms.metrics import evaluate
-from training.encoder import embed, predict_proba, predict_spans, weights_sha256
+from training.encoder import embed, predict_proba, predict_spans, read_relations, weights_sha256
+from training.encoder.relating import sha256_of_both
 from training.linear import fit_embedding, fit_tfidf, predict_embedding, predict_tfidf
 from training.models import TrainingPolicy
 
@@ -31,7 +32,7 @@ def example_of(card: str, folder: Path, monkeypatch, *, base: Path | str = "") -
     monkeypatch.chdir(folder)
     defined: dict = {}
     exec(code.replace("the folder of the base model", str(base)), defined)
-    assert ("training" in code) == ("Transformers cannot load this model" in card)
+    assert ("from training" in code) == ("Transformers cannot load this model" in card)
     return defined
 
 
@@ -73,6 +74,29 @@ def test_the_cards_example_finds_the_platforms_spans(served, tmp_path, monkeypat
     ]
     assert [find(text) for text in texts] == expected
     assert sum(map(len, expected)) >= 6
+
+
+def test_the_cards_example_finds_the_platforms_relations_also_between_given_spans(
+    served, tmp_path, monkeypatch
+):
+    campaign = campaign_of("relations")
+    version = put_in_charge(campaign, served("relations"))
+    card = exported(campaign, tmp_path / "m")
+    texts = examples_of("relations").texts[:6]
+    find = example_of(card, tmp_path / "m", monkeypatch)["relations"]
+    expected = [reading.relations(["Causes"]) for reading in read_relations(served("relations"), texts)]
+    for text, relations in zip(texts, expected, strict=True):
+        found = find(text)
+        assert [one[:3] for one in found] == [tuple(one) for one, _ in relations]
+        assert [one[3] for one in found] == pytest.approx([p for _, p in relations], abs=1e-4)
+    assert any(expected)
+    spans = [(0, 4, "drug"), (texts[1].index("fever"), texts[1].index("fever") + 5, "effect")]
+    assert [one[:3] for one in find(texts[1], spans)] == [(*spans, "Causes")]
+    for part, names in {"pairs": ["no relation", "Causes"], "spans": ["Drug", "Effect"]}.items():
+        manifest = json.loads((tmp_path / "m" / part / "manifest.json").read_text())
+        assert manifest["label_names"] == names
+        assert "base_model_path" not in manifest["config"]
+    assert sha256_of_both(tmp_path / "m") == version.sha256
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.served_models import campaign_of, examples_of, put_in_charge
-from training.encoder import predict_proba, predict_spans
+from training.encoder import predict_proba, predict_spans, read_relations
 from training.services import prediction_files
+from training.services.marks import MARKING
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +65,11 @@ def test_a_table_has_a_column_for_each_label_and_no_formula(campaign, served, tm
     )
 
 
-@pytest.mark.parametrize("kind", ["pairs", "spans", "multiple"])
+def answer_of(reading) -> dict:
+    return MARKING["relations"].answer(reading, ["causes"])
+
+
+@pytest.mark.parametrize("kind", ["pairs", "spans", "relations", "multiple"])
 def test_other_kinds_of_question_have_their_own_columns(kind, served, tmp_path):
     campaign, examples = campaign_of(kind), examples_of(kind)
     put_in_charge(campaign, served(kind))
@@ -75,6 +80,11 @@ def test_other_kinds_of_question_have_their_own_columns(kind, served, tmp_path):
     source.write_text("\n".join(map(json.dumps, rows)))
     predict(campaign, source, out)
     header, *table = csv.reader(out.open(newline=""))
+    if kind == "relations":
+        assert header == ["id", "relations"]
+        readings = read_relations(served(kind), examples.texts[:6])
+        assert [json.loads(row[1]) for row in table] == [answer_of(reading) for reading in readings]
+        return
     if kind == "spans":
         assert header == ["id", "spans"]
         found = [[(s["start"], s["end"], s["label"]) for s in json.loads(row[1])] for row in table]

@@ -15,7 +15,8 @@ from annotation.models import Membership, Role
 from tests.factories import make_user
 from tests.served_models import CLASSES, campaign_of, examples_of, put_in_charge
 from tests.test_concurrency import in_thread
-from training.encoder import predict_proba, predict_spans
+from training.algorithms.examples import Relation, Span
+from training.encoder import predict_proba, predict_spans, read_relations
 from training.models import PredictionJob
 from training.services import prediction, prediction_jobs
 from training.services.prediction import answer_job
@@ -87,7 +88,12 @@ def test_a_batch_gets_the_probabilities_of_the_model_in_charge_and_its_name(camp
     assert [one["label"] for one in found] == [("no", "yes")[best] for best in expected.argmax(axis=1)]
 
 
-@pytest.mark.parametrize("kind", ["ordinal", "multiple", "pairs", "spans"])
+def facts_in(answer: dict) -> list[Relation]:
+    spans = [Span(span["start"], span["end"], span["label"]) for span in answer["spans"]]
+    return [Relation(spans[one["from"]], spans[one["to"]], one["label"]) for one in answer["relations"]]
+
+
+@pytest.mark.parametrize("kind", ["ordinal", "multiple", "pairs", "spans", "relations"])
 def test_each_kind_of_question_is_answered_in_its_own_form(kind, db, alice, served):
     campaign, examples = campaign_of(kind), examples_of(kind)
     put_in_charge(campaign, served(kind))
@@ -98,6 +104,11 @@ def test_each_kind_of_question_is_answered_in_its_own_form(kind, db, alice, serv
         sent = [{"text": a, "second": b} for a, b in zip(texts, examples.seconds, strict=False)]
     client = client_of(alice)
     found = answered(client, ask(client, campaign, sent)).json()["predictions"]
+    if kind == "relations":
+        expected = [reading.relations(["causes"]) for reading in read_relations(served(kind), texts)]
+        assert [facts_in(one) for one in found] == [[fact for fact, _ in one] for one in expected]
+        assert any(expected)
+        return
     if kind == "spans":
         expected = predict_spans(served(kind), texts)
         spans = [[(s["start"], s["end"], s["label"]) for s in one["spans"]] for one in found]

@@ -1,12 +1,13 @@
 """What every learner takes: texts, what people said of them, and the part that each belongs to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 HEADS = ("single", "ordinal", "multiple", "spans", "relations")
+MARKING_HEADS = ("spans", "relations")  # what is right of a text is what is marked in it, not a class
 
 
 class Span(NamedTuple):
@@ -17,17 +18,26 @@ class Span(NamedTuple):
     label: str
 
 
+class Relation(NamedTuple):
+    """How two spans of a text belong together, from the head to the tail."""
+
+    head: Span
+    tail: Span
+    label: str
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
     """N labelled texts.
 
     head        single: one of K classes. ordinal: the same, classes in their order. multiple: any of K, each
-                on its own. spans: stretches of the text, class_names are their labels. relations: one of K
-                classes, of which the first is "no relation", for a text in which two spans are marked.
+                on its own. spans: stretches of the text, class_names are their labels. relations: spans and
+                how they belong together, class_names are the relations' labels.
     texts       N of them; seconds: the second text of each pair, or None where there is one text.
     targets     float32 [N, K]: what people said, as probabilities (rows sum to 1; for multiple each entry is
-                a probability of its own). For spans None.
-    spans       for spans N lists of Span, sorted; else None.
+                a probability of its own). For spans and relations None.
+    spans       for spans and relations N lists of Span, sorted; else None.
+    relations   for relations N mappings from Relation to how likely it holds (not in: 0); else None.
     weights     float32 [N], at least 0: what an example counts in the loss.
     parts       int8 [N]: TRAIN, VALIDATION, TEST or CALIBRATION of algorithms.splits.
     """
@@ -40,15 +50,18 @@ class Examples:
     parts: np.ndarray
     seconds: Sequence[str] | None = None
     spans: Sequence[Sequence[Span]] | None = None
+    relations: Sequence[Mapping[Relation, float]] | None = None
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
             raise ValueError(f"no such head: {self.head!r}")
         n = len(self.texts)
-        marks = self.head == "spans"
+        marks = self.head in MARKING_HEADS
         if (self.spans is not None) != marks or (self.targets is None) != marks:
-            raise ValueError("spans have spans, every other head has targets")
-        columns = (self.weights, self.parts, self.targets, self.spans, self.seconds)
+            raise ValueError("spans and relations have spans, every other head has targets")
+        if (self.relations is not None) != (self.head == "relations"):
+            raise ValueError("relations, and they alone, have relations")
+        columns = (self.weights, self.parts, self.targets, self.spans, self.relations, self.seconds)
         if any(column is not None and len(column) != n for column in columns):
             raise ValueError("texts, targets, weights and parts differ in length")
         if self.targets is not None and self.targets.shape != (n, len(self.class_names)):
@@ -67,7 +80,7 @@ class Examples:
 
     @property
     def labels(self) -> np.ndarray:
-        """The likeliest class of each example, int64 [N]; not for spans and multiple."""
+        """The likeliest class of each example, int64 [N]; not for spans, relations and multiple."""
         if self.targets is None or self.head == "multiple":
             raise ValueError(f"{self.head} has no one label an example")
         return self.targets.argmax(axis=1)

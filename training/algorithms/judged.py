@@ -5,8 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.algorithms.examples import Span
-from training.algorithms.outcomes import Outcomes, outcomes_of_classes, outcomes_of_sets, outcomes_of_spans
+from training.algorithms.outcomes import (
+    Mark,
+    Outcomes,
+    outcomes_of_classes,
+    outcomes_of_marks,
+    outcomes_of_sets,
+)
 
 FAMILIES = ("tfidf", "embedding", "encoder")  # the plainest first
 N_BINS = 15
@@ -19,8 +24,8 @@ class Judged:
 
     gaps            float32 [N, 15]: of each item's statements, by their bin of equal mass (least confident
                     first), the sum of [it is right] - confidence
-    n_statements    float32 [N]: a class is one, each label of a multiple choice, each span that was found
-    losses          float32 [N] in nats, -log p of what is right; None for spans
+    n_statements    float32 [N]: a class is one, each label of a multiple choice, each mark that was found
+    losses          float32 [N] in nats, -log p of what is right; None for marks
     """
 
     outcomes: Outcomes
@@ -72,21 +77,21 @@ def judged_sets(
     )  # fmt: skip
 
 
-def judged_spans(
-    found: Sequence[Sequence[tuple[Span, float]]],
-    right: Sequence[Sequence[Span]],
+def judged_marks(
+    found: Sequence[Sequence[tuple[Mark, float]]],
+    right: Sequence[Sequence[Mark]],
     labels: Sequence[str],
     *,
     texts_per_second: float,
     family: str,
 ) -> Judged:
-    """Judge the spans that were found in N texts, each with its probability."""
-    marked = [[span for span, _ in spans] for spans in found]
-    item = [n for n, spans in enumerate(found) for _ in spans]
-    confidence = [probability for spans in found for _, probability in spans]
-    hit = [span in theirs for spans, theirs in zip(marked, map(set, right), strict=True) for span in spans]
+    """Judge the spans or relations that were found in N texts, each with its probability."""
+    marked = [[mark for mark, _ in marks] for marks in found]
+    item = [n for n, marks in enumerate(found) for _ in marks]
+    confidence = [probability for marks in found for _, probability in marks]
+    hit = [mark in theirs for marks, theirs in zip(marked, map(set, right), strict=True) for mark in marks]
     return _judged(
-        outcomes_of_spans(marked, right, labels),
+        outcomes_of_marks(marked, right, labels),
         np.array(item, dtype=np.int64), np.array(confidence), np.array(hit, dtype=bool),
         None, texts_per_second, family,
     )  # fmt: skip

@@ -6,11 +6,13 @@ samples: ones [1, N] for the items themselves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from training.algorithms.examples import Span
+from training.algorithms.examples import Relation, Span
+
+Mark = TypeVar("Mark", Span, Relation)  # what is marked in a text, under a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +101,15 @@ def outcomes_of_sets(targets: np.ndarray, chosen: np.ndarray) -> Outcomes:
     return _counted(targets & chosen, chosen & ~targets, targets & ~chosen)
 
 
-def outcomes_of_spans(
-    found: Sequence[Sequence[Span]], right: Sequence[Sequence[Span]], labels: Sequence[str]
+def outcomes_of_marks(
+    found: Sequence[Sequence[Mark]], right: Sequence[Sequence[Mark]], labels: Sequence[str]
 ) -> Outcomes:
-    """Return the outcomes of N texts' spans; one is right if start, end and label are.
+    """Return the outcomes of N texts' spans or relations, each right if all of it is.
 
-    A span that stands twice counts once.
+    All of a span: start, end and label; of a relation: both spans, in their order, and the label. That no
+    pair is related is no outcome, as in the literature. What stands twice counts once.
 
-    >>> one = outcomes_of_spans([[Span(0, 2, "a")]], [[Span(0, 2, "a"), Span(5, 9, "a")]], ["a"])
+    >>> one = outcomes_of_marks([[Span(0, 2, "a")]], [[Span(0, 2, "a"), Span(5, 9, "a")]], ["a"])
     >>> one.f1(np.ones((1, 1))).round(4)
     array([[0.6667]])
     """
@@ -115,9 +118,9 @@ def outcomes_of_spans(
     place = {label: k for k, label in enumerate(labels)}
     counts = np.zeros((3, len(right), len(place)))
     for n, (ours, theirs) in enumerate(zip(map(set, found), map(set, right), strict=True)):
-        for kind, spans in enumerate((ours & theirs, ours - theirs, theirs - ours)):
-            for span in spans:
-                counts[kind, n, place[span.label]] += 1
+        for kind, marks in enumerate((ours & theirs, ours - theirs, theirs - ours)):
+            for mark in marks:
+                counts[kind, n, place[mark.label]] += 1
     return _counted(*counts)
 
 

@@ -1,10 +1,11 @@
 """What a consensus teaches: a probability for each class, and how much the example counts."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
-from training.algorithms.examples import Span
+from training.algorithms.examples import Relation, Span
 
 HEAD_OF_KIND = {
     "choice": "single",
@@ -12,17 +13,23 @@ HEAD_OF_KIND = {
     "ordinal": "ordinal",
     "multiple": "multiple",
     "spans": "spans",
+    "relations": "relations",
 }
+BELIEVED_ARROW = " → "  # between the places of a relation's two ends, where a consensus says what it believes
 
 
 def chosen_labels(value: dict) -> list[str]:
-    """Return the label keys that an answer gives.
+    """Return the label keys that an answer gives, those that a model is to tell apart.
 
     >>> chosen_labels({"label": "a"}), chosen_labels({"labels": ["a", "b"]})
     (['a'], ['a', 'b'])
     >>> chosen_labels({"spans": [{"start": 0, "end": 3, "label": "drug"}]})
     ['drug']
+    >>> chosen_labels({"spans": [], "relations": [{"from": 0, "to": 1, "label": "causes"}]})
+    ['causes']
     """
+    if "relations" in value:
+        return [relation["label"] for relation in value["relations"]]
     if "spans" in value:
         return [span["label"] for span in value["spans"]]
     return value["labels"] if "labels" in value else [value["label"]]
@@ -46,8 +53,8 @@ def soft_targets_of_labels(
 ) -> np.ndarray:
     """Return float32 [K], each in [0, 1]: how likely each label holds, or without beliefs the answer itself.
 
-    >>> soft_targets_of_labels({"a": 0.9}, {"labels": ["a"]}, ["a", "b"]).round(1).tolist()
-    [0.9, 0.0]
+    >>> soft_targets_of_labels({"a": 0.75}, {"labels": ["a"]}, ["a", "b"]).tolist()
+    [0.75, 0.0]
     """
     if beliefs is None:
         beliefs = dict.fromkeys(chosen_labels(value), 1.0)
@@ -56,3 +63,31 @@ def soft_targets_of_labels(
 
 def spans_of(value: dict) -> list[Span]:
     return sorted(Span(span["start"], span["end"], span["label"]) for span in value["spans"])
+
+
+def relations_of(value: dict, beliefs: dict[str, float] | None) -> dict[Relation, float]:
+    """Return how likely each relation holds: those of an answer, and others that somebody stated.
+
+    beliefs: as a consensus has them, "0-7 → 15-19 causes" by the places of both ends. Without any, what the
+    answer says is certain. Where spans of two labels cover one place, a belief is the answer's relation's.
+
+    >>> spans = [{"start": 0, "end": 7, "label": "drug"}, {"start": 15, "end": 19, "label": "sign"}]
+    >>> value = {"spans": spans, "relations": [{"from": 0, "to": 1, "label": "causes"}]}
+    >>> beliefs = {"0-7 drug": 1.0, "0-7 → 15-19 causes": 0.8, "0-7 → 15-19 treats": 0.3}
+    >>> [(one.label, p) for one, p in relations_of(value, beliefs).items()]
+    [('causes', 0.8), ('treats', 0.3)]
+    """
+    spans = [Span(span["start"], span["end"], span["label"]) for span in value["spans"]]
+    found = {Relation(spans[one["from"]], spans[one["to"]], one["label"]): 1.0 for one in value["relations"]}
+    at: dict[str, list[Span]] = {}
+    for span in spans:
+        at.setdefault(f"{span.start}-{span.end}", []).append(span)
+    for key, p in (beliefs or {}).items():
+        place, arrow, rest = key.partition(BELIEVED_ARROW)
+        other, _, label = rest.partition(" ")
+        heads, tails = at.get(place, []), at.get(other, [])
+        for head, tail in product(heads, tails if arrow else []):
+            relation = Relation(head, tail, label)
+            if relation in found or (len(heads) == len(tails) == 1 and head != tail):
+                found[relation] = p
+    return found

@@ -16,6 +16,7 @@ from training.encoder.explaining import explain
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.pretraining import Pretrained, pretrain
 from training.encoder.progress import Progress
+from training.encoder.relating import fine_tune_relations, read_relations
 from training.encoder.scoring import predict_proba
 from training.encoder.spotting import predict_spans
 from training.errors import TrainingRefused
@@ -29,9 +30,11 @@ __all__ = [
     "embed",
     "explain",
     "fine_tune",
+    "fine_tune_relations",
     "predict_proba",
     "predict_spans",
     "pretrain",
+    "read_relations",
     "unknown_token_share",
     "weights_sha256",
 ]

@@ -101,7 +101,7 @@ class OrderedThresholds(nn.Module):
         return linear
 
 
-HEADS = {"single": OneOf(), "relations": OneOf(), "multiple": AnyOf(), "ordinal": InOrder()}
+HEADS = {"single": OneOf(), "multiple": AnyOf(), "ordinal": InOrder()}
 
 
 def final_layer(model: PreTrainedModel) -> tuple[nn.Module, str, nn.Module]:

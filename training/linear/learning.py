@@ -22,7 +22,7 @@ from training.model_folders import appearing_folder
 
 FORMAT = 1  # of manifest.json
 WEIGHTS = "model.safetensors"
-HEADS = ("single", "ordinal", "multiple", "relations")
+HEADS = ("single", "ordinal", "multiple")
 C_OF_WORDS = (3.0, 30.0, 300.0)
 C_OF_VECTORS = (1.0, 10.0, 100.0)
 

@@ -36,7 +36,7 @@ from training.algorithms.acquisition_queue import (
     value_of_one_more,
     with_head,
 )
-from training.algorithms.examples import Span
+from training.algorithms.relation_pairs import Reading
 from training.algorithms.time_model import fit_time_model
 from training.models import TrainingPolicy
 from training.services.embeddings import encoder_of, vectors_of_tasks
@@ -47,31 +47,26 @@ SAMPLED = 20_000  # tasks among which typical ones are looked for
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A model's opinion of N tasks: probabilities [N, K], or for spans None and each task's, with theirs."""
+    """A model's opinion of N tasks: probabilities [N, K], or of a model that marks, None and its readings."""
 
     head: str
     label_keys: list[str]
     probabilities: np.ndarray | None
-    spans: list[list[tuple[Span, float]]] | None = None  # N
+    readings: list[Reading] | None = None  # N
     disagreement_of_draws: np.ndarray | None = None  # [N], BALD, where the family can
 
     def uncertainty(self, acquisition: str) -> np.ndarray:
         """[N] in [0, 1] (BALD in nats)."""
         if acquisition == Acquisition.BALD and self.disagreement_of_draws is not None:
             return self.disagreement_of_draws
-        if self.probabilities is None:
-            assert self.spans is not None
-            indifferent = acquisition == Acquisition.RANDOM
-            return np.array([0.0 if indifferent else _unsure(one) for one in self.spans])
         measure = ACQUISITIONS.get(acquisition, margin)
+        if self.probabilities is None:
+            assert self.readings is not None
+            indifferent = acquisition == Acquisition.RANDOM
+            return np.array([0.0 if indifferent else one.unsure(measure) for one in self.readings])
         if self.head == "multiple":
             return as_separate_labels(self.probabilities, measure)
         return measure(self.probabilities)
-
-
-def _unsure(spans: list[tuple[Span, float]]) -> float:
-    """Of the span that may most nearly be one or none, 0 without any: 1 - |2p - 1|."""
-    return max((1 - abs(2 * probability - 1) for _, probability in spans), default=0.0)
 
 
 def acquisition_of(policy: TrainingPolicy) -> str:

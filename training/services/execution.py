@@ -161,7 +161,7 @@ def _make(
     )
     progress.check()
     opinion = opinion_of(version, bench)
-    version.metrics = metrics_of(bench, opinion)
+    version.metrics = metrics_of(version, bench, opinion)
     if len(bench) < FEW:
         version.metrics["trial"] = _trial(version, learned, trial_bench_of(snapshot, examples))
     return runs.keep_model(run.pk, token, version), opinion

@@ -1,39 +1,46 @@
 """What judges models: texts whose answers are known and that no model learns from; how each model does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from training import encoder
 from training.algorithms.examples import Examples, Span
-from training.algorithms.judged import CHOSEN_FROM, Judged, judged_classes, judged_sets, judged_spans
+from training.algorithms.judged import CHOSEN_FROM, Judged, judged_classes, judged_marks, judged_sets
 from training.algorithms.metrics import evaluate, reliability
 from training.algorithms.metrics_of_sets import evaluate_labels
-from training.algorithms.metrics_of_spans import evaluate_spans
-from training.algorithms.outcomes import Outcomes, outcomes_of_classes, outcomes_of_sets, outcomes_of_spans
+from training.algorithms.outcomes import (
+    Mark,
+    Outcomes,
+    outcomes_of_classes,
+    outcomes_of_marks,
+    outcomes_of_sets,
+)
+from training.algorithms.relation_pairs import HOLDS_FROM, Reading
 from training.algorithms.slices import slice_report, slices_of
 from training.algorithms.splits import CALIBRATION, TEST
 from training.models import ModelVersion
+from training.services.marks import MARKING, Found
 from training.services.scoring import probabilities_of_texts
 from training.services.snapshot import Snapshot
 
 MISTAKES_KEPT = 20  # the surest ones: where the model, or the people, should be looked at again
 FEWEST_APART = 10  # texts of gold or of the stream, below which figures of their own say nothing
 TIMED_TEXTS = 64
-Opinion = np.ndarray | list[list[tuple[Span, float]]]
+Opinion = np.ndarray | list[Found]
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """N texts. `right` is the class of each, int [N], the labels that hold, bool [N, K], or its spans."""
+    """N texts. `right` is the class of each, int [N], the labels that hold, bool [N, K], or what it marks."""
 
     head: str
     class_names: tuple[str, ...]
     texts: list[str]
     seconds: list[str] | None
-    right: np.ndarray | list[list[Span]]
+    right: np.ndarray | list[list[Mark]]
+    spans: Sequence[Sequence[Span]] | None  # between which there are relations
     task_ids: list[str]
     record_of: np.ndarray  # int [N]
     is_gold: np.ndarray  # bool [N], answered by a file; the others by volunteers
@@ -42,11 +49,11 @@ class Bench:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def only(self, chosen: np.ndarray) -> "np.ndarray | list[list[Span]]":
+    def only(self, chosen: np.ndarray) -> "np.ndarray | list[list[Mark]]":
         """Return what is right for some of the texts, chosen bool [N]."""
         if isinstance(self.right, np.ndarray):
             return self.right[chosen]
-        return [spans for spans, is_chosen in zip(self.right, chosen, strict=True) if is_chosen]
+        return [marks for marks, is_chosen in zip(self.right, chosen, strict=True) if is_chosen]
 
 
 def bench_of(snapshot: Snapshot, examples: Examples) -> Bench:
@@ -67,6 +74,7 @@ def _bench(snapshot: Snapshot, examples: Examples, rows: np.ndarray) -> Bench:
         texts=[row["text"] for row in chosen],
         seconds=[row["second"] for row in chosen] if examples.seconds is not None else None,
         right=_right(examples, rows),
+        spans=None if examples.relations is None else [examples.spans[row] for row in rows],
         task_ids=[row["task"] for row in chosen],
         record_of=np.unique([row["record"] for row in chosen], return_inverse=True)[1],
         is_gold=np.array([row["origin"] == "gold" for row in chosen], dtype=bool),
@@ -82,6 +90,7 @@ def first_of(bench: Bench, n: int) -> Bench:
         texts=bench.texts[:n],
         seconds=None if bench.seconds is None else bench.seconds[:n],
         right=bench.only(few),
+        spans=None if bench.spans is None else bench.spans[:n],
         task_ids=bench.task_ids[:n],
         record_of=bench.record_of[:n],
         is_gold=bench.is_gold[:n],
@@ -89,7 +98,10 @@ def first_of(bench: Bench, n: int) -> Bench:
     )
 
 
-def _right(examples: Examples, rows: np.ndarray) -> np.ndarray | list[list[Span]]:
+def _right(examples: Examples, rows: np.ndarray) -> np.ndarray | list[list[Mark]]:
+    if examples.relations is not None:
+        stated = [examples.relations[row] for row in rows]
+        return [[relation for relation, p in one.items() if p > HOLDS_FROM] for one in stated]
     if examples.spans is not None:
         return [list(examples.spans[row]) for row in rows]
     if examples.head == "multiple":
@@ -98,9 +110,9 @@ def _right(examples: Examples, rows: np.ndarray) -> np.ndarray | list[list[Span]
 
 
 def opinion_of(version: ModelVersion, bench: Bench) -> Opinion:
-    """float [N, K] over the bench's classes, whatever outputs the model has; of spans, those it finds."""
-    if bench.head == "spans":
-        return encoder.predict_spans(version.path, bench.texts)
+    """float [N, K] over the bench's classes, whatever outputs the model has; or the marks it finds."""
+    if bench.head in MARKING:
+        return _marks_of(version, bench, MARKING[bench.head].read(version.path, bench.texts))
     found = probabilities_of_texts(version, bench.texts, bench.seconds)
     known = np.zeros((len(bench), len(bench.class_names)), dtype=np.float32)
     for place, key in enumerate(version.label_keys):
@@ -111,22 +123,28 @@ def opinion_of(version: ModelVersion, bench: Bench) -> Opinion:
     return known / np.maximum(known.sum(axis=1, keepdims=True), 1e-9)  # of a label that nobody gives any more
 
 
+def _marks_of(version: ModelVersion, bench: Bench, readings: list[Reading]) -> list[Found]:
+    found = [MARKING[bench.head].marks(reading, version.label_keys) for reading in readings]
+    known = set(bench.class_names)  # not labels that nobody gives any more
+    return [[(mark, p) for mark, p in marks if mark.label in known] for marks in found]
+
+
 def judged(version: ModelVersion, bench: Bench, opinion: Opinion, *, texts_per_second: float) -> Judged:
     """A model as the gate takes it."""
     known = {"texts_per_second": texts_per_second, "family": version.family}
-    if bench.head == "spans":
-        return judged_spans(opinion, bench.right, bench.class_names, **known)
+    if bench.head in MARKING:
+        return judged_marks(opinion, bench.right, bench.class_names, **known)
     judge = judged_sets if bench.head == "multiple" else judged_classes
     return judge(bench.right, opinion, **known)
 
 
-def metrics_of(bench: Bench, opinion: Opinion) -> dict:
+def metrics_of(version: ModelVersion, bench: Bench, opinion: Opinion) -> dict:
     """All figures of a model, by the texts that they are of: ready for JSON, and without any text."""
     test = _figures(bench, bench.right, opinion)
     confidence, hits = _sureness(bench, opinion)
     slices = slices_of(bench.metadata)
     metrics = {
-        "test": test | {"reliability": reliability(confidence, hits)},
+        "test": test | _given_spans(version, bench) | {"reliability": reliability(confidence, hits)},
         "slices": slice_report(slices, outcomes_of(bench, opinion)),
         "mistakes": _mistakes(bench, opinion),
     }
@@ -146,10 +164,19 @@ def outcomes_of_counts(counts: dict[str, list[float]]) -> Outcomes:
     return Outcomes(**{name: np.array([sums], dtype=np.float32) for name, sums in counts.items()})
 
 
+def _given_spans(version: ModelVersion, bench: Bench) -> dict:
+    """Of relations, how well they are found between right spans: what is lost with the spans shows."""
+    if bench.spans is None:
+        return {}
+    readings = MARKING[bench.head].read(version.path, bench.texts, bench.spans)
+    found = [[mark for mark, _ in marks] for marks in _marks_of(version, bench, readings)]
+    return {"given_spans_f1": outcomes_of_marks(found, bench.right, bench.class_names).figures()["micro_f1"]}
+
+
 def outcomes_of(bench: Bench, opinion: Opinion) -> Outcomes:
-    if bench.head == "spans":
-        found = [[span for span, _ in spans] for spans in opinion]
-        return outcomes_of_spans(found, bench.right, bench.class_names)
+    if bench.head in MARKING:
+        found = [[mark for mark, _ in marks] for marks in opinion]
+        return outcomes_of_marks(found, bench.right, bench.class_names)
     if bench.head == "multiple":
         return outcomes_of_sets(bench.right, opinion >= CHOSEN_FROM)
     return outcomes_of_classes(bench.right, opinion.argmax(axis=1), len(bench.class_names))
@@ -163,22 +190,22 @@ def pace(score: Callable[[], object], n_texts: int) -> float:
 
 
 def _figures(bench: Bench, right, opinion: Opinion) -> dict:
-    if bench.head == "spans":
-        return evaluate_spans(opinion, right, bench.class_names)
+    if bench.head in MARKING:
+        return MARKING[bench.head].evaluate(opinion, right, bench.class_names)
     return evaluate_labels(right, opinion) if bench.head == "multiple" else evaluate(right, opinion)
 
 
 def _only(opinion: Opinion, chosen: np.ndarray) -> Opinion:
     if isinstance(opinion, np.ndarray):
         return opinion[chosen]
-    return [spans for spans, is_chosen in zip(opinion, chosen, strict=True) if is_chosen]
+    return [marks for marks, is_chosen in zip(opinion, chosen, strict=True) if is_chosen]
 
 
 def _sureness(bench: Bench, opinion: Opinion) -> tuple[np.ndarray, np.ndarray]:
     """(how sure the model is of each thing that it says, whether that is right)."""
-    if bench.head == "spans":
+    if bench.head in MARKING:
         pairs = [
-            (p, span in right) for spans, right in zip(opinion, bench.right, strict=True) for span, p in spans
+            (p, mark in right) for marks, right in zip(opinion, bench.right, strict=True) for mark, p in marks
         ]
         return np.array([p for p, _ in pairs], dtype=float), np.array([hit for _, hit in pairs], dtype=bool)
     if bench.head == "multiple":
@@ -187,7 +214,7 @@ def _sureness(bench: Bench, opinion: Opinion) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mistakes(bench: Bench, opinion: Opinion) -> list[dict]:
-    """The tasks on which it is surest and wrong, surest first; for spans, where it finds most that is not."""
+    """The tasks on which it is surest and wrong, surest first; of marks, where most are wrong or missed."""
     outcomes = outcomes_of(bench, opinion)
     wrong = (outcomes.false_positives + outcomes.false_negatives).sum(axis=1)  # [N]
     if bench.head in ("single", "ordinal"):
@@ -199,9 +226,10 @@ def _mistakes(bench: Bench, opinion: Opinion) -> list[dict]:
 def _said(bench: Bench, opinion: Opinion, row: int) -> dict:
     """By label keys: what is right, what the model says, and for one label how sure it is."""
     names = bench.class_names
-    if bench.head == "spans":
-        found = [[span.start, span.end, span.label] for span, _ in opinion[row]]
-        return {"right": [list(span) for span in bench.right[row]], "found": found}
+    if bench.head in MARKING:
+        said = MARKING[bench.head].said
+        found = [said(mark) for mark, _ in opinion[row]]
+        return {"right": [said(mark) for mark in bench.right[row]], "found": found}
     if bench.head == "multiple":
         right, found = bench.right[row], opinion[row] >= CHOSEN_FROM
         return {

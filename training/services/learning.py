@@ -9,13 +9,14 @@ import numpy as np
 
 from annotation.models import Campaign
 from training import encoder, linear
-from training.algorithms.examples import Examples
+from training.algorithms.examples import MARKING_HEADS, Examples
 from training.algorithms.splits import TEST, TRAIN
 from training.config import FineTuneConfig
 from training.encoder.refusals import too_few_examples
 from training.errors import NothingToLearn
 from training.models import ModelVersion, TrainingRun
 from training.services.embeddings import encoder_of, vectors_of_tasks, vectors_of_texts, write_vectors
+from training.services.marks import MARKING
 from training.services.snapshot import Snapshot, examples_of
 
 Family = ModelVersion.Family
@@ -37,7 +38,7 @@ class Learned:
 
 def families_of(run: TrainingRun, snapshot: Snapshot) -> list[str]:
     """Which models a run makes, the longest first: what the encoder refuses, no other model answers for."""
-    if snapshot.head == "spans":
+    if snapshot.head in MARKING_HEADS:
         return [Family.ENCODER] if run.kind == TrainingRun.Kind.TRAIN else []
     fast = [Family.EMBEDDING, Family.TFIDF]
     return [Family.ENCODER, *fast] if run.kind == TrainingRun.Kind.TRAIN else fast
@@ -76,7 +77,8 @@ def learn(
 ) -> Learned:
     """Equal arguments give equal models on one machine; of a frozen encoder, with its vectors as stored."""
     if family == Family.ENCODER:
-        tuned = encoder.fine_tune(
+        fine_tune = MARKING[examples.head].fine_tune if examples.head in MARKING else encoder.fine_tune
+        tuned = fine_tune(
             examples, config, output_dir=output_dir, checkpoint_dir=checkpoint_dir, on_progress=on_progress
         )
         return Learned(tuned.path, tuned.sha256, tuned.manifest)

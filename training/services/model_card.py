@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from training.algorithms.examples import MARKING_HEADS
 from training.models import ModelVersion, TrainingRun
 from training.services.base_origin import BaseOrigin
 from training.services.model_card_code import loading_example
@@ -21,6 +22,7 @@ ASKED = {
     "ordinal": "which one of its labels, which are in order, holds for a text",
     "multiple": "which of its labels hold for a text, each on its own",
     "spans": "which stretches of a text its labels mark",
+    "relations": "how stretches of a text, which it marks itself or is given, belong together",
 }
 FAMILIES = {
     "encoder": "a BERT-like text encoder, fine-tuned",
@@ -34,6 +36,9 @@ FIGURES = {
     "micro_f1": "F1, all labels together",
     "strict_f1": "F1 of spans: start, end and label are right",
     "relaxed_f1": "F1 of spans that overlap a right one of their label",
+    "relation_f1": "F1 of relations, all labels together: label and both spans are right",
+    "relaxed_relation_f1": "F1 of relations whose spans overlap right ones of their labels",
+    "given_spans_f1": "F1 of relations between spans that are given and right",
     "auroc": "area under the ROC curve, mean over labels",
     "negative_log_likelihood": "log loss in nats",
     "brier": "Brier score, 0 to 2",
@@ -50,6 +55,12 @@ Transformers cannot load this model; what is in the folder is enough to compute 
 
 Of a pair the features are first, second, |first − second| and first × second, end to end. Probabilities are
 softmax(scores / temperature); for labels on their own (`"head": "multiple"`), sigmoid(scores / temperature).
+"""
+FOLDERS_OF_RELATIONS = """
+Transformers cannot load this model in one piece, but each of its two folders: `spans` (token classification)
+finds the stretches, `pairs` (text classification) says of a text in which two of them are marked how they
+belong together: `@ * label * … @` around the first and `# ^ label ^ … #` around the second, as
+`training/algorithms/marking.py` of the platform makes them.
 """
 INPUTS = {
     "tfidf": """\
@@ -72,6 +83,11 @@ CALIBRATION = {
         "p = softmax over a label's three outputs (O, B, I) / T. The platform takes the likeliest legal tags "
         "(Viterbi), reads long texts in windows, and gives each span the probability sigmoid(slope · s + "
         "shift) of its tags' mean log-odds s (`span_slope`, `span_shift` in manifest.json)"
+    ),
+    "relations": (
+        "of the folder `pairs`, whose model gives a pair of spans p = softmax(logits / T) over none and the "
+        "labels; `spans` has its own. A relation that is found has the probability p × those of its two "
+        "spans. Asked about are pairs whose labels stand in `joined` of manifest.json, a text's nearest ones"
     ),
 }
 
@@ -101,9 +117,9 @@ def card_of(
 def _header(version: ModelVersion, manifest: dict, base: BaseOrigin | None, language: str | None) -> str:
     """YAML; its strings are written as JSON, which is YAML as well."""
     is_encoder = version.family == ModelVersion.Family.ENCODER
-    task = "token-classification" if manifest["head"] == "spans" else "text-classification"
+    task = "token-classification" if manifest["head"] in MARKING_HEADS else "text-classification"
     fields: dict[str, Any] = {"language": language or "und"}
-    if is_encoder:
+    if is_encoder and manifest["head"] != "relations":  # which are two models
         fields |= {"library_name": "transformers"}
     fields |= {"pipeline_tag": task, "license": "other", "license_name": "ask-the-site-that-trained-it"}
     if base is not None:
@@ -162,6 +178,7 @@ def _start(version: ModelVersion, manifest: dict) -> str:
     text = f"## How to load it\n\n```python\n{example}\n```\n"
     if version.family == ModelVersion.Family.ENCODER:
         text += "\nThe platform may compute in bf16, which moves a probability a little.\n"
+        text += FOLDERS_OF_RELATIONS if manifest["head"] == "relations" else ""
     else:
         text += FILES_OF_LINEAR.format(inputs=INPUTS[version.family])
     return f"""{text}

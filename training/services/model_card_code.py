@@ -86,6 +86,24 @@ def spans(text):
     return sorted(map(tuple, found))
 '''
 
+RELATIONS = '''
+import json
+from pathlib import Path
+
+from training.algorithms.examples import Span  # of the platform's checkout; needs no database
+from training.encoder import read_relations
+
+FOLDER = Path(".")
+LABELS = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["label_names"]
+
+
+def relations(text, spans=None):
+    """(head, tail, label, probability) of a text; spans, if they are known, are (start, end, label key)."""
+    given = None if spans is None else [[Span(*span) for span in spans]]
+    [reading] = read_relations(FOLDER, [text], given)
+    return [(one.head, one.tail, one.label, p) for one, p in reading.relations(LABELS)]
+'''
+
 TFIDF = '''
 from training.linear import predict_tfidf  # of the platform's checkout; needs no database and no torch
 
@@ -120,6 +138,8 @@ def loading_example(family: str, head: str, *, pairs: bool) -> str:
         return TFIDF.strip()
     if family == "embedding":
         return EMBEDDING.strip()
+    if head == "relations":
+        return RELATIONS.strip()
     if head == "spans":
         return (START.format(auto_class="AutoModelForTokenClassification") + "\n" + SPANS).strip()
     parts = [

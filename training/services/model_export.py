@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from annotation.errors import Conflict, Invalid
+from annotation.models import Campaign
 from training.algorithms.token_tags import TAGS
-from training.encoder.base_model import weight_files
 from training.encoder.heads import HEADS
 from training.model_folders import appearing_folder, read_manifest
 from training.models import ModelVersion
@@ -27,28 +27,28 @@ def export_model(version: ModelVersion, target: Path, *, language: str | None) -
     manifest = read_manifest(version.path)
     base = _base_of(version, manifest)
     with appearing_folder(target) as folder:
-        for path in sorted(Path(version.path).iterdir()):
+        for path in sorted(Path(version.path).rglob("*")):
             if path.suffix in COPIED:
-                shutil.copyfile(path, folder / path.name)
+                copy = folder / path.relative_to(version.path)
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, copy)
         _refuse_changed(folder, version)
-        names = names_of(version)
-        _rewrite(folder / "manifest.json", _public(manifest, names, base))
-        for path in folder.glob("*config.json"):
+        for path in folder.rglob("manifest.json"):  # of relations, each encoder's as well
+            _publish(path, version.campaign, base)
+        for path in folder.rglob("*config.json"):
             content = json.loads(path.read_text(encoding="utf-8"))
             _rewrite(path, {key: value for key, value in content.items() if key not in SERVER_PATHS})
-        if version.family == ModelVersion.Family.ENCODER:
-            _name_outputs(folder / "config.json", manifest, names)
+        names = names_of(version.campaign, version.label_keys)
         card = card_of(version, manifest, names, base, language=language)
         (folder / "README.md").write_text(card, encoding="utf-8")
     return base
 
 
-def names_of(version: ModelVersion) -> list[str]:
-    """What the campaign calls each output's label, told apart by their keys where two are called the same."""
-    names = [version.campaign.label_names.get(key) or key for key in version.label_keys]
+def names_of(campaign: Campaign, keys: list[str]) -> list[str]:
+    """What the campaign calls each label, told apart by their keys where two are called the same."""
+    names = [campaign.label_names.get(key) or key for key in keys]
     return [
-        name if names.count(name) == 1 else f"{name} ({key})"
-        for name, key in zip(names, version.label_keys, strict=True)
+        name if names.count(name) == 1 else f"{name} ({key})" for name, key in zip(names, keys, strict=True)
     ]
 
 
@@ -65,11 +65,20 @@ def _base_of(version: ModelVersion, manifest: dict) -> BaseOrigin | None:
 def _refuse_changed(folder: Path, version: ModelVersion) -> None:
     """What is published is what was judged."""
     digest = hashlib.sha256()
-    for path in [*weight_files(folder), folder / "vocabulary.json"]:
+    for path in [*sorted(folder.rglob("*.safetensors")), folder / "vocabulary.json"]:
         if path.is_file():
             digest.update(path.read_bytes())
     if digest.hexdigest() != version.sha256:
         raise Conflict("The model's files were changed since it was made.", code="model_changed")
+
+
+def _publish(path: Path, campaign: Campaign, base: BaseOrigin | None) -> None:
+    """Rewrite a manifest without what is this server's own, and name an encoder's outputs."""
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    names = names_of(campaign, manifest["class_names"])
+    if (path.parent / "config.json").is_file():
+        _name_outputs(path.parent / "config.json", manifest, names)
+    _rewrite(path, _public(manifest, names, base))
 
 
 def _public(manifest: dict, names: list[str], base: BaseOrigin | None) -> dict:

@@ -9,11 +9,10 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from annotation.errors import Invalid, place_of
-from training import encoder
-from training.algorithms.examples import Span
 from training.model_folders import read_manifest
 from training.models import ModelVersion
 from training.services import prediction_jobs
+from training.services.marks import MARKING
 from training.services.scoring import probabilities_of_texts
 
 logger = logging.getLogger(__name__)
@@ -54,13 +53,14 @@ def predictions(
     """What the model thinks of each text, in their order and in the form of its campaign's answers.
 
     One label: {"label", "probabilities": {key: p}}. Any number: {"labels", "probabilities"}, a label from one
-    half on. Spans: {"spans": [{"start", "end", "label", "probability"}]}, in code points.
+    half on. Spans: {"spans": [{"start", "end", "label", "probability"}]}, in code points. Relations: the same
+    and {"relations": [{"from", "to", "label", "probability"}]}, places in the list of spans.
     """
     head = read_manifest(version.path)["head"]
     firsts = [text for text, _ in texts]
-    if head == "spans":
-        found = encoder.predict_spans(version.path, firsts, on_progress=on_progress)
-        return [{"spans": [_span(span, p) for span, p in of_text]} for of_text in found]
+    if head in MARKING:
+        readings = MARKING[head].read(version.path, firsts, on_progress=on_progress)
+        return [MARKING[head].answer(reading, version.label_keys) for reading in readings]
     seconds = [second for _, second in texts] if texts and texts[0][1] is not None else None
     probabilities = probabilities_of_texts(version, firsts, seconds, on_progress=on_progress)
     say = _any_of if head == "multiple" else _one_of
@@ -74,7 +74,3 @@ def _one_of(probabilities: dict[str, float]) -> dict:
 
 def _any_of(probabilities: dict[str, float]) -> dict:
     return {"labels": [key for key, p in probabilities.items() if p >= 0.5], "probabilities": probabilities}
-
-
-def _span(span: Span, probability: float) -> dict:
-    return {**span._asdict(), "probability": round(probability, 5)}

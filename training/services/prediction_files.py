@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -10,6 +11,7 @@ import orjson
 from annotation.errors import Invalid
 from annotation.exchange import FileText, Refusal, Tally, harmless, texts_in_file
 from annotation.models import Campaign
+from training.algorithms.examples import MARKING_HEADS
 from training.errors import NoModel
 from training.model_folders import appearing_file, read_manifest
 from training.models import ModelVersion
@@ -19,6 +21,12 @@ from training.services.promotions import in_charge
 CHUNK_TEXTS = 2000  # read, scored and written at a time
 CHUNK_CHARACTERS = 2_000_000
 FORMATS = (".csv", ".jsonl")
+# By a model's head: the column of its answers, and how one is written, as in an export of the consensus.
+CELLS: dict[str, tuple[str, Callable[[dict], str]]] = {
+    "multiple": ("labels", lambda answer: "|".join(answer["labels"])),
+    "spans": ("spans", lambda answer: orjson.dumps(answer["spans"]).decode()),
+    "relations": ("relations", lambda answer: orjson.dumps(answer).decode()),
+}
 
 
 def predict_file(
@@ -76,17 +84,12 @@ def _write_jsonl(file: TextIO, version: ModelVersion, answered: Iterable[tuple[s
 
 
 def _write_csv(file: TextIO, version: ModelVersion, answered: Iterable[tuple[str, dict]]) -> None:
-    """id, then label or labels with a column of probabilities each, or spans as JSON."""
+    """id, then label or labels with a column of probabilities each, or what is marked as JSON."""
     head, keys = read_manifest(version.path)["head"], version.label_keys
-    answer_in = {"spans": "spans", "multiple": "labels"}.get(head, "label")
-    columns = [] if head == "spans" else [f"p({key})" for key in keys]
+    answer_in, cell = CELLS.get(head, ("label", itemgetter("label")))
+    columns = [] if head in MARKING_HEADS else [f"p({key})" for key in keys]
     table = csv.writer(file, lineterminator="\n")
     table.writerow(map(harmless, ["id", answer_in, *columns]))
-    cell = {"spans": _as_json, "multiple": "|".join}.get(head, str)  # as an export of the consensus has them
     for name, answer in answered:
         probabilities = [answer["probabilities"][key] for key in keys] if columns else []
-        table.writerow([harmless(name), harmless(cell(answer[answer_in])), *probabilities])
-
-
-def _as_json(spans: list[dict]) -> str:
-    return orjson.dumps(spans).decode()
+        table.writerow([harmless(name), harmless(cell(answer)), *probabilities])

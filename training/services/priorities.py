@@ -61,8 +61,8 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
     write_priorities(campaign, tasks, priority, number=number)
     if opinion.probabilities is not None and exchange.hears_models(campaign.pk):
         _tell_the_engine(version, tasks, opinion.probabilities, number)
-    if opinion.spans is not None and campaign.preannotates:
-        suggest_spans(version, tasks, opinion.spans, number=number)
+    if opinion.readings is not None and campaign.preannotates:
+        suggest_spans(version, tasks, [one.spans for one in opinion.readings], number=number)
     return len(tasks)
 
 

@@ -61,7 +61,7 @@ def reproduce(
             path=str(learned.path),
             label_keys=list(snapshot.class_names),
         )
-        metrics = metrics_of(bench, opinion_of(again, bench))
+        metrics = metrics_of(again, bench, opinion_of(again, bench))
         lineage = lineage_of(learned.manifest, snapshot)
     before = version.metrics["test"]
     return Reproduction(

@@ -14,6 +14,17 @@ FIGURES = [
     ),
     ("strict_f1", "strict span F1", "Spans whose start, end and label are all right."),
     ("relaxed_f1", "relaxed span F1", "Spans of the right label that overlap the right place."),
+    (
+        "relation_f1",
+        "relation F1",
+        "Relations whose label and both marks are all right; that two marks are unrelated does not count.",
+    ),
+    ("relaxed_relation_f1", "relaxed relation F1", "Relations whose marks overlap the right places."),
+    (
+        "given_spans_f1",
+        "relation F1, marks given",
+        "How it relates marks that are right: what is missing above beside this, it lost with the marks.",
+    ),
     ("auroc", "AUROC", "How well its probabilities order texts of a label before others; 0.5 is chance."),
     (
         "negative_log_likelihood",
@@ -224,10 +235,15 @@ def _mistakes(mistakes: list[dict], campaign: Campaign) -> list[dict]:
 
 
 def _said(said: list, names: dict[str, str], text: str) -> str:
-    """Labels by their names; of spans, the words with their label."""
-    words = []
-    for one in said:
-        start, end, key = one if isinstance(one, list) else (0, 0, one)
-        quoted = f"“{text[start:end]}” " if end else ""
-        words.append(quoted + names.get(key, key))
-    return ", ".join(words) or "nothing"
+    """Labels by their names; of spans, the words with their label; of relations, the label between words."""
+    return ", ".join(_mark_words(one, names, text) for one in said) or "nothing"
+
+
+def _mark_words(one: str | list, names: dict[str, str], text: str) -> str:
+    match one:
+        case [[start, end, _], [other_start, other_end, _], key]:
+            return f"“{text[start:end]}” {names.get(key, key)} “{text[other_start:other_end]}”"
+        case [start, end, key]:
+            return f"“{text[start:end]}” {names.get(key, key)}"
+        case key:
+            return names.get(key, key)

@@ -13,6 +13,7 @@ from training.model_folders import read_manifest
 from training.models import ModelVersion, TrainingPolicy
 from training.services.acquisition import Opinion, acquisition_of
 from training.services.embeddings import embed_new_tasks, encoder_of, vector_pages, vectors_of_texts
+from training.services.marks import MARKING
 
 N_DRAWS, DROPOUT = 10, 0.3  # of BALD
 Family = ModelVersion.Family
@@ -31,9 +32,9 @@ def opinion_of_open_tasks(
     tasks, texts = tasks.only(rows), [text for text, is_open in zip(texts, found, strict=True) if is_open]
     words = [text.text for text in texts]
     seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
-    if manifest["head"] == "spans":
-        spans = encoder.predict_spans(version.path, words, on_progress=on_progress)
-        return tasks, Opinion("spans", version.label_keys, None, spans)
+    if manifest["head"] in MARKING:
+        readings = MARKING[manifest["head"]].read(version.path, words, on_progress=on_progress)
+        return tasks, Opinion(manifest["head"], version.label_keys, None, readings)
     if version.family == Family.TFIDF:
         probabilities = linear.predict_tfidf(version.path, words, seconds)
     else:
@@ -48,7 +49,7 @@ def probabilities_of_texts(
     *,
     on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> np.ndarray:
-    """Calibrated probabilities [N, K] of texts that need not be tasks; not for spans."""
+    """Calibrated probabilities [N, K] of texts that need not be tasks; not of a model that marks."""
     manifest = read_manifest(version.path)
     if version.family == Family.TFIDF:
         return linear.predict_tfidf(version.path, texts, seconds)

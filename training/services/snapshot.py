@@ -17,11 +17,13 @@ import orjson
 
 from annotation import exchange
 from annotation.exchange import GoldExample, LabelledExample
-from training.algorithms.examples import Examples
+from training.algorithms.examples import MARKING_HEADS, Examples
 from training.algorithms.splits import TEST, record_places, split_by_group
 from training.algorithms.targets import (
+    BELIEVED_ARROW,
     HEAD_OF_KIND,
     chosen_labels,
+    relations_of,
     soft_target,
     soft_targets_of_labels,
     spans_of,
@@ -67,7 +69,7 @@ def take_snapshot(run: TrainingRun, path: Path, config: FineTuneConfig, *, settl
     head = HEAD_OF_KIND.get(question.kind)
     if head is None:
         raise NothingToLearn(
-            "Models do not learn from answers of this kind yet; the queue stays in the order it has.",
+            "Models do not learn from answers in people's own words; the queue stays in the order it has.",
             code="kind_not_learned",
         )
     gold = _judging_gold(run)
@@ -100,9 +102,9 @@ def _judging_gold(run: TrainingRun) -> dict:
 
 def _beliefs(example: LabelledExample, keys: list[str], accuracy: float) -> dict[str, float] | None:
     """The probability of each label, by the engine or by how good voters are; None where it is certain."""
-    if example.is_expert or "spans" in example.value:
+    if example.is_expert or ("spans" in example.value and "relations" not in example.value):
         return None
-    if example.posterior is not None:
+    if example.posterior is not None or "relations" in example.value:
         return example.posterior
     ballots = _ballots(example, keys)
     if "labels" not in example.value:
@@ -128,8 +130,13 @@ def _sureness(example: LabelledExample) -> float:
         shares = example.posterior or {key: votes / n for key, votes in example.votes.items()}
         return float(np.mean([max(p, 1 - p) for p in shares.values()])) if shares else 1.0
     if "spans" in example.value and example.posterior:
-        return float(np.mean(list(example.posterior.values())))
+        return float(np.mean([_held(key, p) for key, p in example.posterior.items()]))
     return example.certainty
+
+
+def _held(key: str, probability: float) -> float:
+    """How likely what was decided of a span or a relation is: some that are believed in a little are none."""
+    return max(probability, 1 - probability) if BELIEVED_ARROW in key else probability
 
 
 def _crowd_row(example: LabelledExample, beliefs: dict[str, float] | None) -> dict:
@@ -220,7 +227,7 @@ def examples_of(snapshot: Snapshot) -> Examples:
     """The snapshot as the learners take it: soft targets, each weighed by how sure people are of it."""
     rows, names = snapshot.rows, list(snapshot.class_names)
     make = soft_targets_of_labels if snapshot.head == "multiple" else soft_target
-    marks = snapshot.head == "spans"
+    marks = snapshot.head in MARKING_HEADS
     targets = [make(row["beliefs"], row["value"], names) for row in rows if not marks]
     return Examples(
         head=snapshot.head,
@@ -229,6 +236,9 @@ def examples_of(snapshot: Snapshot) -> Examples:
         seconds=[row["second"] for row in rows] if rows and rows[0]["second"] is not None else None,
         targets=None if marks else np.array(targets, dtype=np.float32).reshape(len(rows), len(names)),
         spans=[spans_of(row["value"]) for row in rows] if marks else None,
+        relations=[relations_of(row["value"], row["beliefs"]) for row in rows]
+        if snapshot.head == "relations"
+        else None,
         weights=np.array([row["certainty"] for row in rows], dtype=np.float32),
         parts=snapshot.parts,
     )

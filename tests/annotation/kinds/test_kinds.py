@@ -207,6 +207,8 @@ def test_a_relation_holds_when_most_state_it_between_the_same_spans():
     stated, silent = ANSWERS["relations"][1], {"spans": [DRUG, RASH], "relations": []}
     assert decide("relations", stated, stated, silent).value == stated
     assert decide("relations", stated, silent, silent).value == silent
+    for answers, share in (((stated, stated, silent), 2 / 3), ((stated, silent, silent), 1 / 3)):
+        assert decide("relations", *answers).posterior["0-7 → 19-23 causes"] == pytest.approx(share, abs=1e-4)
 
 
 # --- the others

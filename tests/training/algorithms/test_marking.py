@@ -1,7 +1,7 @@
 import pytest
 
 from training.algorithms.examples import Span
-from training.algorithms.marking import mark_pair
+from training.algorithms.marking import CONTEXT, mark_pair
 
 TEXT = "🤒 After aspirin the 皮疹 went away."
 ASPIRIN = Span(TEXT.index("aspirin"), TEXT.index("aspirin") + 7, "drug")
@@ -28,7 +28,18 @@ def test_spans_may_be_nested_or_touch(head, tail, marked):
     assert mark_pair("no yes.", head, tail) == marked
 
 
-def test_nothing_of_the_text_is_lost():
+def test_what_is_far_from_the_pair_is_left_out():
+    far = "word " * 100
+    shift = len(far)
+    head, tail = (Span(span.start + shift, span.end + shift, span.label) for span in (ASPIRIN, RASH))
+    marked = mark_pair(far + TEXT + far, head, tail)
+    near = "word " * (CONTEXT // 5)
+    assert mark_pair(TEXT, ASPIRIN, RASH) in marked
+    assert len(marked) < len(mark_pair(TEXT, ASPIRIN, RASH)) + 2 * CONTEXT
+    assert near[: CONTEXT // 2] in marked.split("@")[0] and near[: CONTEXT // 2] in marked.split("#")[-1]
+
+
+def test_nothing_of_a_short_text_is_lost():
     marked = mark_pair(TEXT, ASPIRIN, Span(0, len(TEXT), "note"))
     for sign in ("@ * drug * ", " @", "# ^ note ^ ", " #"):
         assert marked.count(sign) == 1

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from training.algorithms import metrics, metrics_of_sets, metrics_of_spans, outcomes
+from training.algorithms import metrics, metrics_of_marks, metrics_of_sets, outcomes
 from training.algorithms.metrics import (
     accuracy,
     auroc,
@@ -20,7 +20,7 @@ from training.algorithms.metrics import (
 )
 
 
-@pytest.mark.parametrize("module", [metrics, metrics_of_sets, metrics_of_spans, outcomes])
+@pytest.mark.parametrize("module", [metrics, metrics_of_sets, metrics_of_marks, outcomes])
 def test_what_the_docstrings_compute_is_true(module):
     result = doctest.testmod(module)
     assert result.attempted and not result.failed

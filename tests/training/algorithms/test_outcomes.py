@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score, recall_score
 
 from training.algorithms.examples import Span
-from training.algorithms.outcomes import outcomes_of_classes, outcomes_of_sets, outcomes_of_spans
+from training.algorithms.outcomes import outcomes_of_classes, outcomes_of_marks, outcomes_of_sets
 
 
 def test_f1_and_recall_under_weights_are_those_of_the_items_repeated():
@@ -31,7 +31,7 @@ def test_sets_and_spans_count_what_is_found_invented_and_missed():
     assert sets.false_negatives.tolist() == [[0, 0], [1, 0]]
 
     found = [[Span(0, 3, "a"), Span(0, 3, "a"), Span(5, 8, "b")]]
-    spans = outcomes_of_spans(found, [[Span(0, 3, "a"), Span(5, 9, "b")]], ["a", "b"])
+    spans = outcomes_of_marks(found, [[Span(0, 3, "a"), Span(5, 9, "b")]], ["a", "b"])
     assert spans.true_positives.tolist() == [[1, 0]], "a span that stands twice counts once"
     assert spans.false_positives.tolist() == [[0, 1]]
     assert spans.false_negatives.tolist() == [[0, 1]]

@@ -7,7 +7,7 @@ import pytest
 
 from training.algorithms import judged
 from training.algorithms.examples import Span
-from training.algorithms.judged import judged_classes, judged_sets, judged_spans
+from training.algorithms.judged import judged_classes, judged_marks, judged_sets
 from training.algorithms.metrics import expected_calibration_error
 from training.algorithms.outcomes import outcomes_of_classes
 from training.algorithms.promotion import choose, verdict
@@ -174,13 +174,13 @@ def test_sets_and_spans_are_judged_by_the_same_gate():
     right = [[Span(0, 4, "drug")] for _ in range(N)]
     found = [[(Span(0, 4 + (n % 10 == 0), "drug"), 0.9)] for n in range(N)]
     half = [spans if n % 2 else [] for n, spans in enumerate(found)]
-    good, bad = (judged_spans(spans, right, NAMES, **judge) for spans in (found, half))
+    good, bad = (judged_marks(spans, right, NAMES, **judge) for spans in (found, half))
     assert decide(good, bad).promoted
     assert "recall" in refusals(decide(bad, good))
 
 
 def test_nothing_to_find_and_nothing_found_is_a_verdict_without_a_gap():
-    nothing = judged_spans([[]] * N, [[]] * N, NAMES, texts_per_second=1.0, family="encoder")
+    nothing = judged_marks([[]] * N, [[]] * N, NAMES, texts_per_second=1.0, family="encoder")
     found = decide(nothing, nothing)
     assert found.promoted
     assert [check.value for check in found.checks if check.code in ("f1", "calibration")] == [0, 0]

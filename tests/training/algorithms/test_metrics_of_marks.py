@@ -2,8 +2,13 @@ import json
 
 import pytest
 
-from training.algorithms.examples import Span
-from training.algorithms.metrics_of_spans import evaluate_spans, relaxed_f1
+from training.algorithms.examples import Relation, Span
+from training.algorithms.metrics_of_marks import (
+    evaluate_relations,
+    evaluate_spans,
+    relaxed_f1,
+    spans_overlap,
+)
 from training.algorithms.token_tags import strict_f1
 
 LABELS = ["drug", "disease"]
@@ -43,8 +48,32 @@ def test_no_span_found_has_no_calibration_error():
 def test_as_many_overlaps_are_matched_as_can_be():
     right = [[Span(0, 4, "drug"), Span(3, 9, "drug")]]
     found = [[Span(0, 9, "drug"), Span(0, 2, "drug")]]  # the first could take the one the second needs
-    assert relaxed_f1(found, right) == 1.0
+    assert relaxed_f1(found, right, spans_overlap) == 1.0
 
 
 def test_spans_that_only_touch_do_not_overlap():
-    assert relaxed_f1([[Span(0, 4, "drug")]], [[Span(4, 6, "drug")]]) == 0.0
+    assert relaxed_f1([[Span(0, 4, "drug")]], [[Span(4, 6, "drug")]], spans_overlap) == 0.0
+
+
+def test_relations_are_scored_by_label_and_together_and_unrelated_pairs_do_not_count():
+    drug, other = Span(0, 7, "drug"), Span(40, 47, "drug")
+    rash, fever = Span(12, 20, "sign"), Span(30, 35, "sign")
+    right = [
+        [Relation(drug, rash, "causes"), Relation(drug, fever, "causes")],
+        [Relation(other, rash, "treats")],
+        [],
+    ]
+    found = [
+        [(Relation(drug, rash, "causes"), 0.9), (Relation(drug, Span(29, 35, "sign"), "causes"), 0.8)],
+        [(Relation(rash, other, "treats"), 0.7)],  # the other way round
+        [],
+    ]
+    figures = evaluate_relations(found, right, ["causes", "treats"])
+    assert figures["relation_f1"] == pytest.approx(2 * 1 / (3 + 3))
+    assert figures["relaxed_relation_f1"] == pytest.approx(2 * 2 / (3 + 3))
+    assert figures["per_class"] == {
+        "precision": [0.5, 0.0], "recall": [0.5, 0.0], "f1": [0.5, 0.0], "support": [2, 1],
+    }  # fmt: skip
+    assert figures["macro_f1"] == pytest.approx(0.25)
+    assert figures["accuracy"] == pytest.approx(1 / 3), "the text in which nothing is related"
+    assert json.loads(json.dumps(figures)) == figures
