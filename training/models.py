@@ -157,6 +157,15 @@ class TrainingRun(models.Model):
         return max(self.versions.all(), key=ModelVersion.standing, default=None)
 
 
+class ModelVersionQuerySet(models.QuerySet):
+    SCORE = "metrics__test__macro_f1"  # read by itself: all of a version's metrics are kilobytes
+
+    def best_of_runs(self) -> "ModelVersionQuerySet":
+        """The best model of each run, as ModelVersion.standing has it; oldest run first."""
+        best_first = ("-in_charge", f"-{self.SCORE}", "number")
+        return self.order_by("run__number", *best_first).distinct("run__number")
+
+
 class ModelVersion(models.Model):
     """A model that a run made, in charge or not. Which one is in charge is one column of one row."""
 
@@ -182,6 +191,8 @@ class ModelVersion(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     in_charge = models.BooleanField(default=False)
     ordered_at = models.DateTimeField(null=True, help_text="When its scores had ordered the whole queue.")
+
+    objects = ModelVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-number"]

@@ -1,7 +1,7 @@
 """What the answers of a task add up to, and what is known to be right."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Random
 
 
@@ -19,7 +19,8 @@ class ConsensusQuerySet(models.QuerySet):
 
     def tied(self) -> "ConsensusQuerySet":
         """Settled without a consensus answer, and no reviewer has decided."""
-        return self.settled().filter(value__isnull=True, task__gold__decided_at__isnull=True)
+        decided = Gold.objects.filter(task=OuterRef("pk"), decided_at__isnull=False)
+        return self.settled().filter(~Exists(decided), value__isnull=True)
 
 
 class Consensus(models.Model):
@@ -135,7 +136,5 @@ class GuidelineDoubt(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["task", "by"], name="guideline_doubt_once", nulls_distinct=False
-            )
+            models.UniqueConstraint(fields=["task", "by"], name="guideline_doubt_once", nulls_distinct=False)
         ]

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
+import orjson
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Q, Sum
+from django.db.models import Count, Max, Sum
 
 from annotation.algorithms.agreement import krippendorff_alpha_nominal
 from annotation.algorithms.intervals import wilson_interval
@@ -165,14 +166,26 @@ def _count_unclear(campaign: Campaign) -> int:
     return doubts.values("task").distinct().count()
 
 
+# Both tables have the task's id: the ORM would go through the task, as long a way again.
+COUNT_GOLD = """
+SELECT count(*), count(*) FILTER (WHERE g.value = s.value)
+FROM annotation_gold g JOIN annotation_consensus s ON s.task_id = g.task_id
+WHERE g.campaign_id = %s AND g.origin = 'file' AND s.settled_at IS NOT NULL
+"""
+# Few of the latest tasks' counts of votes differ, and each costs Python as much as all of them do here.
+LATEST_VOTES = """
+SELECT votes::text, count(*) FROM (
+    SELECT votes FROM annotation_consensus
+    WHERE campaign_id = %s AND settled_at IS NOT NULL AND n_answers > 1 ORDER BY settled_at DESC LIMIT %s
+) latest GROUP BY votes
+"""
+
+
 def _gold_accuracy(campaign: Campaign) -> GoldAccuracy | None:
     """By the gold of files alone: what a reviewer decided was doubtful to begin with."""
-    known = Gold.objects.filter(
-        campaign=campaign, origin=Gold.Origin.FILE, task__consensus__settled_at__isnull=False
-    )
-    is_right = Q(value=F("task__consensus__value"))
-    counts = known.aggregate(n=Count("pk"), n_right=Count("pk", filter=is_right))
-    n, n_right = counts["n"], counts["n_right"]
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_GOLD, [campaign.pk])
+        n, n_right = cursor.fetchone()
     return GoldAccuracy(n, n_right, n_right / n, *wilson_interval(n_right, n)) if n else None
 
 
@@ -180,11 +193,12 @@ def _alpha(campaign: Campaign) -> float | None:
     """Of answers that are one label; other kinds have measures of their own, on the page of agreement."""
     if not kind_named(campaign.kind).one_label:
         return None
-    settled = Consensus.objects.filter(campaign=campaign, settled_at__isnull=False, n_answers__gt=1)
-    votes = settled.order_by("-settled_at").values_list("votes", flat=True)[:ALPHA_TASKS]
+    with connection.cursor() as cursor:
+        cursor.execute(LATEST_VOTES, [campaign.pk, ALPHA_TASKS])
+        found = [(orjson.loads(votes), n_tasks) for votes, n_tasks in cursor.fetchall()]
     keys = list(campaign.label_names)
-    counts = np.array([[task.get(key, 0) for key in keys] for task in votes]).reshape(-1, len(keys))
-    return krippendorff_alpha_nominal(counts)
+    counts = np.array([[votes.get(key, 0) for key in keys] for votes, _ in found]).reshape(-1, len(keys))
+    return krippendorff_alpha_nominal(np.repeat(counts, [n_tasks for _, n_tasks in found], axis=0))
 
 
 def _label_shares(campaign: Campaign, n_settled: dict[str, int]) -> list[LabelShare]:

@@ -7,7 +7,7 @@ from django.db import connection
 
 from annotation.algorithms.scores import calibration_error
 from annotation.kinds import kind_named
-from annotation.models import Campaign, CrowdFit, Gold
+from annotation.models import Campaign, CrowdFit
 
 GOLD_TASKS = 5000  # the latest gold tasks that calibration is measured on
 FEWEST_GOLD = 20  # in all, and in each bin: with fewer, a calibration error is chance
@@ -23,6 +23,13 @@ JOIN annotation_microtask t ON t.id = s.task_id
 LEFT JOIN annotation_gold g ON g.task_id = s.task_id
 WHERE s.campaign_id = %s AND s.audited AND (s.settled_at IS NULL OR NOT t.is_open AND NOT EXISTS (
     SELECT 1 FROM annotation_assignment a WHERE a.task_id = s.task_id AND a.state = 'open'))
+"""
+
+READ_GOLD = """
+SELECT (g.value = s.value) IS TRUE, s.certainty
+FROM annotation_gold g JOIN annotation_consensus s ON s.task_id = g.task_id
+WHERE g.campaign_id = %s AND g.origin = 'file' AND s.settled_at IS NOT NULL AND s.certainty IS NOT NULL
+ORDER BY s.settled_at DESC LIMIT %s
 """
 
 
@@ -63,17 +70,12 @@ def _audits(campaign: Campaign) -> tuple[int, int]:
 
 
 def _calibration(campaign: Campaign) -> Calibration | None:
-    known = Gold.objects.filter(
-        campaign=campaign,
-        origin=Gold.Origin.FILE,
-        task__consensus__settled_at__isnull=False,
-        task__consensus__certainty__isnull=False,
-    ).order_by("-task__consensus__settled_at")
-    columns = ("value", "task__consensus__value", "task__consensus__certainty")
-    rows = list(known.values_list(*columns)[:GOLD_TASKS])
+    with connection.cursor() as cursor:
+        cursor.execute(READ_GOLD, [campaign.pk, GOLD_TASKS])
+        rows = cursor.fetchall()
     if len(rows) < FEWEST_GOLD:
         return None
-    right = [gold == consensus for gold, consensus, _ in rows]
-    certainty = [sure for _, _, sure in rows]
+    right = [is_right for is_right, _ in rows]
+    certainty = [sure for _, sure in rows]
     error = calibration_error(certainty, right, n_bins=min(MOST_BINS, len(rows) // FEWEST_GOLD))
     return Calibration(len(rows), float(np.mean(certainty)), float(np.mean(right)), error)

@@ -7,7 +7,6 @@ from training.algorithms.stream_comparison import gain_of_last
 from training.models import ModelVersion
 
 LAST_LABELS = 400  # whose gain is told
-SCORE = "metrics__test__macro_f1"  # read by itself: all of a version's metrics are kilobytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +19,12 @@ class CurvePoint:
 
 def learning_points(campaign: Campaign) -> list[CurvePoint]:
     """A point for each run's best model, oldest first. A page that asks every few seconds can afford it."""
-    standings = (
-        ModelVersion.objects.filter(campaign=campaign, run__minutes_spent__isnull=False)
-        .order_by("run__number", "-in_charge", f"-{SCORE}", "number")  # as ModelVersion.standing has it
-        .distinct("run__number")
-        .values_list("number", "run__n_examples", "run__minutes_spent", SCORE)
-    )
-    return [CurvePoint(number, n, round(minutes, 1), score) for number, n, minutes, score in standings]
+    best = ModelVersion.objects.filter(campaign=campaign, run__minutes_spent__isnull=False).best_of_runs()
+    columns = ("number", "run__n_examples", "run__minutes_spent", best.SCORE)
+    return [
+        CurvePoint(number, n_labels, round(minutes, 1), score)
+        for number, n_labels, minutes, score in best.values_list(*columns)
+    ]
 
 
 def returns_sentence(points: list[CurvePoint]) -> str:

@@ -42,14 +42,19 @@ def promote(
 def returnable(campaign_id) -> ModelVersion | None:
     """The model that was in charge before the one that is, if its files are still kept."""
     current = in_charge(campaign_id)
-    last = current and took_charge(current)
-    previous = last and last.previous
+    return replaced(took_charge(current)) if current else None
+
+
+def replaced(promotion: Promotion | None) -> ModelVersion | None:
+    """The model in whose place the promoted one came, if its files are still kept."""
+    previous = promotion and promotion.previous
     return previous if previous and has_files(previous) else None
 
 
 def took_charge(version: ModelVersion) -> Promotion | None:
-    """Return the newest promotion of a model."""
-    return Promotion.objects.filter(campaign=version.campaign_id, version=version).first()
+    """Return the newest promotion of a model, with what it replaced."""
+    promotions = Promotion.objects.filter(campaign=version.campaign_id, version=version)
+    return promotions.select_related("previous").first()
 
 
 def has_files(version: ModelVersion) -> bool:

@@ -3,15 +3,20 @@
 from datetime import datetime, timedelta
 
 from django import template
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
 from annotation.models import Campaign
-from training.models import ModelVersion, Prediction, TrainingRun, TrainingRunQuerySet
+from training.models import (
+    ModelVersion,
+    ModelVersionQuerySet,
+    Prediction,
+    TrainingRun,
+    TrainingRunQuerySet,
+)
 from training.services.learning_curve import CurvePoint, learning_points, returns_sentence
-from training.services.promotions import in_charge, returnable, took_charge
+from training.services.promotions import in_charge, replaced, took_charge
 from training.services.run_report import change_words
 from training.services.runs import policy_of
 from training.services.stream_rounds import sentence_of
@@ -21,7 +26,7 @@ RUNS_SHOWN = 6
 POINTS_SHOWN = 40
 
 
-def _versions(campaign: Campaign) -> QuerySet[ModelVersion]:
+def _versions(campaign: Campaign) -> ModelVersionQuerySet:
     return ModelVersion.objects.filter(campaign=campaign)
 
 
@@ -32,6 +37,7 @@ def _runs(campaign: Campaign) -> TrainingRunQuerySet:
 @register.inclusion_tag("training/model_card.html", takes_context=True)
 def model_card(context: dict, campaign: Campaign) -> dict:
     version = in_charge(campaign.pk)
+    promotion = took_charge(version) if version else None
     return {
         "csrf_token": context.get("csrf_token"),
         "campaign": campaign,
@@ -39,9 +45,9 @@ def model_card(context: dict, campaign: Campaign) -> dict:
         "macro_f1": version and version.score,
         "n_tested": version and version.metrics["test"]["n_examples"],
         "gain_words": _gain_words(version),
-        "change_words": change_words(took_charge(version)) if version else "",
+        "change_words": change_words(promotion),
         "ordered_words": _ago(version.ordered_at) if version and version.ordered_at else "",
-        "previous": returnable(campaign.pk) if version else None,
+        "previous": replaced(promotion),
         "run": _runs(campaign).open().first(),
         "policy": policy_of(campaign),
     }
@@ -94,12 +100,14 @@ def _curve(title: str, x: str, labels: list[str], points: list[CurvePoint]) -> d
 
 @register.inclusion_tag("training/runs_panel.html")
 def runs_panel(campaign: Campaign) -> dict:
-    runs = _runs(campaign).prefetch_related("versions")[:RUNS_SHOWN]
-    return {"campaign": campaign, "runs": [{"run": run, "macro_f1": _macro_f1_of(run)} for run in runs]}
-
-
-def _macro_f1_of(run: TrainingRun) -> float | None:
-    return run.model_version and run.model_version.score
+    runs = list(_runs(campaign).defer("history", "config")[:RUNS_SHOWN])
+    best = _versions(campaign).filter(run__in=runs).best_of_runs()
+    found = {run_id: of_best for run_id, *of_best in best.values_list("run", "number", best.SCORE)}
+    rows = []
+    for run in runs:
+        number, macro_f1 = found.get(run.pk, (None, None))
+        rows.append({"run": run, "version_number": number, "macro_f1": macro_f1})
+    return {"campaign": campaign, "runs": rows}
 
 
 @register.inclusion_tag("training/queue_panel.html")
