@@ -45,11 +45,12 @@ def examples_of(kind: str, n: int = 120) -> Examples:
     if kind == "relations":
         targets = None
         texts = [
-            f"{('calm', 'rash')[i % 2]} {rng.choice(FILLER)} fever {text}" for i, text in enumerate(texts)
+            f"{('calm', 'rash')[i // 6 % 2]} {rng.choice(FILLER)} fever {text}"
+            for i, text in enumerate(texts)
         ]
         spans = [[Span(0, 4, "drug"), Span(text.index("fever"), text.index("fever") + 5, "effect")]
                  for text in texts]  # fmt: skip
-        relations = [{Relation(*one, "causes"): 1.0} if i % 2 else {} for i, one in enumerate(spans)]
+        relations = [{Relation(*one, "causes"): 1.0} if i // 6 % 2 else {} for i, one in enumerate(spans)]
     parts = np.array([PARTS[i % len(PARTS)] for i in range(n)], dtype=np.int8)
     weights = np.ones(n, dtype=np.float32)
     return Examples(head, names, texts, targets, weights, parts, seconds, spans, relations)

@@ -82,7 +82,7 @@ def test_the_cards_example_finds_the_platforms_relations_also_between_given_span
     campaign = campaign_of("relations")
     version = put_in_charge(campaign, served("relations"))
     card = exported(campaign, tmp_path / "m")
-    texts = examples_of("relations").texts[:6]
+    texts = examples_of("relations").texts[4:10]
     find = example_of(card, tmp_path / "m", monkeypatch)["relations"]
     expected = [reading.relations(["Causes"]) for reading in read_relations(served("relations"), texts)]
     for text, relations in zip(texts, expected, strict=True):
@@ -90,8 +90,8 @@ def test_the_cards_example_finds_the_platforms_relations_also_between_given_span
         assert [one[:3] for one in found] == [tuple(one) for one, _ in relations]
         assert [one[3] for one in found] == pytest.approx([p for _, p in relations], abs=1e-4)
     assert any(expected)
-    spans = [(0, 4, "drug"), (texts[1].index("fever"), texts[1].index("fever") + 5, "effect")]
-    assert [one[:3] for one in find(texts[1], spans)] == [(*spans, "Causes")]
+    spans = [(0, 4, "drug"), (texts[2].index("fever"), texts[2].index("fever") + 5, "effect")]
+    assert [one[:3] for one in find(texts[2], spans)] == [(*spans, "Causes")]
     for part, names in {"pairs": ["no relation", "Causes"], "spans": ["Drug", "Effect"]}.items():
         manifest = json.loads((tmp_path / "m" / part / "manifest.json").read_text())
         assert manifest["label_names"] == names

@@ -10,6 +10,7 @@ import pytest
 from annotation.models import Campaign, Consensus, Gold, Record
 from tests.factories import NOW, make_campaign
 from tests.labelled import YES_NO, add_labelled, add_open, sentences
+from training.algorithms.examples import Relation, Span
 from training.config import FineTuneConfig
 from training.models import TrainingRun
 from training.services.snapshot import examples_of, read_snapshot, take_snapshot
@@ -114,3 +115,37 @@ def test_what_many_labels_add_up_to_is_not_left_out_for_having_many_parts(campai
     assert (len(snapshot.rows), snapshot.n_left_out, snapshot.head) == (20, 0, "multiple")
     a, b = examples_of(snapshot).targets[0].tolist()
     assert a > b > 0.75
+
+
+def test_of_relations_each_pair_is_what_people_held_it_for_and_a_reviewers_word_is_certain(
+    campaign, tmp_path
+):
+    labels = [{"key": key, "name": key, "hint": "", "role": role} for key, role in (
+        ("drug", "span"), ("sign", "span"), ("causes", "relation"), ("treats", "relation"))]  # fmt: skip
+    Campaign.objects.filter(pk=campaign.pk).update(kind="relations", labels=labels)
+    campaign.refresh_from_db()
+    run = TrainingRun(pk=uuid4(), campaign=campaign, number=1, opened_at=NOW)
+    spans = [{"start": 0, "end": 4, "label": "drug"}, {"start": 6, "end": 10, "label": "sign"}]
+    related = {"spans": spans, "relations": [{"from": 0, "to": 1, "label": "causes"}]}
+    posterior = {"0-4 drug": 1.0, "6-10 sign": 0.9, "0-4 → 6-10 causes": 0.75, "0-4 → 6-10 treats": 0.2}
+    tasks = add_labelled(campaign, sentences(20))
+    Consensus.objects.filter(campaign=campaign).update(
+        label="", value=related, votes={"drug": 4, "sign": 4, "causes": 3}, n_answers=4, certainty=0.3,
+        posterior=posterior,
+    )  # fmt: skip
+    Gold.objects.create(
+        task=tasks[0], campaign=campaign, value=related, decided_at=NOW, origin=Gold.Origin.REVIEWER
+    )
+    snapshot = take(run, tmp_path / "s.jsonl")
+    assert (snapshot.head, snapshot.class_names, snapshot.n_left_out) == ("relations", ("causes",), 0)
+    examples = examples_of(snapshot)
+    drug, sign = Span(0, 4, "drug"), Span(6, 10, "sign")
+    held = {Relation(drug, sign, "causes"): 0.75, Relation(drug, sign, "treats"): 0.2}
+    place = [row["task"] for row in snapshot.rows].index(str(tasks[0].pk))
+    assert examples.spans[place] == [drug, sign]
+    assert examples.relations[place] == {Relation(drug, sign, "causes"): 1.0}
+    assert examples.weights[place] == 1.0
+    other = 0 if place else 1
+    assert examples.relations[other] == held
+    # The mean of 1, 0.9, 0.75, and 0.8 for what more likely does not hold.
+    assert examples.weights[other] == pytest.approx(0.8625)
