@@ -7,7 +7,10 @@ register = template.Library()
 
 @register.inclusion_tag("parts/chart.html")
 def chart(name: str, data: dict) -> dict:
-    """`data`: {title, kind: bar|line, x, y, labels: [...], series: [{name, values, tone, dashed}]}."""
+    """`data`: {title, kind: bar|line, x, y, labels: [...], series: [{name, values, tone, dashed}]}.
+
+    With `at`, numbers one a label, a line's points stand there; without, one beside the other.
+    """
     columns = [series["values"] for series in data["series"]]
     return {
         "name": name,

@@ -13,10 +13,10 @@ function colour(token) {
   return value;
 }
 
-function dataset(series, kind) {
+function dataset(series, { kind, at }) {
   const tone = colour(series.tone || "brand");
   return {
-    label: series.name, data: series.values, borderColor: tone, backgroundColor: kind === "bar" ? tone : "transparent",
+    label: series.name, data: at ? series.values.map((y, n) => ({ x: at[n], y })) : series.values, borderColor: tone, backgroundColor: kind === "bar" ? tone : "transparent",
     borderWidth: kind === "bar" ? 0 : 2.5, borderDash: series.dashed ? [6, 4] : [], borderRadius: 4, spanGaps: true,
     pointRadius: series.values.length > 40 ? 0 : 3, pointBackgroundColor: tone, tension: 0.25, maxBarThickness: 36,
   };
@@ -36,12 +36,12 @@ function draw(canvas) {
   const grid = { color: colour("line") };
   drawn.set(canvas, new Chart(canvas, {
     type: data.kind,
-    data: { labels: data.labels, datasets: data.series.map((series) => dataset(series, data.kind)) },
+    data: { labels: data.labels, datasets: data.series.map((series) => dataset(series, data)) },
     options: {
       animation: false, maintainAspectRatio: false, interaction: { mode: "index", intersect: false },
       plugins: { legend: { display: data.series.length > 1, position: "bottom", labels: { color: colour("ink"), boxHeight: 2, boxWidth: 22 } } },
       scales: {
-        x: { ...axis(data.x), grid: { display: false } },
+        x: { type: data.at ? "linear" : "category", ...axis(data.x), grid: { display: false } },
         y: { ...axis(data.y, { maxTicksLimit: 5, precision: data.kind === "bar" ? 0 : undefined }), grid, beginAtZero: data.kind === "bar" },
       },
     },

@@ -76,8 +76,8 @@ def gain_panel(campaign: Campaign) -> dict:
     shown = points[-POINTS_SHOWN:]
     if len(shown) < 2:
         return {"by_labels": None}
-    by_labels = [f"{point.n_labels:,}" for point in shown]
-    by_minutes = [f"{point.minutes:,.0f}" for point in shown]
+    by_labels = [point.n_labels for point in shown]
+    by_minutes = [round(point.minutes) for point in shown]
     return {
         "by_labels": _curve("Model and labels", "settled tasks it learned from", by_labels, shown),
         "by_minutes": _curve("Model and time", "minutes that volunteers gave", by_minutes, shown),
@@ -86,14 +86,15 @@ def gain_panel(campaign: Campaign) -> dict:
     }
 
 
-def _curve(title: str, x: str, labels: list[str], points: list[CurvePoint]) -> dict:
+def _curve(title: str, x: str, at: list[int], points: list[CurvePoint]) -> dict:
     values = [round(point.score, 3) for point in points]
     return {
         "title": title,
         "kind": "line",
         "x": x,
         "y": "macro-F1",
-        "labels": labels,
+        "labels": [f"{place:,}" for place in at],
+        "at": at,
         "series": [{"name": "macro-F1", "values": values, "tone": "brand"}],
     }
 
