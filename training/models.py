@@ -347,7 +347,7 @@ class PredictionJob(models.Model):
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.CASCADE, related_name="+", help_text="In charge when it was asked."
     )
-    texts = models.JSONField(help_text="[text] or, of a pair, [text, second] each.")
+    texts = models.JSONField(help_text="[text, second of a pair or null, spans that are known or null] each.")
     result = models.JSONField(null=True, help_text="What the model thinks of each text, in their order.")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     failure_code = models.CharField(max_length=50, blank=True)

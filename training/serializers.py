@@ -9,6 +9,7 @@ from training.services.promotions import has_files
 
 MAX_TEXTS = 256
 MAX_CHARACTERS = 20_000
+MAX_SPANS = 200  # given with a text
 
 
 class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
@@ -84,7 +85,28 @@ class PairSerializer(StrictSerializer):
     second = TextField()
 
 
+class GivenSpanSerializer(StrictSerializer):
+    start = serializers.IntegerField(min_value=0)
+    end = serializers.IntegerField(min_value=1)
+    label = serializers.CharField(max_length=100)
+
+
+class GivenSpansSerializer(StrictSerializer):
+    text = TextField()
+    spans = GivenSpanSerializer(many=True, max_length=MAX_SPANS)
+
+
 TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}
+SPAN_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "start": {"type": "integer", "minimum": 0},
+        "end": {"type": "integer", "minimum": 1},
+        "label": {"type": "string", "minLength": 1, "maxLength": 100},
+    },
+    "required": ["start", "end", "label"],
+    "additionalProperties": False,
+}
 
 
 @extend_schema_field(
@@ -97,19 +119,33 @@ TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}
                 "required": ["text", "second"],
                 "additionalProperties": False,
             },
+            {
+                "type": "object",
+                "properties": {
+                    "text": TEXT_SCHEMA,
+                    "spans": {"type": "array", "items": SPAN_SCHEMA, "maxItems": MAX_SPANS},
+                },
+                "required": ["text", "spans"],
+                "additionalProperties": False,
+            },
         ]
     }
 )
-class TextOrPairField(serializers.Field):
-    def to_internal_value(self, data) -> tuple[str, str | None]:
+class AskedTextField(serializers.Field):
+    """(text, second text of a pair or None, spans that are known or None)"""
+
+    def to_internal_value(self, data) -> tuple[str, str | None, list[dict] | None]:
+        if isinstance(data, dict) and "spans" in data:
+            marked = GivenSpansSerializer().run_validation(data)
+            return marked["text"], None, [dict(span) for span in marked["spans"]]
         if isinstance(data, dict):
             pair = PairSerializer().run_validation(data)
-            return pair["text"], pair["second"]
-        return TextField().run_validation(data), None
+            return pair["text"], pair["second"], None
+        return TextField().run_validation(data), None, None
 
 
 class PredictSerializer(StrictSerializer):
-    texts = serializers.ListField(child=TextOrPairField(), min_length=1, max_length=MAX_TEXTS)
+    texts = serializers.ListField(child=AskedTextField(), min_length=1, max_length=MAX_TEXTS)
 
 
 class NamedModelSerializer(serializers.ModelSerializer):

@@ -124,6 +124,45 @@ def test_each_kind_of_question_is_answered_in_its_own_form(kind, db, alice, serv
         assert [one["label"] for one in found] == keys[expected.argmax(axis=1)].tolist()
 
 
+@pytest.fixture
+def relating(db, alice, served):
+    campaign = campaign_of("relations")
+    put_in_charge(campaign, served("relations"))
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    return campaign
+
+
+def test_spans_that_are_sent_with_a_text_are_taken_for_certain_and_related(relating, alice, served):
+    text = examples_of("relations").texts[8]
+    drug, effect = Span(0, 4, "drug"), Span(text.index("fever"), text.index("fever") + 5, "effect")
+    client = client_of(alice)
+    sent = [{"text": text, "spans": [effect._asdict(), drug._asdict()]}, text, {"text": text, "spans": []}]
+    found, plain, nothing = answered(client, ask(client, relating, sent)).json()["predictions"]
+    assert found["spans"] == [one._asdict() | {"probability": 1.0} for one in (effect, drug)], (
+        "as they were sent"
+    )
+    assert facts_in(found) == [Relation(drug, effect, "causes")]
+    [reading] = read_relations(served("relations"), [text])
+    assert facts_in(plain) == [fact for fact, _ in reading.relations(["causes"])]
+    assert nothing == {"spans": [], "relations": []}
+
+
+@pytest.mark.parametrize(
+    ("span", "code"),
+    [
+        ({"start": 0, "end": 5, "label": "drug"}, "span_outside_text"),
+        ({"start": 2, "end": 2, "label": "drug"}, "span_outside_text"),
+        ({"start": 0, "end": 4, "label": "causes"}, "unknown_label"),
+        ({"start": 2, "end": 4, "label": "drug"}, "span_twice"),
+    ],
+)
+def test_spans_that_can_not_stand_in_an_answer_are_refused(relating, alice, span, code):
+    asked = {"text": "rash", "spans": [{"start": 2, "end": 4, "label": "drug"}, span]}
+    reply = ask(client_of(alice), relating, [asked])
+    assert (reply.status_code, reply.json()["code"]) == (422, code)
+    assert not PredictionJob.objects.exists()
+
+
 def test_the_model_that_was_in_charge_when_it_was_asked_answers(campaign, rita, served):
     client = client_of(rita)
     asked = ask(client, campaign, ["rash"])
@@ -147,6 +186,9 @@ def test_the_model_that_was_in_charge_when_it_was_asked_answers(campaign, rita, 
         ([{"text": "a"}], 400, "invalid"),
         ([{"text": "a", "second": "b", "third": "c"}], 400, "invalid"),
         ([{"text": "a", "second": "b"}], 422, "second_not_asked"),
+        ([{"text": "a", "spans": []}], 422, "spans_not_asked"),
+        ([{"text": "a", "spans": [{"start": 0, "end": 1}]}], 400, "invalid"),
+        ([{"text": "a", "spans": [{"start": 0, "end": 1, "label": "yes"}] * 201}], 400, "invalid"),
         (["a" * 20_000] * 51, 413, "too_large"),
     ],
 )

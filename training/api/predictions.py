@@ -51,7 +51,8 @@ class PredictView(ReviewerView):
     def post(self, request, campaign_id):
         campaign = self.campaign(campaign_id)
         sent = checked(shapes.PredictSerializer, request)
-        job = prediction_jobs.ask(campaign, sent["texts"], by=request.user, now=timezone.now())
+        texts = [prediction_jobs.AskedText(*one) for one in sent["texts"]]
+        job = prediction_jobs.ask(campaign, texts, by=request.user, now=timezone.now())
         wake_for_prediction(job.pk)
         return _reply(request, job.pk, usual_seconds=USUAL_WAIT_SECONDS)
 

@@ -89,20 +89,25 @@ def fine_tune_relations(
 def read_relations(
     model_dir: Path | str,
     texts: Sequence[str],
-    given: Sequence[Sequence[Span]] | None = None,
+    given: Sequence[Sequence[Span] | None] | None = None,
     *,
     on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> list[Reading]:
     """Return what the model makes of each text: its spans, and how likely which pair is related how.
 
-    given: the spans of each text where they are known, which are then taken for certain.
+    given: of each text the spans, where they are known; these are taken for certain.
     """
     folder, texts = Path(model_dir), list(texts)
     joined = {(head, tail) for head, tail in read_manifest(folder)["joined"]}
-    if given is None:
-        found = predict_spans(folder / SPANS, texts, on_progress=lambda done: on_progress(SPANS_SHARE * done))
-    else:
-        found = [[(span, 1.0) for span in spans] for spans in given]
+    given = [None] * len(texts) if given is None else given
+    unmarked = [text for text, spans in zip(texts, given, strict=True) if spans is None]
+    found_now: list[list[tuple[Span, float]]] = []
+    if unmarked:
+        found_now = predict_spans(
+            folder / SPANS, unmarked, on_progress=lambda done: on_progress(SPANS_SHARE * done)
+        )
+    left = iter(found_now)
+    found = [next(left) if spans is None else [(span, 1.0) for span in spans] for spans in given]
     n_classes = len(loadable_manifest(folder / PAIRS)["class_names"])
     readings: list[Reading] = []
     for first in range(0, len(texts), TEXTS_AT_ONCE):

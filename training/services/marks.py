@@ -18,7 +18,7 @@ class MarkingHead:
     """`labels` are those of the head's marks, by key.
 
     fine_tune       makes a model's folder of examples and a config
-    read            what a model's folder makes of texts
+    read            what a model's folder makes of texts; of relations, also between spans that are given
     marks           what of a reading its figures are about
     answer          a reading in the form of the campaign's answers
     said            a mark by places and label keys, ready for JSON
@@ -34,7 +34,11 @@ class MarkingHead:
 
 
 def _read_spans(
-    folder: str, texts: Sequence[str], *, on_progress: Callable[[float], None] = lambda share_done: None
+    folder: str,
+    texts: Sequence[str],
+    given: Sequence[None] | None = None,
+    *,
+    on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> list[Reading]:
     return [Reading(spans) for spans in encoder.predict_spans(folder, texts, on_progress=on_progress)]
 

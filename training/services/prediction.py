@@ -9,15 +9,16 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from annotation.errors import Invalid, place_of
+from training.algorithms.examples import Span
 from training.model_folders import read_manifest
 from training.models import ModelVersion
 from training.services import prediction_jobs
 from training.services.marks import MARKING
+from training.services.prediction_jobs import AskedText
 from training.services.scoring import probabilities_of_texts
 
 logger = logging.getLogger(__name__)
 UNFORESEEN = "Something unforeseen stopped the prediction; the worker's log has it."
-Text = tuple[str, str | None]  # with the second text of a pair
 KEEP_SECONDS = 5.0
 
 
@@ -26,7 +27,7 @@ def answer_job(job_id: UUID) -> None:
     job = prediction_jobs.take(job_id, now=timezone.now())
     if job is None:
         return
-    texts = [(text, *second, None)[:2] for text, *second in job.texts]
+    texts = [AskedText(*one) for one in job.texts]
     kept_at = time.monotonic()
 
     def keep(share_done: float) -> None:
@@ -48,7 +49,10 @@ def answer_job(job_id: UUID) -> None:
 
 
 def predictions(
-    version: ModelVersion, texts: Sequence[Text], *, on_progress: Callable[[float], None] = lambda done: None
+    version: ModelVersion,
+    texts: Sequence[AskedText],
+    *,
+    on_progress: Callable[[float], None] = lambda done: None,
 ) -> list[dict]:
     """What the model thinks of each text, in their order and in the form of its campaign's answers.
 
@@ -57,11 +61,12 @@ def predictions(
     and {"relations": [{"from", "to", "label", "probability"}]}, places in the list of spans.
     """
     head = read_manifest(version.path)["head"]
-    firsts = [text for text, _ in texts]
+    firsts = [one.text for one in texts]
     if head in MARKING:
-        readings = MARKING[head].read(version.path, firsts, on_progress=on_progress)
+        given = [one.spans and [Span(**span) for span in one.spans] for one in texts]
+        readings = MARKING[head].read(version.path, firsts, given, on_progress=on_progress)
         return [MARKING[head].answer(reading, version.label_keys) for reading in readings]
-    seconds = [second for _, second in texts] if texts and texts[0][1] is not None else None
+    seconds = [one.second for one in texts] if texts and texts[0].second is not None else None
     probabilities = probabilities_of_texts(version, firsts, seconds, on_progress=on_progress)
     say = _any_of if head == "multiple" else _one_of
     keys = version.label_keys

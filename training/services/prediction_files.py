@@ -16,6 +16,7 @@ from training.errors import NoModel
 from training.model_folders import appearing_file, read_manifest
 from training.models import ModelVersion
 from training.services.prediction import predictions
+from training.services.prediction_jobs import AskedText
 from training.services.promotions import in_charge
 
 CHUNK_TEXTS = 2000  # read, scored and written at a time
@@ -57,7 +58,7 @@ def _answered(
     version: ModelVersion, items: Iterable[FileText | Refusal], tally: Tally
 ) -> Iterator[tuple[str, dict]]:
     for chunk in _chunks(items, tally):
-        answers = predictions(version, [(row.text, row.second) for row in chunk])
+        answers = predictions(version, [AskedText(row.text, row.second) for row in chunk])
         tally.n_taken += len(chunk)
         yield from zip([row.name for row in chunk], answers, strict=True)
 

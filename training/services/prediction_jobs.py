@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -30,11 +31,18 @@ KEPT_ONCE_FETCHED = timedelta(minutes=5)  # a reply may be lost on its way
 _may_wait = threading.BoundedSemaphore(1)
 
 
-def ask(
-    campaign: Campaign, texts: Sequence[tuple[str, str | None]], *, by: User, now: datetime
-) -> PredictionJob:
-    """Make a job of (text, second text of a pair or None) for the model that is in charge now."""
+class AskedText(NamedTuple):
+    """As a job's row holds it; spans are {start, end, label}, where whoever asks knows them."""
+
+    text: str
+    second: str | None = None  # of a pair
+    spans: list[dict] | None = None
+
+
+def ask(campaign: Campaign, texts: Sequence[AskedText], *, by: User, now: datetime) -> PredictionJob:
+    """Make a job for the model that is in charge now."""
     refuse_halves(campaign, texts)
+    refuse_spans(campaign, texts)
     version = in_charge(campaign.pk)
     if version is None:
         raise NoModel()
@@ -44,17 +52,32 @@ def ask(
             campaign=campaign,
             asked_by=by,
             model_version=version,
-            texts=[[text] if second is None else [text, second] for text, second in texts],
+            texts=texts,
             asked_at=now,
         )
 
 
-def refuse_halves(campaign: Campaign, texts: Sequence[tuple[str, str | None]]) -> None:
+def refuse_halves(campaign: Campaign, texts: Sequence[AskedText]) -> None:
     """Texts come in pairs where the campaign's do, and only there."""
-    if campaign.kind == "pairs" and any(second is None for _, second in texts):
+    if campaign.kind == "pairs" and any(one.second is None for one in texts):
         raise Invalid("This campaign compares pairs: every text needs a second one.", code="second_missing")
-    if campaign.kind != "pairs" and any(second is not None for _, second in texts):
+    if campaign.kind != "pairs" and any(one.second is not None for one in texts):
         raise Invalid("This campaign's texts stand alone: leave the second one out.", code="second_not_asked")
+
+
+def refuse_spans(campaign: Campaign, texts: Sequence[AskedText]) -> None:
+    """Spans are given where a model relates them, once each, within the text and under labels for spans."""
+    marked = [one for one in texts if one.spans is not None]
+    if marked and campaign.kind != "relations":
+        raise Invalid("This campaign's models relate no spans: leave them out.", code="spans_not_asked")
+    keys = {label["key"] for label in campaign.labels if label.get("role") == "span"}
+    for text, _, spans in marked:
+        if any(not span["start"] < span["end"] <= len(text) for span in spans):
+            raise Invalid("A span is empty or ends outside its text.", code="span_outside_text")
+        if any(span["label"] not in keys for span in spans):
+            raise Invalid("A span's label is none of the campaign's labels for spans.", code="unknown_label")
+        if len({(span["start"], span["end"], span["label"]) for span in spans}) < len(spans):
+            raise Invalid("A span stands twice with its text.", code="span_twice")
 
 
 def _refuse_too_many(user: User, now: datetime) -> None:

@@ -17,6 +17,7 @@ from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRu
 from training.services import runs
 from training.services.execution import execute_run
 from training.services.prediction import predictions
+from training.services.prediction_jobs import AskedText
 from training.services.run_report import figures_of
 from training.services.runs import due_kind, open_run
 from training.services.snapshot import kept_snapshot
@@ -119,7 +120,7 @@ def test_a_run_learns_who_causes_what_and_asks_first_where_it_wavers(campaign):
 
     # What it says, in the form of an answer.
     text, value = notes(1, seed=7)[0]
-    [answer] = predictions(version, [(text, None)])
+    [answer] = predictions(version, [AskedText(text)])
     assert [{key: one[key] for key in ("start", "end", "label")} for one in answer["spans"]] == value["spans"]
     assert [{key: one[key] for key in ("from", "to", "label")} for one in answer["relations"]] == value[
         "relations"
