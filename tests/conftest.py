@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# training.encoder says so too, but tests may load torch before they load it. Networks as small as theirs keep
+# threads waiting for each other: if these spin meanwhile, a training takes six times the processor time.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Settings read the environment once, so this comes before anything that loads them.
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(60))
 OWN_DATA_DIR = None if os.environ.get("DATA_DIR") else Path(tempfile.mkdtemp(prefix="hc-tests-"))
