@@ -7,8 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.models import Membership, Record, Role, TrailEntry
-from tests.factories import NOW, make_campaign, make_tasks
+from tests.factories import NOW, make_campaign, make_tasks, make_text
+from training.algorithms.examples import Relation, Span
 from training.algorithms.metrics import evaluate
+from training.algorithms.metrics_of_marks import evaluate_relations
 from training.models import AdaptedEncoder, ModelVersion, Prediction, TrainingPolicy, TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -299,6 +301,29 @@ def test_a_runs_page_draws_calibration_groups_and_the_surest_mistakes(client, al
     assert [one["task_id"] for one in response.context["mistakes"]] == [str(task.pk)]
     [mistake] = response.context["mistakes"]
     assert (mistake["right"], mistake["found"]) == ("Yes", "No")
+
+
+def test_the_mistakes_of_a_model_of_relations_are_told_in_the_words_of_the_text(client, alice):
+    labels = [{"key": key, "name": name, "hint": "", "role": role} for key, name, role in (
+        ("drug", "Drug", "span"), ("sign", "Sign", "span"), ("adr", "causes", "relation"))]  # fmt: skip
+    campaign = make_campaign(kind="relations", labels=labels)
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    task = make_text(campaign, "Aspirin, then a rash.")
+    version = make_version(campaign, 1, right=0.9, in_charge=True)
+    drug, sign = Span(0, 7, "drug"), Span(16, 20, "sign")
+    right, found = [[Relation(drug, sign, "adr")]], [[(Relation(sign, drug, "adr"), 0.7)]]
+    figures = evaluate_relations(found, right, ["adr"]) | {"given_spans_f1": 0.625}
+    said = {"right": [[[0, 7, "drug"], [16, 20, "sign"], "adr"]], "found": []}
+    version.metrics = {"test": figures, "mistakes": [{"task": str(task.pk)} | said]}
+    version.label_keys = ["adr"]
+    version.save()
+    client.force_login(alice)
+    response = client.get(reverse("training_run", args=[version.run_id]))
+    [mistake] = response.context["mistakes"]
+    assert (mistake["right"], mistake["found"]) == ("“Aspirin” causes “rash”", "nothing")
+    html = response.content.decode()
+    for words in ("relation F1, marks given", "0.625", "relaxed relation F1", "“Aspirin” causes “rash”"):
+        assert words in html
 
 
 def test_where_choosing_was_given_up_the_policy_says_so_and_takes_it_up_again(client, alice, campaign):

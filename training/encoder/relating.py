@@ -7,6 +7,7 @@ frustratingly easy approach for entity and relation extraction".
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from training.algorithms.relation_pairs import Reading, candidate_pairs, ends_th
 from training.algorithms.splits import TEST, TRAIN
 from training.config import FineTuneConfig
 from training.encoder.fine_tuning import FineTuned, fine_tune
+from training.encoder.learned_rows import learned_rows
 from training.encoder.model_files import FORMAT, loadable_manifest
 from training.encoder.precision import this_process
 from training.encoder.progress import Progress
@@ -54,6 +56,7 @@ def fine_tune_relations(
     )
     pairs = pair_examples(examples, joined)
     _refuse_unlearnable(pairs)
+    learned_rows(pairs)  # refuses too few of them before the first encoder has taken its time
 
     def tune(name: str, of_this: Examples, begin: float, end: float) -> FineTuned:
         def tell(progress: Progress) -> None:
@@ -68,8 +71,12 @@ def fine_tune_relations(
             on_progress=tell,
         )
 
-    spans = tune(SPANS, _span_examples(examples), 0.0, SPANS_SHARE)
-    related = tune(PAIRS, pairs, SPANS_SHARE, 1.0)
+    try:
+        spans = tune(SPANS, _span_examples(examples), 0.0, SPANS_SHARE)
+        related = tune(PAIRS, pairs, SPANS_SHARE, 1.0)
+    except TrainingRefused:
+        shutil.rmtree(output_dir, ignore_errors=True)
+        raise
     manifest = related.manifest | {
         "format": FORMAT,
         "head": "relations",

@@ -5,11 +5,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from transformers import BertForSequenceClassification
 
 from tests.served_models import WORDS, examples_of
 from tests.tiny_bert import save_tiny_bert
 from training.algorithms.examples import Relation, Span
-from training.algorithms.splits import TEST
+from training.algorithms.splits import TEST, VALIDATION
 from training.config import FineTuneConfig
 from training.encoder import TrainingRefused, fine_tune_relations, read_relations
 from training.encoder.relating import PAIRS, SPANS, sha256_of_both
@@ -108,6 +110,34 @@ def test_where_there_is_nothing_to_tell_apart_it_is_refused_before_anything_is_t
         fine_tune_relations(examples, config, output_dir=tmp_path / "m")
     assert refused.value.code == "one_class"
     assert not (tmp_path / "m").exists()
+
+
+def test_of_a_training_that_is_refused_halfway_nothing_is_left(config, tmp_path, monkeypatch):
+    forward = BertForSequenceClassification.forward
+
+    def forgetful(self, *args, **options):
+        if self.training:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, *args, **options)
+
+    monkeypatch.setattr(BertForSequenceClassification, "forward", forgetful)  # the second encoder's
+    short = dataclasses.replace(config, max_epochs=3, patience=3)
+    with pytest.raises(TrainingRefused) as refused:
+        fine_tune_relations(examples_of("relations"), short, output_dir=tmp_path / "m")
+    assert refused.value.code == "out_of_memory"
+    assert not (tmp_path / "m").exists()
+
+
+def test_too_few_pairs_to_stop_by_are_refused_before_anything_is_trained(config, tmp_path):
+    examples = examples_of("relations")
+    spans = [
+        [] if part == VALIDATION else own for own, part in zip(examples.spans, examples.parts, strict=True)
+    ]
+    relations = [stated if own else {} for stated, own in zip(examples.relations, spans, strict=True)]
+    examples = dataclasses.replace(examples, spans=spans, relations=relations)
+    with pytest.raises(TrainingRefused) as refused:
+        fine_tune_relations(examples, config, output_dir=tmp_path / "m")
+    assert refused.value.code == "too_few_examples"
 
 
 def test_what_only_the_judging_texts_relate_is_not_learned(config, tmp_path):
