@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+HELD_OUT = 0.4
+PLACES_SEED = 1000
 
 
 def data_folder(name: str, kind: str = "text", holds: str = "gold.csv") -> Path:
@@ -28,6 +30,21 @@ def read_texts_and_labels(folder: Path) -> tuple[list[str], list[str]]:
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def drawn_and_held_out(texts: list[str], n_labels: int, seed: int):
+    """Return the places of n_labels texts to learn from (0: of all), and of those that nobody sees."""
+    import numpy as np
+
+    from training.algorithms.splits import TEST, split_by_group
+
+    # Places by another seed than those that part the drawn labels, else none of these would be left to judge.
+    apart = split_by_group(
+        range(len(texts)), texts, validation_share=0.0, test_share=HELD_OUT, seed=PLACES_SEED + seed
+    )
+    held_out, pool = np.flatnonzero(apart == TEST), np.flatnonzero(apart != TEST)
+    n_labels = min(n_labels or len(pool), len(pool))
+    return np.sort(np.random.default_rng(seed).choice(pool, n_labels, replace=False)), held_out
 
 
 def gold_examples(texts: list[str], labels: list[str], parts):

