@@ -1,7 +1,7 @@
 """The best of a run's models against the one in charge, on texts that neither learned from."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -9,22 +9,34 @@ from django.utils import timezone
 
 from training import encoder
 from training.algorithms.judged import FAMILIES, Judged
-from training.algorithms.promotion import FEW, choose, verdict
+from training.algorithms.promotion import FEW, Check, Verdict, choose, verdict
 from training.algorithms.slices import slices_of
 from training.errors import ChargeChanged
 from training.models import ModelVersion, Promotion, TrainingRun
 from training.services import runs
 from training.services.judging import (
-    TIMED_TEXTS,
     Bench,
     Opinion,
-    first_of,
     judged,
+    only,
     opinion_of,
     outcomes_of_counts,
     pace,
+    unlearned,
 )
-from training.services.promotions import in_charge, promote
+from training.services.promotions import has_files, in_charge, promote
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    version: ModelVersion
+    opinion: Opinion  # of the bench's texts
+    texts_per_second: float
+
+    def judged_on(self, bench: Bench, chosen: np.ndarray) -> Judged:
+        """On some of the bench's texts, chosen bool [N]."""
+        opinion, pace = only(self.opinion, chosen), self.texts_per_second
+        return judged(self.version, bench.only(chosen), opinion, texts_per_second=pace)
 
 
 def try_the_gate(
@@ -46,36 +58,38 @@ def try_the_gate(
     versions = sorted(versions, key=lambda version: FAMILIES.index(version.family))
     candidates = []
     for n_done, version in enumerate(versions):
-        candidates.append(_judged(version, bench, opinions.get(version)))
+        candidates.append(_asked(version, bench, opinions.get(version)))
         on_progress((n_done + 1) / (len(versions) + 1))
+    everything = np.ones(len(bench), dtype=bool)
     trials = [outcomes_of_counts(version.metrics["trial"]) for version in versions if len(bench) < FEW]
-    best = choose(candidates, trials)
-    while not _decided(run, token, versions[best], candidates[best], bench, current):
+    best = choose([one.judged_on(bench, everything) for one in candidates], trials)
+    while not _decided(run, token, candidates[best], bench, current):
         current = in_charge(run.campaign_id)
 
 
 def _decided(
-    run: TrainingRun,
-    token: int,
-    version: ModelVersion,
-    candidate: Judged,
-    bench: Bench,
-    current: ModelVersion | None,
+    run: TrainingRun, token: int, candidate: Candidate, bench: Bench, current: ModelVersion | None
 ) -> bool:
     """False where another model took charge meanwhile: the comparison was with the wrong one."""
-    found = verdict(
-        candidate,
-        _incumbent(current, version, candidate, bench),
-        record_of=bench.record_of,
-        slices=slices_of(bench.metadata),
-        class_names=list(bench.class_names),
-        rng=np.random.default_rng(run.number),
-    )
+    version, chosen = candidate.version, np.ones(len(bench), dtype=bool)
+    try:
+        incumbent, chosen = _incumbent(current, candidate, bench) if current else (None, chosen)
+        seen = bench.only(chosen)
+        found = verdict(
+            candidate.judged_on(bench, chosen),
+            incumbent,
+            record_of=seen.record_of,
+            slices=slices_of(seen.metadata),
+            class_names=list(bench.class_names),
+            rng=np.random.default_rng(run.number),
+        )
+    except Incomparable as reason:
+        seen, found = bench, reason.verdict
     said = found.to_dict() | {
         "version": version.number,
         "instead_of": current and current.number,
-        "n_judged": len(bench),
-        "n_gold": int(bench.is_gold.sum()),
+        "n_judged": len(seen),
+        "n_gold": int(seen.is_gold.sum()),
     }
     promotion = partial(promote, version, instead_of=current, cause=Promotion.Cause.GATE, now=timezone.now())
     try:
@@ -85,28 +99,39 @@ def _decided(
     return True
 
 
-def _judged(version: ModelVersion, bench: Bench, opinion: Opinion | None = None) -> Judged:
-    few = first_of(bench, TIMED_TEXTS)
-    texts_per_second = pace(lambda: opinion_of(version, few), len(few))
-    if opinion is None:
-        opinion = opinion_of(version, bench)
-    return judged(version, bench, opinion, texts_per_second=texts_per_second)
+def _asked(version: ModelVersion, bench: Bench, opinion: Opinion | None = None) -> Candidate:
+    texts_per_second = pace(version, bench)
+    return Candidate(version, opinion_of(version, bench) if opinion is None else opinion, texts_per_second)
 
 
-def _incumbent(
-    current: ModelVersion | None, version: ModelVersion, candidate: Judged, bench: Bench
-) -> Judged | None:
-    """None where there is none, or none that can answer: its files are gone, or its encoder is another."""
-    if current is None or not current.path:
-        return None
+class Incomparable(Exception):
+    """The model in charge cannot be held against another; because is a clause."""
+
+    def __init__(self, because: str, *, takes_over: bool) -> None:
+        sentence = f"It could not be compared with the model in charge: {because}."
+        self.verdict = Verdict(takes_over, [Check("incomparable", takes_over, sentence)])
+
+
+def _incumbent(current: ModelVersion, candidate: Candidate, bench: Bench) -> tuple[Judged, np.ndarray]:
+    """The model in charge on the texts that it did not learn from either, and which these are, bool [N]."""
+    if not has_files(current):
+        raise Incomparable("its files are gone", takes_over=True)
     try:
-        standing = _judged(current, bench)
-    except encoder.TrainingRefused:
-        return None
-    if _built_alike(current, version):
+        chosen = unlearned(bench, current)
+    except FileNotFoundError as error:
+        because = "which texts it learned from is no longer known"
+        raise Incomparable(because, takes_over=True) from error
+    if not chosen.any():  # it answers, and the next labels of the stream will tell
+        raise Incomparable("it learned from all the texts that judge now", takes_over=False)
+    try:
+        asked = _asked(current, bench.only(chosen))
+    except encoder.TrainingRefused as refused:
+        because = f"it cannot answer ({refused.sentence.rstrip('.')})"
+        raise Incomparable(because, takes_over=True) from refused
+    if _built_alike(current, candidate.version):
         # What two timings on a shared machine differ by would be noise.
-        return replace(standing, texts_per_second=candidate.texts_per_second)
-    return standing
+        asked = replace(asked, texts_per_second=candidate.texts_per_second)
+    return asked.judged_on(bench.only(chosen), np.ones(chosen.sum(), dtype=bool)), chosen
 
 
 def _built_alike(one: ModelVersion, other: ModelVersion) -> bool:

@@ -1,8 +1,8 @@
 """What judges models: texts whose answers are known and that no model learns from; how each model does."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
@@ -23,9 +23,10 @@ from training.algorithms.splits import CALIBRATION, TEST
 from training.models import ModelVersion
 from training.services.marks import MARKING, Found
 from training.services.scoring import probabilities_of_texts
-from training.services.snapshot import Snapshot
+from training.services.snapshot import Snapshot, learned_tasks
 
 MISTAKES_KEPT = 20  # the surest ones: where the model, or the people, should be looked at again
+WHOLE = ("head", "class_names")  # of a bench: what is not one a text
 FEWEST_APART = 10  # texts of gold or of the stream, below which figures of their own say nothing
 TIMED_TEXTS = 64
 Opinion = np.ndarray | list[Found]
@@ -49,11 +50,10 @@ class Bench:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def only(self, chosen: np.ndarray) -> "np.ndarray | list[list[Mark]]":
-        """Return what is right for some of the texts, chosen bool [N]."""
-        if isinstance(self.right, np.ndarray):
-            return self.right[chosen]
-        return [marks for marks, is_chosen in zip(self.right, chosen, strict=True) if is_chosen]
+    def only(self, chosen: np.ndarray) -> "Bench":
+        """Return the bench of some of the texts, chosen bool [N]."""
+        columns = [field.name for field in fields(self) if field.name not in WHOLE]
+        return replace(self, **{name: only(getattr(self, name), chosen) for name in columns})
 
 
 def bench_of(snapshot: Snapshot, examples: Examples) -> Bench:
@@ -82,20 +82,20 @@ def _bench(snapshot: Snapshot, examples: Examples, rows: np.ndarray) -> Bench:
     )
 
 
-def first_of(bench: Bench, n: int) -> Bench:
-    """Return a bench of its first n texts at most."""
-    few = np.arange(len(bench)) < n
-    return replace(
-        bench,
-        texts=bench.texts[:n],
-        seconds=None if bench.seconds is None else bench.seconds[:n],
-        right=bench.only(few),
-        spans=None if bench.spans is None else bench.spans[:n],
-        task_ids=bench.task_ids[:n],
-        record_of=bench.record_of[:n],
-        is_gold=bench.is_gold[:n],
-        metadata=bench.metadata[:n],
-    )
+def unlearned(bench: Bench, version: ModelVersion) -> np.ndarray:
+    """bool [N]: the texts that taught the model nothing. What judges now may have taught an earlier model.
+
+    Gold that a file brings later takes its records out of training; and a new record can join two groups.
+    """
+    learned = learned_tasks(version.run)
+    return np.array([task not in learned for task in bench.task_ids], dtype=bool)
+
+
+def only(column, chosen: np.ndarray):
+    """Return a column of a bench, or an opinion, for some of the texts, chosen bool [N]."""
+    if column is None or isinstance(column, np.ndarray):
+        return column if column is None else column[chosen]
+    return [one for one, is_chosen in zip(column, chosen, strict=True) if is_chosen]
 
 
 def _right(examples: Examples, rows: np.ndarray) -> np.ndarray | list[list[Mark]]:
@@ -140,7 +140,7 @@ def judged(version: ModelVersion, bench: Bench, opinion: Opinion, *, texts_per_s
 
 def metrics_of(version: ModelVersion, bench: Bench, opinion: Opinion) -> dict:
     """All figures of a model, by the texts that they are of: ready for JSON, and without any text."""
-    test = _figures(bench, bench.right, opinion)
+    test = _figures(bench, opinion)
     confidence, hits = _sureness(bench, opinion)
     slices = slices_of(bench.metadata)
     metrics = {
@@ -150,7 +150,7 @@ def metrics_of(version: ModelVersion, bench: Bench, opinion: Opinion) -> dict:
     }
     for name, chosen in (("gold", bench.is_gold), ("volunteers", ~bench.is_gold)):
         if chosen.sum() >= FEWEST_APART:
-            metrics[name] = _figures(bench, bench.only(chosen), _only(opinion, chosen))
+            metrics[name] = _figures(bench.only(chosen), only(opinion, chosen))
     return metrics
 
 
@@ -182,23 +182,20 @@ def outcomes_of(bench: Bench, opinion: Opinion) -> Outcomes:
     return outcomes_of_classes(bench.right, opinion.argmax(axis=1), len(bench.class_names))
 
 
-def pace(score: Callable[[], object], n_texts: int) -> float:
-    """Texts a second."""
+def pace(version: ModelVersion, bench: Bench) -> float:
+    """Texts a second that a model reads, of a few; loading it is not counted."""
+    opinion_of(version, bench.only(np.arange(len(bench)) < 1))
+    few = bench.only(np.arange(len(bench)) < TIMED_TEXTS)
     began = time.monotonic()
-    score()
-    return n_texts / max(time.monotonic() - began, 1e-6)
+    opinion_of(version, few)
+    return len(few) / max(time.monotonic() - began, 1e-6)
 
 
-def _figures(bench: Bench, right, opinion: Opinion) -> dict:
+def _figures(bench: Bench, opinion: Opinion) -> dict:
     if bench.head in MARKING:
-        return MARKING[bench.head].evaluate(opinion, right, bench.class_names)
-    return evaluate_labels(right, opinion) if bench.head == "multiple" else evaluate(right, opinion)
-
-
-def _only(opinion: Opinion, chosen: np.ndarray) -> Opinion:
-    if isinstance(opinion, np.ndarray):
-        return opinion[chosen]
-    return [marks for marks, is_chosen in zip(opinion, chosen, strict=True) if is_chosen]
+        return MARKING[bench.head].evaluate(opinion, bench.right, bench.class_names)
+    evaluate_these = evaluate_labels if bench.head == "multiple" else evaluate
+    return evaluate_these(bench.right, opinion)
 
 
 def _sureness(bench: Bench, opinion: Opinion) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,9 @@
 """Which model is in charge, and what it takes to change that. Training is real, the encoder tiny."""
 
+import json
+import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -14,6 +17,7 @@ from training.services import gate, promotions, runs
 from training.services.agreement_guard import return_where_agreement_fell
 from training.services.execution import execute_run
 from training.services.promotions import in_charge, put_in_charge
+from training.services.snapshot import learned_tasks, read_snapshot
 from training.tasks import tick
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a run's heartbeat has a connection of its own
@@ -79,11 +83,51 @@ def test_gold_judges_and_never_teaches_and_the_same_gold_judges_every_model(labe
     assert before <= after
 
 
+def test_a_model_is_not_compared_on_gold_that_came_after_it_had_learned_from_it(labelled):
+    run_of(labelled)
+    standing = in_charge(labelled.pk)
+    learned = learned_tasks(standing.run)
+    for task in MicroTask.objects.filter(pk__in=learned)[:100]:
+        make_gold(task, task.consensus.label)
+    run = run_of(labelled)
+    judging = {row["task"] for row in gate_snapshot(run).rows if row["part"] == "test"}
+    assert len(judging & learned) >= 100
+    assert run.verdict["n_judged"] == len(judging - learned) > 0
+    assert run.verdict["n_gold"] == 0
+
+
+def test_where_the_model_in_charge_learned_all_that_judges_it_stays_and_the_verdict_says_so(labelled):
+    run_of(labelled)
+    standing = in_charge(labelled.pk)
+    rewrite_parts(standing.run, "train")
+    run = run_of(labelled)
+    assert not run.verdict["promoted"]
+    [check] = run.verdict["checks"]
+    assert check["sentence"] == (
+        "It could not be compared with the model in charge: it learned from all the texts that judge now."
+    )
+    assert in_charge(labelled.pk) == standing
+
+
+def test_a_model_that_cannot_answer_any_more_loses_charge_and_the_verdict_says_why(labelled):
+    run_of(labelled)
+    standing = in_charge(labelled.pk)
+    shutil.rmtree(standing.path)
+    run = run_of(labelled)
+    assert run.verdict["promoted"]
+    assert "compared with the model in charge: its files are gone." in run.verdict["checks"][0]["sentence"]
+    assert in_charge(labelled.pk) != standing
+
+
+def rewrite_parts(run, part: str) -> None:
+    """Let the run's snapshot say that all of its texts were of one part."""
+    path = Path(run.snapshot_path)
+    header, *rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.chmod(0o600)
+    path.write_text("\n".join(json.dumps(line) for line in (header, *(row | {"part": part} for row in rows))))
+
+
 def gate_snapshot(run):
-    from pathlib import Path
-
-    from training.services.snapshot import read_snapshot
-
     return read_snapshot(Path(run.snapshot_path))
 
 
