@@ -54,6 +54,9 @@ class TrainingPolicy(models.Model):
     adapts_encoder = models.BooleanField(
         default=False, help_text="Fine-tuning starts from the encoder that has read the campaign's texts."
     )
+    order_wanted_at = models.DateTimeField(
+        null=True, editable=False, help_text="Since when the queue waits to be ordered anew."
+    )
     at_random_since = models.DateTimeField(
         null=True,
         editable=False,

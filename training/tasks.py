@@ -29,6 +29,7 @@ def tick() -> None:
         predict.apply_async([str(job_id)], expires=WAKE_SECONDS)
     for version in return_where_agreement_fell(now=now):
         runs.order_anew(version.campaign, now=now)
+    runs.open_wanted_orders(now=now)
     runs.open_due_runs(now=now)
     for run_id in runs.runs_to_execute(now=now):
         execute_run.apply_async([str(run_id)], expires=WAKE_SECONDS)

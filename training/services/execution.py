@@ -103,8 +103,10 @@ def _learn_and_order(run: TrainingRun, token: int, progress: "Progress") -> None
     ordered_by = None
     # Somebody may put another model in charge while one reads the queue.
     while (version := in_charge(run.campaign_id)) != ordered_by and _has_news_for_the_queue(run, version):
+        asked = timezone.now()
         order_queue(version, number=run.number, on_progress=progress.share)
         ModelVersion.objects.filter(pk=version.pk).update(ordered_at=timezone.now())
+        runs.order_given(run.campaign_id, asked=asked)
         ordered_by = version
 
 

@@ -19,7 +19,7 @@ from annotation.models import Campaign, TrailEntry, User
 from training.algorithms.examples import MARKING_HEADS
 from training.algorithms.targets import HEAD_OF_KIND
 from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
-from training.models import AdaptedEncoder, ModelVersion, Promotion, TrainingPolicy, TrainingRun
+from training.models import AdaptedEncoder, Embedding, ModelVersion, Promotion, TrainingPolicy, TrainingRun
 from training.services.base_models import refuse_folder_without_model, refuse_model_not_offered
 
 State, Kind = TrainingRun.State, TrainingRun.Kind
@@ -37,14 +37,17 @@ def policy_of(campaign: Campaign) -> TrainingPolicy:
 
 def change_policy(policy: TrainingPolicy, *, by: User | None, **fields) -> TrainingPolicy:
     """Change when and how a campaign is trained. `by` is None on the command line: the operator."""
-    base_model = fields.get("base_model", "")
-    if base_model not in ("", policy.base_model):
+    base_model = fields.get("base_model", policy.base_model)
+    another_encoder = base_model != policy.base_model
+    if base_model and another_encoder:
         refuse = refuse_folder_without_model if by is None else refuse_model_not_offered
         refuse(base_model)
     for name, value in fields.items():
         setattr(policy, name, value)
     with transaction.atomic():
         policy.save(update_fields=list(fields) or None)
+        if another_encoder:  # what has no vector is read anew
+            Embedding.objects.filter(campaign=policy.campaign).delete()
         TrailEntry.objects.create(
             user=by, campaign=policy.campaign, verb="change_policy", detail={"fields": sorted(fields)}
         )
@@ -106,9 +109,30 @@ def open_run(campaign: Campaign, *, now: datetime, kind: str = Kind.TRAIN) -> Tr
 
 
 def order_anew(campaign: Campaign, *, now: datetime) -> None:
-    """Have the model in charge order the queue; a run that is open does that when it ends."""
-    with suppress(RunAlreadyOpen):
-        open_run(campaign, kind=Kind.ORDER, now=now)
+    """Have the model in charge order the queue, at once or when the run that is open has ended."""
+    want_order(campaign.pk, now=now)
+    open_wanted_orders(now=now)
+
+
+def want_order(campaign_id: UUID, *, now: datetime) -> None:
+    TrainingPolicy.objects.update_or_create(campaign_id=campaign_id, defaults={"order_wanted_at": now})
+
+
+def open_wanted_orders(*, now: datetime) -> None:
+    """Open a run for each queue that waits to be ordered and whose campaign has none open.
+
+    A wish is asked for once: a run that fails says why, and is not opened again by itself.
+    """
+    for policy in TrainingPolicy.objects.filter(order_wanted_at__isnull=False).select_related("campaign"):
+        with suppress(RunAlreadyOpen), transaction.atomic():
+            open_run(policy.campaign, kind=Kind.ORDER, now=now)
+            order_given(policy.campaign_id, asked=policy.order_wanted_at)
+
+
+def order_given(campaign_id: UUID, *, asked: datetime) -> None:
+    """Nobody waits any more who did so by then."""
+    wished = TrainingPolicy.objects.filter(campaign=campaign_id, order_wanted_at__lte=asked)
+    wished.update(order_wanted_at=None)
 
 
 def runs_to_execute(*, now: datetime) -> list[UUID]:
@@ -196,9 +220,11 @@ def finish_run(run_id: UUID, token: int, *, now: datetime) -> None:
 
 def fail_run(run_id: UUID, token: int, *, code: str, sentence: str, now: datetime) -> None:
     """End the run with the reason in plain words; a run that is no longer ours is left alone."""
-    TrainingRun.objects.filter(pk=run_id, fencing_token=token, state=State.RUNNING).update(
-        state=State.FAILED, finished_at=now, failure_code=code, failure=sentence[:500]
-    )
+    ours = TrainingRun.objects.filter(pk=run_id, fencing_token=token, state=State.RUNNING)
+    changed = ours.update(state=State.FAILED, finished_at=now, failure_code=code, failure=sentence[:500])
+    promoted = TrainingRun.objects.filter(pk=run_id, verdict__promoted=True).first()
+    if changed and promoted:  # and failed before its model had ordered the queue
+        want_order(promoted.campaign_id, now=now)
 
 
 def superseded_models(campaign_id: UUID) -> list[ModelVersion]:

@@ -1,5 +1,7 @@
 """Texts are read once by the frozen encoder; what a killed worker has not read, the next one reads."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from training.services.embeddings import (
     vector_pages,
     vectors_of_tasks,
 )
+from training.services.runs import change_policy, policy_of
 from training.services.unread import campaigns_to_read
 from training.tasks import read_texts
 
@@ -70,6 +73,16 @@ def test_another_encoder_reads_all_anew(imported):
     assert list(vector_pages(imported.pk, sha256)) == []
     assert embed_new_tasks(imported) == 0
     assert set(Embedding.objects.values_list("encoder", flat=True)) == {sha256[:16]}
+
+
+def test_texts_are_read_again_once_the_campaign_has_another_base_model(imported, tiny_bert, tmp_path):
+    embed_new_tasks(imported)
+    change_policy(policy_of(imported), by=None, min_new_labels=33)
+    assert campaigns_to_read() == []
+    change_policy(
+        policy_of(imported), by=None, base_model=str(shutil.copytree(tiny_bert, tmp_path / "other"))
+    )
+    assert campaigns_to_read() == [imported.pk]
 
 
 def test_both_texts_of_a_pair_are_read(campaign):

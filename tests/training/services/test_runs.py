@@ -153,6 +153,42 @@ def test_a_second_run_is_refused_while_one_is_open(labelled, run):
     assert open_run(labelled, now=NOW).number == 2
 
 
+def orders(campaign) -> list[str]:
+    return list(TrainingRun.objects.filter(campaign=campaign, kind="order").values_list("state", flat=True))
+
+
+def test_an_order_that_is_wanted_while_a_run_is_open_is_given_once_after_it(labelled, run):
+    runs.order_anew(labelled, now=NOW)
+    runs.open_wanted_orders(now=NOW)
+    assert orders(labelled) == []
+    runs.finish_run(run.pk, start_run(run.pk, now=NOW), now=NOW)
+    runs.open_wanted_orders(now=NOW)
+    runs.open_wanted_orders(now=NOW)
+    assert orders(labelled) == ["waiting"]
+    failing = TrainingRun.objects.get(kind="order")
+    runs.fail_run(failing.pk, start_run(failing.pk, now=NOW), code="c", sentence="s", now=NOW)
+    runs.open_wanted_orders(now=NOW)
+    assert orders(labelled) == ["failed"], "it says why, and is not tried for ever"
+
+
+def test_an_order_that_the_open_run_gave_after_it_was_wanted_is_not_given_again(labelled, run):
+    runs.order_anew(labelled, now=NOW)
+    runs.order_given(labelled.pk, asked=NOW - timedelta(seconds=1))
+    assert policy_of(labelled).order_wanted_at == NOW, "it read the queue before it was asked to"
+    runs.order_given(labelled.pk, asked=NOW)
+    assert policy_of(labelled).order_wanted_at is None
+
+
+def test_a_run_that_promoted_and_failed_before_its_model_ordered_the_queue_leaves_that_to_the_next(
+    labelled, run
+):
+    token = start_run(run.pk, now=NOW)
+    runs.keep_verdict(run.pk, token, {"promoted": True})
+    runs.fail_run(run.pk, token, code="disk_full", sentence="s", now=NOW)
+    runs.open_wanted_orders(now=NOW)
+    assert orders(labelled) == ["waiting"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_beats_at_once_open_one_run(labelled):
     opened = at_once(*[lambda: open_due_runs(now=NOW)] * 8)
