@@ -1,21 +1,26 @@
 """Acquisition by more than one opinion, or by what an answer would change in the model: options."""
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from training.algorithms.acquisition import entropy
 
 
-def bald(opinions: np.ndarray) -> np.ndarray:
+def bald(opinions: np.ndarray, *, multiple: bool = False) -> np.ndarray:
     """Return [N] in nats: what an answer would tell about the model's weights.
 
     opinions [S, N, K]: probabilities of S draws of the model, such as S passes with dropout switched on
     (Gal, Islam, Ghahramani 2017). The entropy of their mean less the mean of their entropies: high where each
     draw is sure and they differ, 0 where all say the same, however unsure. Houlsby et al. 2011, eq. 2.
+    multiple: each of K labels is a question of its own, and the one that an answer tells most about counts.
 
     >>> agree_unsure, sure_and_differ = [[0.5, 0.5], [0.5, 0.5]], [[1.0, 0.0], [0.0, 1.0]]
     >>> bald(np.array([agree_unsure, sure_and_differ]).transpose(1, 0, 2)).round(4).tolist()
     [0.0, 0.6931]
     """
+    if multiple:
+        each = np.moveaxis(np.stack([opinions, 1 - opinions], axis=-1), 2, 0)  # [K, S, N, 2]
+        return np.max([bald(one) for one in each], axis=0)
     return np.maximum(
         entropy(opinions.mean(axis=0)) - np.mean([entropy(one) for one in opinions], axis=0), 0.0
     )
@@ -29,18 +34,19 @@ def dropped_out(
     n_draws: int,
     rate: float,
     rng: np.random.Generator,
+    multiple: bool = False,
 ) -> np.ndarray:
     """Return opinions [S, N, K] of a linear head whose inputs are dropped with probability `rate`.
 
     vectors [N, D], weights [K, D], intercepts [K]. One mask a draw, the same for all texts: a draw is then
     one model, as BALD wants it. What is kept is scaled by 1 / (1 - rate). Source: Gal and Ghahramani 2016.
+    multiple: the scores are K sigmoids' and not one softmax's.
     """
     opinions = []
     for _ in range(n_draws):
         mask = (rng.random(weights.shape[1]) >= rate) / (1 - rate)
         scores = vectors.astype(np.float32) @ (weights * mask).T.astype(np.float32) + intercepts
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        opinions.append(powers / powers.sum(axis=1, keepdims=True))
+        opinions.append(expit(scores) if multiple else softmax(scores, axis=1))
     return np.stack(opinions)
 
 

@@ -55,12 +55,16 @@ def probabilities_of_texts(
         return linear.predict_tfidf(version.path, texts, seconds)
     if version.family == Family.EMBEDDING:
         folder, sha256 = encoder_of(version.campaign)
-        if sha256 != manifest["base_model_sha256"]:
-            raise encoder.TrainingRefused(
-                "another_encoder", "The model was made with another encoder than the campaign has now."
-            )
+        _refuse_another_encoder(sha256, manifest)
         return linear.predict_embedding(version.path, vectors_of_texts(folder, texts, seconds))
     return encoder.predict_proba(version.path, texts, seconds, on_progress=on_progress)
+
+
+def _refuse_another_encoder(sha256: str, manifest: dict) -> None:
+    if sha256 != manifest["base_model_sha256"]:
+        raise encoder.TrainingRefused(
+            "another_encoder", "The model was made with another encoder than the campaign has now."
+        )
 
 
 def spans_of_texts(version: ModelVersion, texts: Sequence[str]) -> list[list[tuple[Span, float]]]:
@@ -72,6 +76,7 @@ def _by_vectors(
     version: ModelVersion, manifest: dict, policy: TrainingPolicy, on_progress: Callable[[float], None]
 ) -> tuple[OpenTasks, Opinion]:
     """Vectors are read and scored a page at a time: ten million do not fit the memory at once."""
+    _refuse_another_encoder(encoder_of(version.campaign)[1], manifest)
     embed_new_tasks(version.campaign, on_progress=lambda share: on_progress(0.5 * share))
     tasks = exchange.open_tasks(version.campaign_id)
     wants_draws = acquisition_of(policy) == TrainingPolicy.Acquisition.BALD
@@ -82,7 +87,8 @@ def _by_vectors(
         rows, found = tasks.rows_of(ids)
         probabilities[rows] = linear.predict_embedding(version.path, vectors[found])
         if draws is not None:
-            draws[rows] = bald(_draws(model, vectors[found], manifest, seed=version.number))
+            opinions = _draws(model, vectors[found], manifest, seed=version.number)
+            draws[rows] = bald(opinions, multiple=manifest["head"] == "multiple")
         on_progress(0.5 + 0.5 * (rows[-1] + 1) / len(tasks) if len(rows) else 0.5)
     known = ~np.isnan(probabilities[:, 0])
     draws = None if draws is None else draws[known]
@@ -94,4 +100,12 @@ def _by_vectors(
 def _draws(model: linear.Linear, vectors: np.ndarray, manifest: dict, *, seed: int) -> np.ndarray:
     features = linear.vector_features(vectors, is_pair=manifest["is_pair"])
     rng = np.random.default_rng(seed)  # the same draws of the model for every page
-    return dropped_out(features, model.weights, model.intercepts, n_draws=N_DRAWS, rate=DROPOUT, rng=rng)
+    return dropped_out(
+        features,
+        model.weights / manifest["temperature"],
+        model.intercepts / manifest["temperature"],
+        n_draws=N_DRAWS,
+        rate=DROPOUT,
+        multiple=manifest["head"] == "multiple",
+        rng=rng,
+    )

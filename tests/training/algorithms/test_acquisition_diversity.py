@@ -81,6 +81,16 @@ def test_draws_of_a_head_differ_where_it_rests_on_little():
     assert doubt[0] < 1e-9 < 0.1 < doubt[1]
 
 
+def test_labels_that_rise_and_fall_together_are_doubtful_where_each_is_a_question_of_its_own():
+    rng = np.random.default_rng(0)
+    weights, vectors = np.array([[4.0], [4.0]]), np.array([[1.0], [0.0]])
+    options = {"n_draws": 50, "rate": 0.5, "rng": rng}
+    assert bald(dropped_out(vectors, weights, np.array([-4.0, -4.0]), **options)).max() < 1e-6
+    of_each = dropped_out(vectors, weights, np.array([-4.0, -4.0]), multiple=True, **options)
+    doubt = bald(of_each, multiple=True)
+    assert doubt[1] < 1e-9 < 0.1 < doubt[0]
+
+
 def test_badge_passes_over_what_the_model_is_sure_of_and_repeats():
     vectors, whose = blobs([20, 20])
     probabilities = np.where((np.arange(40) % 2 == 0)[:, None], [0.5, 0.5], [1.0, 0.0])
