@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('training', '0013_minutes_of_past_runs'),
+        ("training", "0014_spans_of_jobs"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='trainingpolicy',
-            name='order_wanted_at',
-            field=models.DateTimeField(editable=False, help_text='Since when the queue waits to be ordered anew.', null=True),
+            model_name="trainingpolicy",
+            name="order_wanted_at",
+            field=models.DateTimeField(
+                editable=False, help_text="Since when the queue waits to be ordered anew.", null=True
+            ),
         ),
     ]
