@@ -125,7 +125,7 @@ class TrainingRun(models.Model):
     n_examples = models.PositiveIntegerField(default=0)
     n_left_out = models.PositiveIntegerField(default=0, help_text="Labels that people are too unsure of.")
     verdict = models.JSONField(null=True, help_text="What the gate said of its best model.")
-    snapshot_path = models.CharField(max_length=500, blank=True)
+    snapshot_path = models.CharField(max_length=500, blank=True)  # of a pretraining, the texts it reads
     snapshot_sha256 = models.CharField(max_length=64, blank=True)
     snapshot_at = models.DateTimeField(
         null=True, help_text="Consensus settled before this is in the snapshot."

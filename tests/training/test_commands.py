@@ -103,7 +103,7 @@ def test_simulate_prints_the_learning_curve_measured_on_gold_that_nobody_answers
     assert len(answered) + second["n_measured"] <= Gold.objects.count() == 120
     assert all(0 <= point["accuracy"] <= 1 and 0 <= point["macro_f1"] <= 1 for point in report["curve"])
     assert ModelVersion.objects.filter(campaign=campaign).count() == 6, "three families, two rounds"
-    taught = [json.loads(line) for path in tmp_path.rglob("snapshot.jsonl") for line in path.open()]
+    taught = [json.loads(line) for path in tmp_path.rglob("snapshot-*.jsonl") for line in path.open()]
     assert {row["origin"] for row in taught if "origin" in row} == {"crowd"}
     assert "round 2 of 2" in shown.err
 
@@ -155,7 +155,7 @@ def test_a_disk_that_fills_up_fails_the_run_plainly_and_leaves_nothing_half_writ
     run = TrainingRun.objects.get()
     assert (run.state, run.failure_code) == (TrainingRun.State.FAILED, "disk_full")
     left = {path.name for path in (tmp_path / "models" / str(campaign.pk) / "run-1").iterdir()}
-    assert left <= {"snapshot.jsonl"}
+    assert left <= {"snapshot-1.jsonl"}
     assert not ModelVersion.objects.exists()
     call_command("train", str(campaign.pk))
     assert set(ModelVersion.objects.values_list("run__number", flat=True)) == {2}

@@ -27,11 +27,13 @@ TextOfRecord = tuple[str, str]
 
 def texts_of_run(run: TrainingRun, token: int) -> list[TextOfRecord]:
     """(record, text) of what the run reads; written down once, however often the run is taken up."""
-    path = runs.run_directory(run) / "texts.jsonl"
-    if not path.exists():
-        write_lines(path, [{"record": record, "text": text} for record, text in drawn_texts(run.campaign_id)])
-    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    runs.beat_run(run.pk, token, now=timezone.now(), n_examples=len(rows))
+    if not run.snapshot_path:
+        path = runs.run_directory(run) / f"texts-{token}.jsonl"
+        texts = drawn_texts(run.campaign_id)
+        write_lines(path, [{"record": record, "text": text} for record, text in texts])
+        runs.beat_run(run.pk, token, now=timezone.now(), n_examples=len(texts), snapshot_path=str(path))
+        return texts
+    rows = [orjson.loads(line) for line in Path(run.snapshot_path).read_bytes().splitlines()]
     return [(row["record"], row["text"]) for row in rows]
 
 
@@ -94,7 +96,8 @@ def folder_to_start_from(policy: TrainingPolicy) -> str:
 def tidy(campaign_id: UUID) -> None:
     """Remove the texts that runs which are over have read, and encoders that are not in use any more."""
     for run in TrainingRun.objects.over().filter(campaign=campaign_id, kind=TrainingRun.Kind.PRETRAIN):
-        (runs.run_directory(run) / "texts.jsonl").unlink(missing_ok=True)
+        for path in runs.run_directory(run).glob("texts*"):
+            path.unlink(missing_ok=True)
     for adapted in AdaptedEncoder.objects.filter(campaign=campaign_id, in_use=False).exclude(path=""):
         shutil.rmtree(Path(adapted.path), ignore_errors=True)
         AdaptedEncoder.objects.filter(pk=adapted.pk).update(path="")

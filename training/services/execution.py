@@ -187,7 +187,8 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
     if run.snapshot_sha256:
         return kept_snapshot(run)
     now = timezone.now()
-    snapshot = take_snapshot(run, directory / "snapshot.jsonl", config, settled_by=now)
+    # An attempt that was thought lost may still write: to a file of its own, and the row names one of them.
+    snapshot = take_snapshot(run, directory / f"snapshot-{token}.jsonl", config, settled_by=now)
     runs.beat_run(
         run.pk,
         token,

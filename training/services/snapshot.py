@@ -183,6 +183,7 @@ def write_lines(path: Path, lines: Iterable[dict]) -> None:
     """The file appears whole or not at all, and is read only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)  # of a process that was killed: read only, so not to be opened again
     try:
         with unfinished.open("wb") as file:
             file.writelines(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)

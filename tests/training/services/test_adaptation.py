@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from annotation.models import Record
 from tests.factories import queue_of
 from tests.labelled import add_labelled, add_open, sentences
 from tests.tiny_bert import save_tiny_bert
+from training.errors import RunLost
 from training.models import AdaptedEncoder, ModelVersion, TrainingRun
 from training.services import runs
-from training.services.adaptation import drawn_texts, folder_to_start_from
+from training.services.adaptation import drawn_texts, folder_to_start_from, texts_of_run
 from training.services.embeddings import encoder_of
 from training.services.execution import execute_run
-from training.services.runs import open_run, policy_of
+from training.services.runs import open_run, policy_of, start_run
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
 Kind, State = TrainingRun.Kind, TrainingRun.State
@@ -90,6 +92,19 @@ def test_texts_that_are_read_again_give_an_encoder_that_takes_the_place_of_the_f
     assert second.sha256 == first.sha256, "the same texts, settings and seed"
 
 
+def test_a_run_taken_up_again_reads_the_texts_it_has_whatever_a_lost_worker_still_writes(imported):
+    run = open_run(imported, kind=Kind.PRETRAIN, now=timezone.now())
+    zombie = start_run(run.pk, now=timezone.now())
+    heir = start_run(run.pk, now=timezone.now() + timedelta(hours=1))
+    late = TrainingRun.objects.get(pk=run.pk)
+    texts = texts_of_run(TrainingRun.objects.get(pk=run.pk), heir)
+    assert len(texts) == 300
+    add_open(imported, ["word1 later"])
+    with pytest.raises(RunLost):
+        texts_of_run(late, zombie)
+    assert texts_of_run(TrainingRun.objects.get(pk=run.pk), heir) == texts
+
+
 def test_held_records_are_not_read_and_equal_texts_once(campaign):
     add_open(campaign, ["word1 calm", "word2 rash", "word1 calm"])
     [held] = add_open(campaign, ["word3 of Mr Miller"])
@@ -111,4 +126,4 @@ def test_a_campaign_with_too_few_texts_is_told_so(campaign):
     run = execute(campaign, Kind.PRETRAIN)
     assert (run.state, run.failure_code) == (State.FAILED, "too_few_texts")
     assert not AdaptedEncoder.objects.exists()
-    assert not (runs.run_directory(run) / "texts.jsonl").exists()
+    assert list(runs.run_directory(run).glob("texts*")) == []

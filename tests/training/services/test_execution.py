@@ -17,10 +17,12 @@ from annotation.models import Answer, Consensus, MicroTask
 from tests.answered import answered
 from tests.factories import make_gold, make_volunteer, queue_of
 from tests.labelled import add_labelled, add_open, sentences
+from training.errors import RunLost
 from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
 from training.services import execution, runs
 from training.services.execution import execute_run
 from training.services.runs import open_run, start_run
+from training.services.snapshot import kept_snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
 State = TrainingRun.State
@@ -50,7 +52,7 @@ def assert_failed(run: TrainingRun, code: str, words: str) -> None:
     assert run.finished_at is not None
     assert not ModelVersion.objects.filter(run=run).exists()
     folder = runs.run_directory(run)
-    assert {path.name for path in folder.glob("*")} <= {"snapshot.jsonl"}
+    assert {path.name for path in folder.glob("*")} <= {"snapshot-1.jsonl"}
     assert not Prediction.objects.exists()
 
 
@@ -85,7 +87,7 @@ def test_a_run_ends_with_a_model_in_charge_that_has_ordered_the_queue(labelled):
     assert queue_of(labelled) != before
     assert Prediction.objects.filter(model_version=version).count() == 20
     kept = {path.name for path in runs.run_directory(run).iterdir()}
-    assert kept == {"encoder", "embedding", "tfidf", "snapshot.jsonl"}
+    assert kept == {"encoder", "embedding", "tfidf", "snapshot-1.jsonl"}
 
 
 def test_a_run_that_somebody_works_on_is_left_to_them(labelled):
@@ -156,6 +158,20 @@ def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
     assert again == snapshot
     assert again.class_names == ("no", "yes")
     assert run.minutes_spent == 1.5
+
+
+def test_a_worker_that_was_thought_dead_does_not_change_what_its_heir_learns_from(labelled):
+    run = open_run(labelled, now=timezone.now())
+    zombie = start_run(run.pk, now=timezone.now())
+    heir = start_run(run.pk, now=timezone.now() + timedelta(hours=1))
+    late = TrainingRun.objects.get(pk=run.pk)
+    run.refresh_from_db()
+    snapshot = execution._snapshot(run, heir, execution.config_of(run), runs.run_directory(run))
+    Consensus.objects.update(label="no", value={"label": "no"})
+    with pytest.raises(RunLost):
+        execution._snapshot(late, zombie, execution.config_of(late), runs.run_directory(late))
+    run.refresh_from_db()
+    assert kept_snapshot(run) == snapshot
 
 
 def database_is_away(*args, **options):

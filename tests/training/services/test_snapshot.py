@@ -13,7 +13,7 @@ from tests.labelled import YES_NO, add_labelled, add_open, sentences
 from training.algorithms.examples import Relation, Span
 from training.config import FineTuneConfig
 from training.models import TrainingRun
-from training.services.snapshot import examples_of, read_snapshot, take_snapshot
+from training.services.snapshot import examples_of, read_snapshot, take_snapshot, write_lines
 
 pytestmark = pytest.mark.django_db
 CONFIG = FineTuneConfig("unused")
@@ -80,6 +80,17 @@ def test_a_snapshot_that_could_not_be_written_whole_leaves_no_file(run, tmp_path
     with pytest.raises(OSError, match="No space left"):
         take(run, tmp_path / "s.jsonl")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_unfinished_is_put_away_and_not_written_into(tmp_path):
+    left, same_file = tmp_path / "s.part", tmp_path / "the-same-file"
+    left.write_text("half a line")
+    left.chmod(0o400)
+    same_file.hardlink_to(left)
+    write_lines(tmp_path / "s.jsonl", [{"a": 1}])
+    assert (tmp_path / "s.jsonl").read_text() == '{"a":1}\n'
+    assert same_file.read_text() == "half a line"
+    assert not left.exists()
 
 
 def test_votes_become_probabilities_by_how_good_the_voters_are_and_a_reviewers_word_is_certain(run, tmp_path):
