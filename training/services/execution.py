@@ -5,7 +5,6 @@ published model of the first and goes on from there.
 """
 
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -41,6 +40,7 @@ from training.services.priorities import order_queue
 from training.services.promotions import in_charge
 from training.services.snapshot import Snapshot, kept_snapshot, take_snapshot
 from training.services.stream_guard import measure_round
+from training.services.tidying import tidy
 
 logger = logging.getLogger(__name__)
 Watcher = Callable[[str, float], None]
@@ -53,7 +53,7 @@ def execute_run(run_id: UUID, *, watch: Watcher = lambda stage, share_done: None
     if token is None:
         return False
     succeeded = _attempt(run_id, token, watch)
-    _tidy(TrainingRun.objects.get(pk=run_id).campaign_id)
+    tidy(TrainingRun.objects.get(pk=run_id).campaign_id)
     return succeeded
 
 
@@ -220,16 +220,6 @@ def _explain(error: Exception) -> tuple[str, str]:
         "unforeseen",
         f"Something unforeseen stopped the run ({type(error).__name__}); the worker's log has it.",
     )
-
-
-def _tidy(campaign_id: UUID) -> None:
-    """Remove what nothing needs any more: checkpoints of runs that are over, weights of old models."""
-    for run in TrainingRun.objects.over().filter(campaign=campaign_id):
-        shutil.rmtree(runs.run_directory(run) / "checkpoint", ignore_errors=True)
-    adaptation.tidy(campaign_id)
-    for version in runs.superseded_models(campaign_id):
-        shutil.rmtree(version.path, ignore_errors=True)
-        ModelVersion.objects.filter(pk=version.pk).update(path="")
 
 
 class Progress:

@@ -15,6 +15,12 @@ def in_charge(campaign_id) -> ModelVersion | None:
     return ModelVersion.objects.filter(campaign=campaign_id, in_charge=True).select_related("run").first()
 
 
+def hold_charge(campaign_id) -> None:
+    """Until the transaction ends nobody else puts a model in charge, nor lets the files of models go."""
+    # The lock is on the campaign's row: where no model is in charge there is no row of one to lock.
+    Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+
+
 @transaction.atomic
 def promote(
     version: ModelVersion,
@@ -25,8 +31,7 @@ def promote(
     by: User | None = None,
 ) -> Promotion:
     """Put a model in charge instead of the one that it was compared with; ChargeChanged if another is."""
-    # The lock is on the campaign's row: where no model is in charge there is no row of one to lock.
-    Campaign.objects.select_for_update(no_key=True).get(pk=version.campaign_id)
+    hold_charge(version.campaign_id)
     versions = ModelVersion.objects.filter(campaign=version.campaign_id)
     current = versions.filter(in_charge=True).first()
     if (current and current.pk) != (instead_of and instead_of.pk):
@@ -66,9 +71,11 @@ def put_in_charge(version: ModelVersion, *, cause: str, now: datetime, by: User 
     current = in_charge(version.campaign_id)
     if current == version:
         raise Conflict("This model is in charge already.", code="in_charge_already")
-    if not has_files(version):
-        raise Conflict("The files of this model are no longer kept.", code="model_gone")
     with transaction.atomic():
+        hold_charge(version.campaign_id)
+        version.refresh_from_db(fields=["path"])
+        if not has_files(version):
+            raise Conflict("The files of this model are no longer kept.", code="model_gone")
         try:
             promotion = promote(version, instead_of=current, cause=cause, now=now, by=by)
         except ChargeChanged as changed:

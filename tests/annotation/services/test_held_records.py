@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from annotation.errors import NotFound, NotYetRead
@@ -14,6 +14,7 @@ from annotation.services import held_records
 from annotation.services.handout import claim_task, skip_task
 from annotation.services.held_records import read_held_records, release_record, release_records
 from tests.factories import make_campaign, make_sentences, make_tasks, make_volunteer
+from tests.locks import wait_until_somebody_waits_for_a_lock
 
 TEXT = "Seen by Dr. Ada Meyer. A rash came. Call 555-0199."
 SENTENCES = [(0, 22), (23, 35), (36, 50)]
@@ -61,9 +62,7 @@ def test_pieces_make_up_the_text_in_code_points(campaign, alice, bob, charlie):
         make_volunteer(campaign, user)
     places = [claim_task(campaign.pk, user, now=timezone.now()) for user in (bob, charlie)]
     for place, user in zip(places, (bob, charlie), strict=True):
-        skip_task(
-            place.assignment_id, user, Assignment.SkipReason.NAMES_A_PERSON, now=timezone.now()
-        )
+        skip_task(place.assignment_id, user, Assignment.SkipReason.NAMES_A_PERSON, now=timezone.now())
     [record] = read_held_records(campaign, by=alice).records
     assert record.reported == [(0, 7), (7, 16)]
     assert record.pieces == [("😀 发热三天。", True), ("Tel. 555!", True), (" 无皮疹。", False)]
@@ -184,13 +183,3 @@ def test_a_report_that_comes_while_all_are_released_is_not_undone(campaign, alic
     releasing.join(20)
     assert n_released == [0]
     assert is_held(task.record_id)
-
-
-def wait_until_somebody_waits_for_a_lock() -> None:
-    with connection.cursor() as cursor:
-        for _ in range(2000):
-            cursor.execute("SELECT pg_sleep(0.005) FROM pg_locks WHERE NOT granted LIMIT 1")
-            if cursor.fetchone():
-                return
-            cursor.execute("SELECT pg_sleep(0.005)")
-    raise AssertionError("nobody waited within ten seconds")

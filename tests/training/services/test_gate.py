@@ -2,22 +2,26 @@
 
 import json
 import shutil
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from annotation.errors import Conflict
 from annotation.models import Consensus, MicroTask, TrailEntry
 from tests.factories import make_gold
 from tests.labelled import add_labelled, add_open, sentences
+from tests.locks import wait_until_somebody_waits_for_a_lock
 from training.models import ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
 from training.services import gate, promotions, runs
 from training.services.agreement_guard import return_where_agreement_fell
 from training.services.execution import execute_run
 from training.services.promotions import in_charge, put_in_charge
 from training.services.snapshot import learned_tasks, read_snapshot
+from training.services.tidying import tidy
 from training.tasks import tick
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a run's heartbeat has a connection of its own
@@ -159,6 +163,33 @@ def test_an_admin_puts_another_model_in_charge_and_it_orders_the_queue(labelled,
         put_in_charge(
             ModelVersion.objects.get(pk=standing.pk), cause=Promotion.Cause.HAND, now=timezone.now(), by=alice
         )
+
+
+def test_a_model_whose_files_were_let_go_since_it_was_looked_at_takes_no_charge(labelled):
+    first = run_of(labelled)
+    [other] = first.versions.filter(in_charge=False)
+    ModelVersion.objects.filter(pk=other.pk).update(path="")
+    with pytest.raises(Conflict, match="no longer kept"):
+        put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now())
+    assert in_charge(labelled.pk) != other
+
+
+def test_a_model_that_is_just_put_in_charge_keeps_its_files(labelled):
+    other = run_of(labelled).versions.get(in_charge=False)
+    now = timezone.now()
+    later = TrainingRun.objects.create(campaign=labelled, number=2, opened_at=now, state="succeeded")
+    ModelVersion.objects.create(
+        campaign=labelled, run=later, number=9, path="/nowhere", sha256="0" * 64, label_keys=["no", "yes"]
+    )
+    assert other in runs.superseded_models(labelled.pk)
+    ended = threading.Thread(target=lambda: (tidy(labelled.pk), connection.close()))
+    with transaction.atomic():
+        put_in_charge(other, cause=Promotion.Cause.HAND, now=now)
+        ended.start()
+        wait_until_somebody_waits_for_a_lock()
+    ended.join()
+    other.refresh_from_db()
+    assert other.in_charge and promotions.has_files(other)
 
 
 def test_a_verdict_about_a_model_that_is_not_in_charge_any_more_is_found_anew(labelled, monkeypatch):
