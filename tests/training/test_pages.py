@@ -112,6 +112,7 @@ def test_the_dashboard_compares_the_model_in_charge_with_the_one_before(client, 
     assert '<p class="figure">v2</p>' in html
     assert re.search(r"0\.90 on 20 texts, \+0\.10 over v1", html)
     assert '"labels": ["50", "100"]' in html
+    assert '"at": [50, 100]' in html
 
 
 def test_the_queue_names_the_model_that_ordered_it_also_after_runs_that_made_none(client, alice, campaign):
