@@ -27,7 +27,7 @@ CHROMIUM = os.environ.get("CHROMIUM_PATH") or "/usr/bin/chromium"
 CURVE_MS = 40 * 60 * 1000  # the curve begins with the second run
 WIDTH, HEIGHT = 1366, 850
 N_ANSWERS = 5
-MOST_BYTES = 200_000
+MOST_BYTES = 270_000
 
 
 class Demo(NamedTuple):
