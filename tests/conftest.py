@@ -23,6 +23,8 @@ from django.conf import settings  # noqa: E402
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # loads the settings; pytest-django goes on
 # Tests take static files where they lie; packing them is a step of `up`.
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+# The platform's own hasher checks these too, also in programs that tests start with the real settings.
+settings.PASSWORD_HASHERS = ["tests.quick_hasher.QuickArgon2PasswordHasher", *settings.PASSWORD_HASHERS]
 
 from hc_platform import embedded  # noqa: E402
 

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 from knox.models import AuthToken
 
@@ -266,8 +268,14 @@ def test_tokens_are_stored_as_hashes(bob):
     assert token not in str(AuthToken.objects.filter(pk=stored.pk).values())
 
 
-def test_passwords_are_stored_with_argon2id(bob):
+def test_passwords_are_stored_with_argon2id_at_the_recommended_cost(bob):
     assert bob.password.startswith("argon2$argon2id$")
+    _, *own = settings.PASSWORD_HASHERS  # the first one is the tests'
+    with override_settings(PASSWORD_HASHERS=own):
+        stored = make_password(PASSWORD)
+        assert stored.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+        assert check_password(PASSWORD, stored)
+        assert check_password(PASSWORD, bob.password)
 
 
 ELSEWHERE = ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"]
