@@ -138,7 +138,7 @@ def make(n_answers: int, n_volunteers: int, n_runs: int):
         seconds=9, fitted_at=campaign.created_at,
     )  # fmt: skip
     campaign.aggregation, campaign.crowd_version = "one_coin", fit.number
-    campaign.ordered_by_version = n_runs
+    campaign.ordered_by_run = n_runs
     campaign.save()
     make_runs(campaign, n_runs)
     with connection.cursor() as cursor:
