@@ -79,7 +79,7 @@ class PriorityWriter(threading.Thread):
         self.n_written = set_priorities(
             self.campaign.pk,
             zip(self.task_ids, priorities, strict=True),
-            version=1,
+            run=1,
             now=timezone.now(),
         )
         self.ended_at = time.monotonic()
