@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from training.algorithms.examples import MARKING_HEADS
-from training.models import ModelVersion, TrainingRun
+from training.models import ModelVersion
 from training.services.base_origin import BaseOrigin
 from training.services.model_card_code import loading_example
 
@@ -191,7 +191,7 @@ def _data(version: ModelVersion) -> str:
     left_out = f"; {run.n_left_out:,} more were left out, because people are too unsure of them"
     rows = [
         f"- {run.n_examples:,} labelled texts of one campaign{left_out if run.n_left_out else ''}.",
-        *_counts(run),
+        *_counts(version),
         f"- How answers became labels: {campaign.get_aggregation_display()}, "
         f"{campaign.get_stopping_display()} ({campaign.needed} at first).",
         "- Which texts were labelled was in part chosen by earlier models, so the labels' shares are not "
@@ -201,9 +201,9 @@ def _data(version: ModelVersion) -> str:
     return "## Training data\n\n" + "\n".join(rows)
 
 
-def _counts(run: TrainingRun) -> list[str]:
+def _counts(version: ModelVersion) -> list[str]:
     """From the run's snapshot, where it is kept still: who answered, and what each text was for."""
-    path = Path(run.snapshot_path) if run.snapshot_path else None
+    path = Path(version.run.snapshot_path) if version.run.snapshot_path else None
     if path is None or not path.is_file():
         return ["- The frozen data are not kept on the server any more, so they can't be counted."]
     parts, origins, n_answers = Counter(), Counter(), 0
@@ -219,6 +219,8 @@ def _counts(run: TrainingRun) -> list[str]:
     if origins["gold"]:
         rows.append(f"- {origins['gold']:,} came with a right answer, and were used to judge models alone.")
     rows.append("- Used for: " + ", ".join(f"{part} {n:,}" for part, n in parts.most_common()) + ".")
+    if version.family != ModelVersion.Family.ENCODER:
+        rows.append("- Those for validation and calibration taught it as well, these once it was calibrated.")
     return rows
 
 
