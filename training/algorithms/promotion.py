@@ -181,7 +181,7 @@ def _f1_check(challenger: Judged, incumbent: Judged, seen: Gains, drawn: Gains) 
     chance = float((drawn.f1 < -HARM).mean())
     allowed, because = HARM_CHANCE, ""
     if (drawn.loss >= 0).mean() <= LOSS_CHANCE:
-        allowed, because = SUPPORTED_CHANCE, ", as it holds what is right for clearly more probable"
+        allowed, because = SUPPORTED_CHANCE, " where right answers have clearly become more probable, as here"
     now, before = (one.outcomes.macro_f1(_once(one))[0] for one in (challenger, incumbent))
     sentence = (
         f"On {len(challenger)} texts its F1 is {_points(now)}, and {_points(before)} of the model in charge. "
