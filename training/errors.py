@@ -40,6 +40,11 @@ class SnapshotChanged(Invalid):
     sentence = "The run's snapshot was changed after it was taken."
 
 
+class SnapshotGone(Invalid):
+    code = "snapshot_gone"
+    sentence = "The snapshot that this run's models learned from is no longer kept."
+
+
 class ChargeChanged(Exception):
     """Another model has taken charge since this one was compared."""
 

@@ -5,7 +5,6 @@ model: to find masked words is not what makes vectors of like texts alike.
 """
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -91,13 +90,3 @@ def folder_to_start_from(policy: TrainingPolicy) -> str:
         return base
     is_of_base = adapted.base_sha256 == encoder.weights_sha256(encoder.checked_folder(base))
     return adapted.path if is_of_base else base
-
-
-def tidy(campaign_id: UUID) -> None:
-    """Remove the texts that runs which are over have read, and encoders that are not in use any more."""
-    for run in TrainingRun.objects.over().filter(campaign=campaign_id, kind=TrainingRun.Kind.PRETRAIN):
-        for path in runs.run_directory(run).glob("texts*"):
-            path.unlink(missing_ok=True)
-    for adapted in AdaptedEncoder.objects.filter(campaign=campaign_id, in_use=False).exclude(path=""):
-        shutil.rmtree(Path(adapted.path), ignore_errors=True)
-        AdaptedEncoder.objects.filter(pk=adapted.pk).update(path="")

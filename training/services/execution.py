@@ -50,9 +50,7 @@ DISK_FULL = "The disk is full. Make room, then start the run again; nothing was 
 def execute_run(run_id: UUID, *, watch: Watcher = lambda stage, share_done: None) -> bool:
     """Do the run if nobody else does; True when it succeeded. `watch` gets (stage, share done) as it goes."""
     token = runs.start_run(run_id, now=timezone.now())
-    if token is None:
-        return False
-    succeeded = _attempt(run_id, token, watch)
+    succeeded = token is not None and _attempt(run_id, token, watch)
     tidy(TrainingRun.objects.get(pk=run_id).campaign_id)
     return succeeded
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-from annotation.errors import Conflict
 from training import encoder
 from training.config import FineTuneConfig
 from training.models import ModelVersion
@@ -37,8 +36,6 @@ def reproduce(
     Weights are equal only on a machine that counts alike: processor, cores and libraries.
     """
     run = version.run
-    if not Path(run.snapshot_path).is_file():
-        raise Conflict("The snapshot that this model learned from is no longer there.", code="snapshot_gone")
     snapshot = kept_snapshot(run)
     examples, config = checked_examples(snapshot), FineTuneConfig.from_dict(run.config)
     bench = bench_of(snapshot, examples)

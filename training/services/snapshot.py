@@ -30,7 +30,7 @@ from training.algorithms.targets import (
 )
 from training.algorithms.vote_posterior import vote_posterior, voters_accuracy
 from training.config import FineTuneConfig
-from training.errors import NothingToLearn, SnapshotChanged
+from training.errors import NothingToLearn, SnapshotChanged, SnapshotGone
 from training.models import TrainingRun
 from training.services.runs import policy_of
 
@@ -196,7 +196,10 @@ def write_lines(path: Path, lines: Iterable[dict]) -> None:
 
 
 def learned_tasks(run: TrainingRun) -> set[str]:
-    """The ids of the tasks that the run's models were trained, stopped or calibrated on."""
+    """The ids of the tasks that the run's models were trained, stopped or calibrated on.
+
+    FileNotFoundError where the snapshot is not kept, as that of a run none of whose models is.
+    """
     with Path(run.snapshot_path).open("rb") as file:
         next(file)
         rows = map(orjson.loads, file)
@@ -204,8 +207,11 @@ def learned_tasks(run: TrainingRun) -> set[str]:
 
 
 def kept_snapshot(run: TrainingRun) -> Snapshot:
-    """The run's own; where the file is not as it was taken, SnapshotChanged before any of it is believed."""
+    """The run's own; SnapshotGone where it is not kept, and where the file is not as it was taken,
+    SnapshotChanged before any of it is believed."""
     path = Path(run.snapshot_path)
+    if not path.is_file():
+        raise SnapshotGone()
     if hashlib.sha256(path.read_bytes()).hexdigest() != run.snapshot_sha256:
         raise SnapshotChanged()
     return read_snapshot(path)

@@ -126,4 +126,14 @@ def test_a_campaign_with_too_few_texts_is_told_so(campaign):
     run = execute(campaign, Kind.PRETRAIN)
     assert (run.state, run.failure_code) == (State.FAILED, "too_few_texts")
     assert not AdaptedEncoder.objects.exists()
-    assert list(runs.run_directory(run).glob("texts*")) == []
+    assert not runs.run_directory(run).exists()
+
+
+def test_texts_do_not_outlive_a_run_that_is_given_up_because_its_worker_was_lost_too_often(imported):
+    run = open_run(imported, kind=Kind.PRETRAIN, now=timezone.now())
+    texts_of_run(run, start_run(run.pk, now=timezone.now()))
+    TrainingRun.objects.update(n_attempts=runs.MAX_ATTEMPTS, lease_expires_at=timezone.now())
+    assert execute_run(run.pk) is False
+    run.refresh_from_db()
+    assert (run.state, run.failure_code) == (State.FAILED, "worker_lost")
+    assert not runs.run_directory(run).exists()

@@ -17,12 +17,13 @@ from annotation.models import Answer, Consensus, MicroTask
 from tests.answered import answered
 from tests.factories import make_gold, make_volunteer, queue_of
 from tests.labelled import add_labelled, add_open, sentences
-from training.errors import RunLost
+from training.errors import RunLost, SnapshotGone
 from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
 from training.services import execution, runs
 from training.services.execution import execute_run
 from training.services.runs import open_run, start_run
 from training.services.snapshot import kept_snapshot
+from training.services.tidying import tidy
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
 State = TrainingRun.State
@@ -51,8 +52,7 @@ def assert_failed(run: TrainingRun, code: str, words: str) -> None:
     assert words in run.failure
     assert run.finished_at is not None
     assert not ModelVersion.objects.filter(run=run).exists()
-    folder = runs.run_directory(run)
-    assert {path.name for path in folder.glob("*")} <= {"snapshot-1.jsonl"}
+    assert not runs.run_directory(run).exists()
     assert not Prediction.objects.exists()
 
 
@@ -261,6 +261,22 @@ def test_what_nobody_needs_any_more_loses_its_weights_and_keeps_its_figures(labe
     for version in ModelVersion.objects.exclude(path=""):
         manifest = json.loads((Path(version.path) / "manifest.json").read_text())
         assert manifest["sha256"] == version.sha256
+
+
+def test_texts_stay_only_with_the_models_that_learned_from_them(labelled):
+    first, second = train(labelled, TrainingRun.Kind.REFIT), train(labelled, TrainingRun.Kind.REFIT)
+    ModelVersion.objects.filter(run=second).update(in_charge=False)
+    ModelVersion.objects.filter(pk=first.model_version.pk).update(in_charge=True)
+    (runs.run_directory(first) / "snapshot-9.part").touch()
+    tidy(labelled.pk)
+    assert kept_snapshot(first).n_labels == 60
+    assert not (runs.run_directory(first) / "snapshot-9.part").exists()
+    ModelVersion.objects.filter(run=first).update(path="")
+    tidy(labelled.pk)
+    assert not runs.run_directory(first).exists()
+    with pytest.raises(SnapshotGone):
+        kept_snapshot(first)
+    assert kept_snapshot(second).n_labels == 60
 
 
 def test_where_all_is_gold_the_run_says_what_to_change(labelled):
