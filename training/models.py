@@ -279,6 +279,11 @@ class Prediction(models.Model):
     probabilities = models.JSONField(help_text="One per label key of the model, in its order.")
     explored = models.BooleanField(default=False, help_text="Placed at random, not by uncertainty.")
 
+    class Meta:
+        indexes = [
+            models.Index(fields=["model_version"], name="predictions_of_stream", condition=Q(explored=True)),
+        ]
+
 
 class Embedding(models.Model):
     """What a frozen encoder makes of a task's text; of a pair, both texts' vectors end to end."""

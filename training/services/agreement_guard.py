@@ -24,7 +24,8 @@ SETTLED_SINCE = """
 SELECT p.probabilities::text, s.value::text
 FROM training_prediction p
 JOIN annotation_consensus s ON s.task_id = p.task_id
-WHERE p.model_version_id = %s AND p.explored AND s.settled_at > %s AND s.value IS NOT NULL
+WHERE p.model_version_id = %s AND p.explored
+  AND s.campaign_id = %s AND s.settled_at > %s AND s.value IS NOT NULL
 ORDER BY s.settled_at DESC LIMIT %s
 """
 
@@ -80,7 +81,7 @@ def agreement_of(version: ModelVersion, *, since: datetime) -> Agreement | None:
 
 def _settled_since(version: ModelVersion, since: datetime) -> list[tuple[list[float], dict]]:
     with connection.cursor() as cursor:
-        cursor.execute(SETTLED_SINCE, [version.pk, since, MOST])
+        cursor.execute(SETTLED_SINCE, [version.pk, version.campaign_id, since, MOST])
         return [(orjson.loads(said), orjson.loads(value)) for said, value in cursor.fetchall()]
 
 
