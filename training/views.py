@@ -52,6 +52,8 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         context["lineage"] = run_report.lineage_rows(version)
     return render(request, "training/run.html", context)
 
+    if version and run.is_over:  # until then the page asks again every few seconds
+        context["mistakes"] = run_report.read_mistakes(version, run.campaign, by=request.user)
 
 @login_required
 @require_POST

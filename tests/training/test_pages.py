@@ -311,6 +311,28 @@ def test_the_mistakes_of_a_model_of_relations_are_told_in_the_words_of_the_text(
     Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
     task = make_text(campaign, "Aspirin, then a rash.")
     version = make_version(campaign, 1, right=0.9, in_charge=True)
+    entry = TrailEntry.objects.get(verb="read_mistakes")
+    assert (entry.user, entry.campaign) == (alice, campaign)
+    assert entry.detail == {"version": 1, "tasks": [str(task.pk)]}
+
+
+def test_a_run_that_goes_on_shows_figures_and_no_text_and_what_shows_no_text_is_no_reading(
+    client, alice, campaign
+):
+    version = make_version(campaign, 1, right=0.9)
+    [task] = make_tasks(campaign, 1)
+    version.metrics["mistakes"] = [{"task": str(task.pk), "right": ["yes"], "found": ["no"]}]
+    version.save()
+    client.force_login(alice)
+    page = reverse("training_run", args=[version.run_id])
+    TrainingRun.objects.update(state="running", stage="scoring")
+    html = client.get(page).content.decode()
+    assert "0.900" in html
+    assert "Where it is surest and wrong" not in html
+    TrainingRun.objects.update(state="succeeded")
+    Record.objects.update(held=True)
+    assert "Where it is surest and wrong" not in client.get(page).content.decode()
+    assert not TrailEntry.objects.exists()
     drug, sign = Span(0, 7, "drug"), Span(16, 20, "sign")
     right, found = [[Relation(drug, sign, "adr")]], [[(Relation(sign, drug, "adr"), 0.7)]]
     figures = evaluate_relations(found, right, ["adr"]) | {"given_spans_f1": 0.625}

@@ -1,7 +1,9 @@
 """What there is to say of a run and its models: in words, charts and tables, for a page."""
 
+from django.db import transaction
+
 from annotation import exchange
-from annotation.models import Campaign, MicroTask
+from annotation.models import Campaign, MicroTask, TrailEntry, User
 from training.models import ModelVersion, Promotion, TrainingRun
 from training.services.promotions import has_files
 
@@ -85,7 +87,7 @@ def best_family_words(versions: list[ModelVersion]) -> str:
 
 
 def figures_of(version: ModelVersion, campaign: Campaign) -> dict:
-    """Everything that the page draws of one model."""
+    """Everything that the page draws of one model but for texts."""
     metrics, names = version.metrics["test"], _names(version.label_keys, campaign)
     return {
         "metrics": metrics,
@@ -102,7 +104,6 @@ def figures_of(version: ModelVersion, campaign: Campaign) -> dict:
         "per_label": _per_label(names, metrics["per_class"]),
         "calibration": _calibration_chart(metrics.get("reliability", [])),
         "slices": version.metrics.get("slices", []),
-        "mistakes": _mistakes(version.metrics.get("mistakes", []), campaign),
     }
 
 
@@ -216,11 +217,16 @@ def _calibration_chart(bins: list[dict]) -> dict | None:
     }  # fmt: skip
 
 
-def _mistakes(mistakes: list[dict], campaign: Campaign) -> list[dict]:
-    """With the texts of those that may be shown; figures hold no text."""
+@transaction.atomic
+def read_mistakes(version: ModelVersion, campaign: Campaign, *, by: User) -> list[dict]:
+    """Where it is surest and wrong, with the texts of those that may be shown; the trail says who read."""
+    mistakes = version.metrics.get("mistakes", [])
     shown = MicroTask.objects.filter(pk__in=[one["task"] for one in mistakes], held=False)
     texts = {str(text.task_id): text for text in exchange.texts_of(shown.values_list("pk", flat=True))}
     known = campaign.label_names
+    if texts:
+        detail = {"version": version.number, "tasks": sorted(texts)}
+        TrailEntry.objects.create(user=by, campaign=campaign, verb="read_mistakes", detail=detail)
     return [
         {
             "task_id": one["task"],
