@@ -19,7 +19,9 @@ class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
             "enabled", "min_new_labels", "min_interval_seconds", "base_model", "acquisition",
             "exploration_share", "refit_labels", "gold_share", "adapts_encoder",
         ]  # fmt: skip
+            "at_random_since",
 
+        read_only_fields = ["at_random_since"]
 
 class ModelVersionSerializer(serializers.ModelSerializer):
     is_kept = serializers.SerializerMethodField(help_text="Its files are there, so it can take charge.")

@@ -97,7 +97,7 @@ def put_in_charge(request: HttpRequest, campaign_id: UUID, version_id: UUID) -> 
 @require_POST
 def choose_again(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     campaign = administered_campaign(request, campaign_id)
-    stream_rounds.choose_again(runs.policy_of(campaign))
+    stream_rounds.choose_again(runs.policy_of(campaign), by=request.user)
     runs.order_anew(campaign, now=timezone.now())
     messages.success(request, "Tasks are chosen again, and it is measured anew what that brings.")
     return redirect("campaign_dashboard", campaign.pk)

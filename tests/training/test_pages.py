@@ -356,3 +356,6 @@ def test_where_choosing_was_given_up_the_policy_says_so_and_takes_it_up_again(cl
     assert "choosing them taught the model no more over four rounds" in client.get(page).content.decode()
     client.post(reverse("training_choose_again", args=[campaign.pk]))
     assert TrainingPolicy.objects.get(campaign=campaign).at_random_since is None
+    api = f"/api/v1/campaigns/{campaign.pk}/policy/"
+    assert client.get(api).json()["at_random_since"] == "2026-05-04T12:00:00Z"
+    assert TrailEntry.objects.get(verb="choose_again").user == alice

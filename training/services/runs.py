@@ -21,6 +21,7 @@ from training.algorithms.targets import HEAD_OF_KIND
 from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
 from training.models import AdaptedEncoder, Embedding, ModelVersion, Promotion, TrainingPolicy, TrainingRun
 from training.services.base_models import refuse_folder_without_model, refuse_model_not_offered
+from training.services.stream_rounds import choose_again
 
 State, Kind = TrainingRun.State, TrainingRun.Kind
 LEASE = timedelta(seconds=30)
@@ -42,12 +43,15 @@ def change_policy(policy: TrainingPolicy, *, by: User | None, **fields) -> Train
     if base_model and another_encoder:
         refuse = refuse_folder_without_model if by is None else refuse_model_not_offered
         refuse(base_model)
+    another_choice = fields.get("acquisition", policy.acquisition) != policy.acquisition
     for name, value in fields.items():
         setattr(policy, name, value)
     with transaction.atomic():
         policy.save(update_fields=list(fields) or None)
         if another_encoder:  # what has no vector is read anew
             Embedding.objects.filter(campaign=policy.campaign).delete()
+        if another_choice:  # what the one before brought says nothing of it
+            choose_again(policy, by=by)
         TrailEntry.objects.create(
             user=by, campaign=policy.campaign, verb="change_policy", detail={"fields": sorted(fields)}
         )

@@ -2,15 +2,17 @@
 
 from django.db import transaction
 
+from annotation.models import TrailEntry, User
 from training.models import StreamRound, TrainingPolicy
 
 
 @transaction.atomic
-def choose_again(policy: TrainingPolicy) -> None:
+def choose_again(policy: TrainingPolicy, *, by: User | None) -> None:
     """Take up choosing where it was given up; it is measured anew, from no rounds."""
     StreamRound.objects.filter(campaign=policy.campaign_id).delete()
     TrainingPolicy.objects.filter(pk=policy.pk).update(at_random_since=None)
     policy.at_random_since = None
+    TrailEntry.objects.create(user=by, campaign_id=policy.campaign_id, verb="choose_again")
 
 
 def sentence_of(policy: TrainingPolicy) -> str:

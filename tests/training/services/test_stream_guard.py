@@ -5,13 +5,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from annotation.models import Campaign, MicroTask
+from annotation.models import Campaign, MicroTask, TrailEntry
 from tests.factories import NOW
 from tests.labelled import add_labelled
 from training.algorithms.splits import record_places
 from training.models import StreamRound, TrainingPolicy, TrainingRun
 from training.services.embeddings import encoder_of, write_vectors
-from training.services.runs import policy_of
+from training.services.runs import change_policy, policy_of
 from training.services.stream_guard import measure_round
 from training.services.stream_rounds import choose_again, sentence_of
 
@@ -84,10 +84,22 @@ def test_after_four_rounds_that_brought_nothing_it_asks_at_random_and_says_so(ca
 def test_where_choosing_is_taken_up_again_it_is_measured_anew(campaign):
     label_all(campaign, chosen_teach=False)
     measure(campaign, 4)
-    choose_again(policy_of(campaign))
+    choose_again(policy_of(campaign), by=None)
     assert policy_of(campaign).at_random_since is None
     measure(campaign, 3, first=5)
     assert policy_of(campaign).at_random_since is None
+
+
+def test_another_way_to_choose_is_not_judged_by_the_rounds_of_the_one_before(campaign, alice):
+    label_all(campaign, chosen_teach=False)
+    measure(campaign, 4)
+    same = {"acquisition": policy_of(campaign).acquisition, "refit_labels": 20}
+    assert change_policy(policy_of(campaign), by=alice, **same).at_random_since is not None
+    changed = change_policy(policy_of(campaign), by=alice, acquisition="entropy")
+    assert changed.at_random_since is None
+    assert policy_of(campaign).at_random_since is None
+    assert not StreamRound.objects.exists()
+    assert TrailEntry.objects.get(verb="choose_again").user == alice
 
 
 def test_a_round_measured_twice_is_kept_once(campaign):
