@@ -60,9 +60,9 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
     on_progress(0.9)
     write_priorities(campaign, tasks, priority, number=number)
     if opinion.probabilities is not None and exchange.hears_models(campaign.pk):
-        _tell_the_engine(version, tasks, opinion.probabilities, number)
+        _tell_the_engine(version, tasks, opinion.probabilities, in_stream, number)
     if opinion.readings is not None and campaign.preannotates:
-        suggest_spans(version, tasks, [one.spans for one in opinion.readings], number=number)
+        suggest_spans(version, tasks, [one.spans for one in opinion.readings], in_stream, number=number)
     return len(tasks)
 
 
@@ -102,35 +102,55 @@ def write_priorities(campaign: Campaign, tasks: OpenTasks, priority: np.ndarray,
     )
 
 
-def _tell_the_engine(version: ModelVersion, tasks: OpenTasks, probabilities: np.ndarray, number: int) -> None:
-    """What the model thinks of tasks that it did not learn from is one more annotator's opinion."""
-    learned = learned_tasks(version.run)
+def _tell_the_engine(
+    version: ModelVersion, tasks: OpenTasks, probabilities: np.ndarray, in_stream: np.ndarray, number: int
+) -> None:
+    """What the model thinks of tasks that it did not learn from is one more annotator's opinion.
+
+    Not of the stream, bool [N]: models are judged by what people say of it, and by nothing a model said.
+    None where it is no longer known which these are.
+    """
+    try:
+        learned = learned_tasks(version.run)
+    except FileNotFoundError:
+        return
     ids = (UUID(bytes=task_id) for task_id in tasks.ids.tolist())
     exchange.set_opinions(
         version.campaign_id,
         (
             (task_id, dict(zip(version.label_keys, row, strict=True)))
-            for task_id, row in zip(ids, probabilities.round(5).tolist(), strict=True)
-            if str(task_id) not in learned
+            for task_id, row, in_it in zip(ids, probabilities.round(5).tolist(), in_stream, strict=True)
+            if not in_it and str(task_id) not in learned
         ),
         version=number,
     )
 
 
 def suggest_spans(
-    version: ModelVersion, tasks: OpenTasks, spans: Sequence[Sequence[tuple[Span, float]]], *, number: int
+    version: ModelVersion,
+    tasks: OpenTasks,
+    spans: Sequence[Sequence[tuple[Span, float]]],
+    in_stream: np.ndarray,
+    *,
+    number: int,
 ) -> int:
     """Let volunteers begin with the spans [N] that more likely are right than not; returns in how many tasks.
 
-    Also in gold that is full: it goes out still, and without a suggestion it could be told apart.
+    Not in those of the stream, bool [N], which judge models. Also in gold that is full: it goes out still,
+    and without a suggestion it could be told apart.
     """
     full = Gold.objects.filter(
         campaign=version.campaign, origin=Gold.Origin.FILE, task__is_open=False, task__held=False
     )
     gold = exchange.texts_of(full.values_list("task_id", flat=True))
+    share = policy_of(version.campaign).exploration_share
+    is_for_judging = [*in_stream, *(record_places([text.record_id for text in gold]) < share)]
     in_gold = spans_of_texts(version, [text.text for text in gold])
     ids = chain((UUID(bytes=one) for one in tasks.ids.tolist()), (text.task_id for text in gold))
-    found = ((task_id, _likely(one)) for task_id, one in zip(ids, chain(spans, in_gold), strict=True))
+    found = (
+        (task_id, [] if judges else _likely(one))  # none takes back what was suggested before
+        for task_id, judges, one in zip(ids, is_for_judging, chain(spans, in_gold), strict=True)
+    )
     return exchange.set_suggestions(version.campaign_id, found, version=number)
 
 

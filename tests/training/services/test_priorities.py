@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from annotation import exchange
 from annotation.exchange import set_priorities
-from annotation.models import Campaign, Consensus, MicroTask
+from annotation.models import Campaign, Consensus, MicroTask, Opinion
 from annotation.services.handout import claim_task, skip_task
 from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_volunteers, queue_of
 from training.algorithms.examples import Examples
@@ -154,6 +154,21 @@ def test_the_least_certain_are_asked_first_and_the_stream_stands_anywhere(campai
     assert chosen[40:] == sorted(chosen[40:])
     ranks = [rank for rank, pk in enumerate(queue) if pk in of_stream]
     assert N_TASKS * 0.25 < np.mean(ranks) < N_TASKS * 0.75, "by lot over the whole queue"
+
+
+def test_the_engine_hears_a_model_on_what_is_chosen_and_not_on_what_judges(campaign, ordered, tmp_path):
+    Campaign.objects.update(aggregation="engine")
+    TrainingPolicy.objects.update(exploration_share=0.3)
+    version, ids = ordered
+    snapshot = tmp_path / "snapshot.jsonl"
+    version.run.snapshot_path = str(snapshot)
+    order(version)
+    assert not Opinion.objects.exists(), "which tasks it learned from is not known without its snapshot"
+    snapshot.write_text("{}\n" + f'{{"task": "{ids[0]}", "part": "train"}}\n')
+    order(version)
+    heard = set(Opinion.objects.values_list("task_id", flat=True))
+    assert heard == set(ids) - stream() - {ids[0]}
+    assert 20 < len(stream()) < 60
 
 
 def test_the_stream_is_the_same_whatever_model_orders_the_queue(campaign, ordered):

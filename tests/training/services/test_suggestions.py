@@ -10,6 +10,7 @@ from tests.made_examples import FILLER, SIGNS, marked, span_examples
 from tests.preannotated import is_shown
 from tests.tiny_bert import save_tiny_bert
 from training.algorithms.examples import Span
+from training.algorithms.splits import record_places
 from training.algorithms.token_tags import strict_f1
 from training.config import FineTuneConfig
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
@@ -33,7 +34,7 @@ def tagger(tmp_path_factory) -> str:
 
 def spans_campaign_of(tagger: str, texts: list[str], **fields) -> tuple[Campaign, ModelVersion]:
     campaign = make_campaign(kind="spans", labels=LABELS, needed=2, **fields)
-    TrainingPolicy.objects.create(campaign=campaign)
+    TrainingPolicy.objects.create(campaign=campaign, exploration_share=0.0)
     for text in texts:
         make_text(campaign, text)
     run = TrainingRun.objects.create(campaign=campaign, number=4, opened_at=NOW, state="succeeded")
@@ -78,6 +79,23 @@ def test_gold_that_is_full_is_marked_too_as_it_goes_out_still(tagger):
     assert order(version) == 4
     assert Suggestion.objects.filter(task=full).exists()
     assert Suggestion.objects.count() == 5
+
+
+def test_what_judges_models_is_not_marked_by_one(tagger):
+    campaign, version = spans_campaign_of(tagger, marked(30, seed=4)[0], preannotates=True)
+    full = MicroTask.objects.filter(campaign=campaign).first()
+    Gold.objects.create(task=full, campaign=campaign, value={"spans": []})
+    MicroTask.objects.filter(pk=full.pk).update(taken=2)
+    order(version)
+    assert Suggestion.objects.exclude(spans=[]).count() > 20
+    TrainingPolicy.objects.update(exploration_share=0.5)
+    order(version)
+    marked_records = Suggestion.objects.exclude(spans=[]).values_list("task__record", flat=True)
+    assert (record_places(marked_records) >= 0.5).all()
+    assert len(marked_records) > 5
+    TrainingPolicy.objects.update(exploration_share=1.0)
+    order(version)
+    assert not Suggestion.objects.exclude(spans=[]).exists(), "taken back, gold's as well"
 
 
 def test_a_campaign_that_did_not_ask_for_it_gets_an_order_and_no_marks(tagger):
