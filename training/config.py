@@ -4,6 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
 
+def shown_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config as it may be shown and given away: without a place on this server."""
+    return {name: value for name, value in config.items() if name != "base_model_path"}
+
+
 @dataclass(frozen=True, slots=True)
 class LoopConfig:
     """What the training loop reads, whatever is learned."""

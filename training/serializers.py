@@ -4,6 +4,7 @@ from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 
 from annotation.serializers import StrictSerializer, UnknownFieldsRefused
+from training.config import shown_settings
 from training.models import ModelVersion, PredictionJob, TrainingPolicy, TrainingRun
 from training.services.promotions import has_files
 
@@ -18,10 +19,10 @@ class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
         fields = [
             "enabled", "min_new_labels", "min_interval_seconds", "base_model", "acquisition",
             "exploration_share", "refit_labels", "gold_share", "adapts_encoder",
-        ]  # fmt: skip
             "at_random_since",
-
+        ]  # fmt: skip
         read_only_fields = ["at_random_since"]
+
 
 class ModelVersionSerializer(serializers.ModelSerializer):
     is_kept = serializers.SerializerMethodField(help_text="Its files are there, so it can take charge.")
@@ -48,9 +49,13 @@ class RunSerializer(serializers.ModelSerializer):
 
 class RunReportSerializer(RunSerializer):
     model_version = serializers.SerializerMethodField()
+    config = serializers.SerializerMethodField()
 
     class Meta(RunSerializer.Meta):
         fields = [*RunSerializer.Meta.fields, "history", "config", "verdict", "model_version"]
+
+    def get_config(self, run) -> dict:
+        return shown_settings(run.config)
 
     def get_model_version(self, run) -> ModelVersionSerializer(allow_null=True):
         version = run.model_version

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotation.errors import NotFound, PlatformError
 from annotation.forms import SkipForm
 from annotation.views.access import administered_campaign
+from training.config import shown_settings
 from training.forms import PolicyForm
 from training.models import AdaptedEncoder, ModelVersion, Promotion, TrainingRun
 from training.services import explanations, promotions, run_report, runs, stream_rounds
@@ -46,14 +47,15 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "verdict": run_report.verdict_words(run),
         "family_words": run_report.best_family_words(versions),
         "curve": run_report.loss_curve(run.history),
+        "settings": shown_settings(run.config),
     }
     if version:
         context |= run_report.figures_of(version, run.campaign)
         context["lineage"] = run_report.lineage_rows(version)
-    return render(request, "training/run.html", context)
-
     if version and run.is_over:  # until then the page asks again every few seconds
         context["mistakes"] = run_report.read_mistakes(version, run.campaign, by=request.user)
+    return render(request, "training/run.html", context)
+
 
 @login_required
 @require_POST

@@ -82,6 +82,15 @@ def test_a_running_run_shows_how_far_it_is_and_looks_again_by_itself(client, ali
     assert '"values": [1.0, 0.7]' in html
 
 
+def test_the_settings_of_a_run_are_shown_without_a_place_on_the_server(client, alice, campaign):
+    run = make_run(campaign, config={"base_model_path": "/srv/secret/bert", "seed": 17})
+    client.force_login(alice)
+    assert client.get(f"/api/v1/runs/{run.pk}/").json()["config"] == {"seed": 17}
+    html = client.get(reverse("training_run", args=[run.pk])).content.decode()
+    assert "<dt>seed</dt><dd>17</dd>" in html
+    assert "/srv/secret" not in html
+
+
 def test_a_failed_run_says_why_and_stands_still(client, alice, campaign):
     run = make_run(campaign, state="failed", failure="The disk is full.", failure_code="disk_full")
     client.force_login(alice)
@@ -302,15 +311,6 @@ def test_a_runs_page_draws_calibration_groups_and_the_surest_mistakes(client, al
     assert [one["task_id"] for one in response.context["mistakes"]] == [str(task.pk)]
     [mistake] = response.context["mistakes"]
     assert (mistake["right"], mistake["found"]) == ("Yes", "No")
-
-
-def test_the_mistakes_of_a_model_of_relations_are_told_in_the_words_of_the_text(client, alice):
-    labels = [{"key": key, "name": name, "hint": "", "role": role} for key, name, role in (
-        ("drug", "Drug", "span"), ("sign", "Sign", "span"), ("adr", "causes", "relation"))]  # fmt: skip
-    campaign = make_campaign(kind="relations", labels=labels)
-    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
-    task = make_text(campaign, "Aspirin, then a rash.")
-    version = make_version(campaign, 1, right=0.9, in_charge=True)
     entry = TrailEntry.objects.get(verb="read_mistakes")
     assert (entry.user, entry.campaign) == (alice, campaign)
     assert entry.detail == {"version": 1, "tasks": [str(task.pk)]}
@@ -333,6 +333,15 @@ def test_a_run_that_goes_on_shows_figures_and_no_text_and_what_shows_no_text_is_
     Record.objects.update(held=True)
     assert "Where it is surest and wrong" not in client.get(page).content.decode()
     assert not TrailEntry.objects.exists()
+
+
+def test_the_mistakes_of_a_model_of_relations_are_told_in_the_words_of_the_text(client, alice):
+    labels = [{"key": key, "name": name, "hint": "", "role": role} for key, name, role in (
+        ("drug", "Drug", "span"), ("sign", "Sign", "span"), ("adr", "causes", "relation"))]  # fmt: skip
+    campaign = make_campaign(kind="relations", labels=labels)
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    task = make_text(campaign, "Aspirin, then a rash.")
+    version = make_version(campaign, 1, right=0.9, in_charge=True)
     drug, sign = Span(0, 7, "drug"), Span(16, 20, "sign")
     right, found = [[Relation(drug, sign, "adr")]], [[(Relation(sign, drug, "adr"), 0.7)]]
     figures = evaluate_relations(found, right, ["adr"]) | {"given_spans_f1": 0.625}
@@ -354,8 +363,8 @@ def test_where_choosing_was_given_up_the_policy_says_so_and_takes_it_up_again(cl
     client.force_login(alice)
     page = reverse("training_policy", args=[campaign.pk])
     assert "choosing them taught the model no more over four rounds" in client.get(page).content.decode()
-    client.post(reverse("training_choose_again", args=[campaign.pk]))
-    assert TrainingPolicy.objects.get(campaign=campaign).at_random_since is None
     api = f"/api/v1/campaigns/{campaign.pk}/policy/"
     assert client.get(api).json()["at_random_since"] == "2026-05-04T12:00:00Z"
+    client.post(reverse("training_choose_again", args=[campaign.pk]))
     assert TrailEntry.objects.get(verb="choose_again").user == alice
+    assert TrainingPolicy.objects.get(campaign=campaign).at_random_since is None

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from training.algorithms.examples import MARKING_HEADS
+from training.config import shown_settings
 from training.models import ModelVersion
 from training.services.base_origin import BaseOrigin
 from training.services.model_card_code import loading_example
@@ -251,7 +252,6 @@ def _slices(slices: list[dict]) -> str:
 
 def _origin(version: ModelVersion, manifest: dict) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
-    settings = {key: value for key, value in manifest["config"].items() if key != "base_model_path"}
     return f"""
 ## How it was made
 
@@ -259,7 +259,7 @@ def _origin(version: ModelVersion, manifest: dict) -> str:
 - SHA-256 of its files: {version.sha256}.
 - Seed {manifest["seed"]}; {versions}.
 - SHA-256 of the platform's code that made it: {version.lineage.get("code_sha256", "unknown")}.
-- Settings: `{json.dumps(settings)}`
+- Settings: `{json.dumps(shown_settings(manifest["config"]))}`
 """
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from annotation.errors import Conflict, Invalid
 from annotation.models import Campaign
 from training.algorithms.token_tags import TAGS
+from training.config import shown_settings
 from training.encoder.heads import HEADS
 from training.model_folders import appearing_folder, read_manifest
 from training.models import ModelVersion
@@ -83,7 +84,7 @@ def _publish(path: Path, campaign: Campaign, base: BaseOrigin | None) -> None:
 
 def _public(manifest: dict, names: list[str], base: BaseOrigin | None) -> dict:
     """Without a place on this server; class_names are the campaign's label keys."""
-    config = {key: value for key, value in manifest["config"].items() if key != "base_model_path"}
+    config = shown_settings(manifest["config"])
     return {**manifest, "config": config, "label_names": names, "base_model": base.name if base else None}
 
 
