@@ -2,7 +2,7 @@
 
 from django import forms
 
-from training.models import TrainingPolicy
+from training.models import TOO_FEW_TO_JUDGE, TrainingPolicy
 
 
 class PolicyForm(forms.ModelForm):
@@ -11,8 +11,9 @@ class PolicyForm(forms.ModelForm):
     )
     exploration_percent = forms.IntegerField(
         label="Percent of the records asked at random",
-        min_value=0,
+        min_value=round(100 * TrainingPolicy.LEAST_EXPLORED),
         max_value=100,
+        error_messages={"min_value": TOO_FEW_TO_JUDGE},
         help_text="A fair sample: it judges the models, and finds what a model does not know it lacks.",
     )
     gold_percent = forms.IntegerField(

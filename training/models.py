@@ -9,8 +9,12 @@ from django.db.models import Q
 from annotation.models import Campaign
 from training.half_vectors import HalfVectorField
 
+TOO_FEW_TO_JUDGE = "At least 5 percent: models are judged on records that are asked at random."
+
 
 class TrainingPolicy(models.Model):
+    LEAST_EXPLORED = 0.05  # of the records, that an admin may choose
+
     class Acquisition(models.TextChoices):
         MARGIN = "margin", "smallest margin between the two likeliest labels"
         ENTROPY = "entropy", "greatest entropy"

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from annotation.serializers import StrictSerializer, UnknownFieldsRefused
 from training.config import shown_settings
-from training.models import ModelVersion, PredictionJob, TrainingPolicy, TrainingRun
+from training.models import TOO_FEW_TO_JUDGE, ModelVersion, PredictionJob, TrainingPolicy, TrainingRun
 from training.services.promotions import has_files
 
 MAX_TEXTS = 256
@@ -22,6 +22,12 @@ class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
             "at_random_since",
         ]  # fmt: skip
         read_only_fields = ["at_random_since"]
+        extra_kwargs = {
+            "exploration_share": {
+                "min_value": TrainingPolicy.LEAST_EXPLORED,
+                "error_messages": {"min_value": TOO_FEW_TO_JUDGE},
+            }
+        }
 
 
 class ModelVersionSerializer(serializers.ModelSerializer):

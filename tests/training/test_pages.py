@@ -173,6 +173,16 @@ def test_the_policy_is_given_in_minutes_and_per_cent(client, alice, campaign):
     assert (policy.exploration_share, policy.gold_share) == (0.3, 0.5)
 
 
+def test_a_campaign_asks_enough_records_at_random_to_judge_models_on(client, alice, campaign):
+    client.force_login(alice)
+    page, api = reverse("training_policy", args=[campaign.pk]), f"/api/v1/campaigns/{campaign.pk}/policy/"
+    words = "At least 5 percent: models are judged on records that are asked at random."
+    assert words in client.post(page, {"exploration_percent": 4}).content.decode()
+    reply = client.patch(api, {"exploration_share": 0.04}, content_type="application/json")
+    assert (reply.status_code, words in reply.content.decode()) == (400, True)
+    assert client.patch(api, {"exploration_share": 0.05}, content_type="application/json").status_code == 200
+
+
 def test_texts_can_be_read_first_and_fine_tuning_may_start_from_what_read_them(client, alice, campaign):
     client.force_login(alice)
     page = reverse("training_policy", args=[campaign.pk])

@@ -6,6 +6,7 @@ published model of the first and goes on from there.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -205,7 +206,12 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
 def config_of(run: TrainingRun) -> FineTuneConfig:
     if run.config:
         return FineTuneConfig.from_dict(run.config)
-    return FineTuneConfig(base_model_path=adaptation.folder_to_start_from(runs.policy_of(run.campaign)))
+    policy = runs.policy_of(run.campaign)
+    config = FineTuneConfig(base_model_path=adaptation.folder_to_start_from(policy))
+    if not policy.exploration_share:  # a simulation, which is measured on texts of its own
+        return config
+    # What judges is of the random stream: both take the records below a share, by the same places.
+    return replace(config, test_share=min(config.test_share, policy.exploration_share))
 
 
 def _explain(error: Exception) -> tuple[str, str]:

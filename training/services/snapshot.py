@@ -3,6 +3,7 @@
 The first line says what was asked. Each other line is a text with what people said of it, and the part that
 it belongs to. Two kinds of text only ever judge: those whose right answer a file gave (gold), and a share of
 the random stream, which no acquisition touches. Both are set apart by a hash of the record, so what judges
+goes on judging as labels come in.
 """
 
 import hashlib

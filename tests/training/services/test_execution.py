@@ -17,6 +17,7 @@ from annotation.models import Answer, Consensus, MicroTask
 from tests.answered import answered
 from tests.factories import make_gold, make_volunteer, queue_of
 from tests.labelled import add_labelled, add_open, sentences
+from training.algorithms.splits import record_places
 from training.errors import RunLost, SnapshotGone
 from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
 from training.services import execution, runs
@@ -158,6 +159,18 @@ def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
     assert again == snapshot
     assert again.class_names == ("no", "yes")
     assert run.minutes_spent == 1.5
+
+
+@pytest.mark.parametrize(("stream", "judges"), [(0.06, 0.06), (0.3, 0.15), (0.0, 0.15)])
+def test_what_judges_models_is_of_the_random_stream(campaign, stream, judges):
+    add_labelled(campaign, sentences(300))
+    TrainingPolicy.objects.update(exploration_share=stream)
+    run = open_run(campaign, now=timezone.now())
+    token = start_run(run.pk, now=timezone.now())
+    snapshot = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
+    places = record_places([row["record"] for row in snapshot.rows])
+    is_test = np.array([row["part"] == "test" for row in snapshot.rows])
+    assert is_test.tolist() == (places < judges).tolist()
 
 
 def test_a_worker_that_was_thought_dead_does_not_change_what_its_heir_learns_from(labelled):
