@@ -45,6 +45,7 @@ def pretrain(
     config: PretrainConfig,
     *,
     output_dir: Path,
+    origin: dict[str, str] | None = None,
     checkpoint_dir: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Pretrained:
@@ -54,6 +55,8 @@ def pretrain(
     when to stop and which weights are kept. Texts are not joined to fill a window: what fine_tune and embed
     will read is one text at a time, and batches of equal lengths waste little. Where the base model has no
     head for masked words, a fresh one is trained along, over the word embeddings; it is not saved.
+
+    origin: what the manifest is to say of the base model's name and licence.
 
     Checkpoints, progress, interruptions and `accelerate launch` are as in fine_tune.
     """
@@ -88,6 +91,7 @@ def pretrain(
         "derived": {**training.derived(), **lesson.derived()},
         "seed": config.seed,
         "base_model_sha256": base_sha256,
+        "base_origin": origin,
         "texts_sha256": texts_sha256,
         "n_texts": len(texts),
         "history": training.standing.history,

@@ -18,6 +18,7 @@ from training.config import PretrainConfig
 from training.models import AdaptedEncoder, TrainingPolicy, TrainingRun
 from training.services import runs
 from training.services.base_models import folder_of
+from training.services.base_origin import base_origin
 from training.services.snapshot import write_lines
 
 MOST_TEXTS = 100_000  # read of a campaign; more would take a processor days and teach few words more
@@ -61,11 +62,15 @@ def adapt_encoder(
     config = PretrainConfig(base_model_path=folder_of(runs.policy_of(run.campaign).base_model))
     runs.beat_run(run.pk, token, now=timezone.now(), config=config.to_dict())
     directory = runs.run_directory(run)
+    base = base_origin(
+        config.base_model_path, encoder.weights_sha256(encoder.checked_folder(config.base_model_path))
+    )
     adapted = encoder.pretrain(
         [text for _, text in texts],
         [record for record, _ in texts],
         config,
         output_dir=directory / "encoder",
+        origin={"name": base.name, "licence": base.licence},
         checkpoint_dir=directory / "checkpoint",
         on_progress=on_progress,
     )

@@ -19,7 +19,8 @@ TITLE = re.compile(r"^#\s+([^\n#`<>]{1,80}?)\s*$", re.MULTILINE)
 class BaseOrigin:
     name: str
     licence: str
-    sha256: str  # of its weights
+    sha256: str  # of the weights that a model started from
+    is_adapted: bool = False  # these weights had read the campaign's texts
 
 
 def base_origin(folder: str, sha256: str) -> BaseOrigin:
@@ -27,7 +28,15 @@ def base_origin(folder: str, sha256: str) -> BaseOrigin:
     path = Path(folder)
     if not (path / "config.json").is_file() or encoder.weights_sha256(path) != sha256:
         return BaseOrigin("unknown", UNKNOWN, sha256)
+    if known := _noted(path):
+        return BaseOrigin(known["name"], known["licence"], sha256, is_adapted=True)
     return BaseOrigin(_name_of(path), _licence_of(path), sha256)
+
+
+def _noted(folder: Path) -> dict[str, str] | None:
+    """What an encoder that has read a campaign's texts was before, as it was noted then."""
+    manifest = folder / "manifest.json"
+    return json.loads(manifest.read_text(encoding="utf-8")).get("base_origin") if manifest.is_file() else None
 
 
 def _name_of(folder: Path) -> str:

@@ -144,8 +144,9 @@ def _details(
         f"- **Language of the texts:** {_plain(language) if language else 'unknown'}.",
     ]
     if base is not None:
+        reading = ", which first read the campaign's texts" if base.is_adapted else ""
         rows += [
-            f"- **Base model:** {_plain(base.name)} (SHA-256 of its weights {base.sha256}).",
+            f"- **Base model:** {_plain(base.name)}{reading} (SHA-256 of its weights {base.sha256}).",
             f"- **Licence of the base model:** {_plain(base.licence)}.",
         ]
     rows.append("- **Licence of this model:** not decided here; ask the site that trained it.")

@@ -32,7 +32,10 @@ def _let_go(campaign_id: UUID) -> None:
     hold_charge(campaign_id)
     superseded = runs.superseded_models(campaign_id)
     ModelVersion.objects.filter(pk__in=[version.pk for version in superseded]).update(path="")
-    AdaptedEncoder.objects.filter(campaign=campaign_id, in_use=False).update(path="")
+    kept = ModelVersion.objects.filter(campaign=campaign_id).exclude(path="")
+    started_from = set(kept.values_list("lineage__base_model_sha256", flat=True)) - {None}
+    unused = AdaptedEncoder.objects.filter(campaign=campaign_id, in_use=False)
+    unused.exclude(sha256__in=started_from).update(path="")
 
 
 def _named(campaign_id: UUID) -> dict[UUID, set[str]]:

@@ -16,9 +16,12 @@ from training.errors import RunLost
 from training.models import AdaptedEncoder, ModelVersion, TrainingRun
 from training.services import runs
 from training.services.adaptation import drawn_texts, folder_to_start_from, texts_of_run
+from training.services.base_origin import UNKNOWN, BaseOrigin
 from training.services.embeddings import encoder_of
 from training.services.execution import execute_run
+from training.services.model_export import export_model
 from training.services.runs import open_run, policy_of, start_run
+from training.services.tidying import tidy
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
 Kind, State = TrainingRun.Kind, TrainingRun.State
@@ -40,7 +43,7 @@ def execute(campaign, kind) -> TrainingRun:
 
 
 def test_a_run_reads_the_texts_and_fine_tuning_starts_from_its_encoder_once_the_admin_says_so(
-    imported, tiny_bert
+    imported, tiny_bert, tmp_path
 ):
     before = queue_of(imported)
     run = execute(imported, Kind.PRETRAIN)
@@ -66,6 +69,19 @@ def test_a_run_reads_the_texts_and_fine_tuning_starts_from_its_encoder_once_the_
     assert manifest["base_model_sha256"] == adapted.sha256
     assert learned.config["base_model_path"] == adapted.path
     assert encoder_of(imported) == frozen, "the vectors that are kept are not to be read anew"
+
+    base = export_model(tuned, tmp_path / "exported", language=None)
+    assert base == BaseOrigin(tiny_bert.name, UNKNOWN, adapted.sha256, is_adapted=True)
+    card = (tmp_path / "exported" / "README.md").read_text()
+    assert "which first read the campaign's texts" in card
+
+    # Read anew, the first encoder stays for as long as the model that started from it: to make it again.
+    AdaptedEncoder.objects.update(in_use=False)
+    tidy(imported.pk)
+    assert Path(adapted.path).exists()
+    ModelVersion.objects.filter(pk=tuned.pk).update(path="")
+    tidy(imported.pk)
+    assert not Path(adapted.path).exists()
 
 
 def test_an_encoder_of_another_base_model_is_not_started_from(imported, tmp_path):
