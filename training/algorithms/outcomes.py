@@ -32,6 +32,34 @@ class Outcomes:
         return Outcomes(*(np.concatenate(pair) for pair in pairs))
 
     @property
+    def hits(self) -> np.ndarray:
+        """bool [N]: the items of which all was rightly found, and nothing else."""
+        return ~(self.false_positives + self.false_negatives).any(axis=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return [item, class, count] of what is not zero, ready for JSON; from_dict takes it."""
+        counts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {"shape": list(self.true_positives.shape)} | {
+            name: [[int(n), int(k), float(one[n, k])] for n, k in zip(*np.nonzero(one), strict=True)]
+            for name, one in counts.items()
+        }
+
+    @classmethod
+    def from_dict(cls, known: dict[str, Any]) -> "Outcomes":
+        """Return what to_dict was called on.
+
+        >>> one = outcomes_of_classes(np.array([0, 1, 1]), np.array([0, 1, 0]), 2)
+        >>> again = Outcomes.from_dict(one.to_dict())
+        >>> (again.false_negatives == one.false_negatives).all() and again.hits.tolist()
+        [True, True, False]
+        """
+        counts = {f.name: np.zeros(known["shape"], dtype=np.float32) for f in fields(cls)}
+        for name, one in counts.items():
+            for n, k, count in known[name]:
+                one[n, k] = count
+        return cls(**counts)
+
+    @property
     def occurs(self) -> np.ndarray:
         """bool [K]: the classes that are right for some item, or were found."""
         return (self.true_positives + self.false_positives + self.false_negatives).any(axis=0)

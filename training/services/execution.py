@@ -30,12 +30,12 @@ from training.services.judging import (
     Bench,
     Opinion,
     bench_of,
-    counts_of,
     metrics_of,
     opinion_of,
+    outcomes_of,
     trial_bench_of,
 )
-from training.services.learning import Learned, checked_examples, families_of, learn
+from training.services.learning import checked_examples, families_of, learn
 from training.services.lineage import lineage_of
 from training.services.priorities import order_queue
 from training.services.promotions import in_charge
@@ -164,15 +164,10 @@ def _make(
     opinion = opinion_of(version, bench)
     version.metrics = metrics_of(version, bench, opinion)
     if len(bench) < FEW:
-        version.metrics["trial"] = _trial(version, learned, trial_bench_of(snapshot, examples))
+        trial_bench = trial_bench_of(snapshot, examples)
+        trial = opinion_of(version, trial_bench) if learned.trial is None else learned.trial
+        version.metrics["trial"] = outcomes_of(trial_bench, trial).to_dict()
     return runs.keep_model(run.pk, token, version), opinion
-
-
-def _trial(version: ModelVersion, learned: Learned, bench: Bench) -> dict[str, list[float]]:
-    """How the model did on texts that it had not learned from, but that do not judge."""
-    if learned.trial is not None:
-        return counts_of(bench, learned.trial)
-    return counts_of(bench, opinion_of(version, bench))
 
 
 def _has_news_for_the_queue(run: TrainingRun, version: ModelVersion) -> bool:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from training import encoder
 from training.algorithms.judged import FAMILIES, Judged
+from training.algorithms.outcomes import Outcomes
 from training.algorithms.promotion import FEW, Check, Verdict, choose, verdict
 from training.algorithms.slices import slices_of
 from training.errors import ChargeChanged
@@ -20,7 +21,6 @@ from training.services.judging import (
     judged,
     only,
     opinion_of,
-    outcomes_of_counts,
     pace,
     unlearned,
 )
@@ -61,7 +61,7 @@ def try_the_gate(
         candidates.append(_asked(version, bench, opinions.get(version)))
         on_progress((n_done + 1) / (len(versions) + 1))
     everything = np.ones(len(bench), dtype=bool)
-    trials = [outcomes_of_counts(version.metrics["trial"]) for version in versions if len(bench) < FEW]
+    trials = [Outcomes.from_dict(version.metrics["trial"]) for version in versions if len(bench) < FEW]
     best = choose([one.judged_on(bench, everything) for one in candidates], trials)
     while not _decided(run, token, candidates[best], bench, current):
         current = in_charge(run.campaign_id)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -152,16 +152,6 @@ def metrics_of(version: ModelVersion, bench: Bench, opinion: Opinion) -> dict:
         if chosen.sum() >= FEWEST_APART:
             metrics[name] = _figures(bench.only(chosen), only(opinion, chosen))
     return metrics
-
-
-def counts_of(bench: Bench, opinion: Opinion) -> dict[str, list[float]]:
-    """What a model did on a bench, summed over its texts: ready for JSON."""
-    return {name: counts.sum(axis=0).tolist() for name, counts in asdict(outcomes_of(bench, opinion)).items()}
-
-
-def outcomes_of_counts(counts: dict[str, list[float]]) -> Outcomes:
-    """Return them as if of one text: F1 and recall are the same."""
-    return Outcomes(**{name: np.array([sums], dtype=np.float32) for name, sums in counts.items()})
 
 
 def _given_spans(version: ModelVersion, bench: Bench) -> dict:

@@ -203,3 +203,16 @@ def test_where_few_texts_judge_others_that_no_candidate_had_learned_from_help_to
     trials = [outcomes_of_classes(right, (right + (np.arange(60) < n_wrong)) % 3, 3) for n_wrong in (20, 4)]
     assert choose(judged_by_few, trials) == 1
     assert choose(judged_by_few, trials[::-1]) == 0
+
+
+@pytest.mark.parametrize(("n_wrong", "place"), [(9, 0), (7, 0), (2, 1)])
+def test_where_few_texts_judge_an_encoder_has_to_be_better_by_more_than_chance(n_wrong, place):
+    right = np.arange(60) % 3
+    candidates = [
+        judged_classes(
+            right, np.eye(3)[(right + (np.arange(60) < n)) % 3], texts_per_second=1.0, family=family
+        )
+        for n, family in ((8, "embedding"), (n_wrong, "encoder"))
+    ]
+    trials = [outcomes_of_classes(right[:6], right[:6], 3)] * 2
+    assert choose(candidates, trials) == place
