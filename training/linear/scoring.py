@@ -1,6 +1,5 @@
 """Calibrated probabilities of a linear model that was written down."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from training.algorithms.calibration import apply_temperature
 from training.linear.learning import WEIGHTS, vector_features, word_features
 from training.linear.regression import Linear
 from training.linear.words import Words
+from training.model_folders import read_manifest
 
 TEXTS_AT_ONCE = 10_000
 VECTORS_AT_ONCE = 100_000  # of 384 numbers: 150 MB as float32
@@ -52,7 +52,7 @@ def read_linear(model_dir: Path | str) -> Linear:
 def read_model(model_dir: Path | str) -> tuple[dict[str, Any], Linear, dict[str, np.ndarray]]:
     """Return the manifest, the weights, and what else the family keeps beside them."""
     folder = Path(model_dir)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
     arrays = load_file(folder / WEIGHTS)
     return manifest, Linear(arrays["weights"], arrays["intercepts"]), arrays
 

@@ -63,7 +63,7 @@ def _attempt(run_id: UUID, token: int, watch: Watcher) -> bool:
         return True
     except RunLost:
         logger.warning("run %s was taken over by another worker", run_id)
-    except (encoder.TrainingRefused, Invalid) as refused:
+    except Invalid as refused:  # what a training refuses is one
         runs.fail_run(run_id, token, code=refused.code, sentence=refused.sentence, now=timezone.now())
     except (OperationalError, InterfaceError) as error:
         if not isinstance(error.__cause__, psycopg2.errors.DiskFull):
