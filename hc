@@ -203,8 +203,35 @@ run_tests() {
     find_chromium
     own_environment test
     cd "$ROOT"
-    [ $# -gt 0 ] || check_everything
-    with_scratch_servers "$PYTHON" -m pytest "$@"
+    if [ $# -gt 0 ]; then
+        with_scratch_servers "$PYTHON" -m pytest "$@"
+    else
+        check_everything
+        test_in_two_halves
+    fi
+}
+
+# Each half has a core and servers of its own; torch's second thread would only wait for the other half.
+test_in_two_halves() {
+    local log other code=0
+    log=$(mktemp)
+    export OMP_NUM_THREADS=1
+    say "The tests of training run beside the others; what they say follows at the end."
+    set -m # a process group of its own, so that Ctrl-C can end all of it
+    (
+        export DATA_DIR=$DATA_DIR-training
+        umask 077 && mkdir -p "$DATA_DIR"
+        with_scratch_servers "$PYTHON" -m pytest tests/training -o cache_dir=.pytest_cache/training
+    ) >"$log" 2>&1 </dev/null &
+    other=$!
+    set +m
+    trap 'kill -- "-$other" 2>/dev/null || true; rm -f "$log"; exit 130' INT TERM
+    with_scratch_servers "$PYTHON" -m pytest tests --ignore=tests/training || code=$?
+    wait "$other" || code=$?
+    trap - INT TERM
+    cat "$log"
+    rm -f "$log"
+    return "$code"
 }
 
 check_everything() {
