@@ -61,6 +61,9 @@ def html_of(client, path) -> str:
 def test_an_admin_sees_each_volunteers_accuracy_with_its_range(client, alice, campaign, volunteer):
     know(volunteer)
     client.force_login(alice)
+    by_votes = html_of(client, page("campaign_volunteers", campaign))
+    assert volunteer.pseudonym in by_votes and "between" not in by_votes, "where each vote counts as one"
+    Campaign.objects.update(aggregation="engine")
     html = html_of(client, page("campaign_volunteers", campaign))
     assert volunteer.pseudonym in html and 'aria-label="0.87, between 0.78 and 0.93"' in html
     assert volunteer.user.username not in html
