@@ -216,17 +216,17 @@ test_in_two_halves() {
     local log other code=0
     log=$(mktemp)
     export OMP_NUM_THREADS=1
-    say "The tests of training run beside the others; what they say follows at the end."
+    say "The tests of training and of the browser run beside the others; what they say follows at the end."
     set -m # a process group of its own, so that Ctrl-C can end all of it
     (
-        export DATA_DIR=$DATA_DIR-training
+        export DATA_DIR=$DATA_DIR-beside
         umask 077 && mkdir -p "$DATA_DIR"
-        with_scratch_servers "$PYTHON" -m pytest tests/training -o cache_dir=.pytest_cache/training
+        with_scratch_servers "$PYTHON" -m pytest tests/training tests/browser -o cache_dir=.pytest_cache/beside
     ) >"$log" 2>&1 </dev/null &
     other=$!
     set +m
     trap 'kill -- "-$other" 2>/dev/null || true; rm -f "$log"; exit 130' INT TERM
-    with_scratch_servers "$PYTHON" -m pytest tests --ignore=tests/training || code=$?
+    with_scratch_servers "$PYTHON" -m pytest tests --ignore=tests/training --ignore=tests/browser || code=$?
     wait "$other" || code=$?
     trap - INT TERM
     cat "$log"
