@@ -29,6 +29,8 @@ const drafts = new Drafts(page.me);
 const lease = new Lease(extend, leaseLost);
 const progress = { nToday: 0, nMine: 0, shareDone: 0 };
 let nTurns = 0; // answers sent and answers accepted: tells whether one of them crossed a look at the progress
+let isUnderWay = false; // an answer that the server may have counted, and the page has not
+let isProgressDue = false; // somebody looked for it meanwhile
 let held = null; // the assignment that is ours to answer
 let revising = null; // {index}: an earlier answer that is on the page to be changed
 let past = null; // own answers, oldest first, once they have been asked for: [{assignment, task, answer, certain}]
@@ -147,9 +149,12 @@ async function submit(answer, certain) {
   view.setWaiting(true);
   outbox.put(entry);
   drafts.remove(entry.assignment);
+  isUnderWay = !entry.revises;
   const reply = await deliver(entry, !entry.revises);
+  isUnderWay = false;
   if (reply === null) return; // another page took over: signed out, consent
   if (reply.accepted) remember(item, entry);
+  if (isProgressDue) loadProgress();
   if (entry.revises) return showHeld();
   if (!reply.accepted) return claimNext();
   receive(reply);
@@ -316,6 +321,8 @@ function leaseLost(error) {
 }
 
 async function loadProgress() {
+  isProgressDue = isUnderWay;
+  if (isProgressDue) return;
   const turn = nTurns;
   try {
     const { data } = await call("GET", `${campaignUrl}progress/`);

@@ -192,6 +192,31 @@ def test_an_answer_that_crosses_a_look_at_the_progress_is_counted(page, texts):
     expect(page.locator("#today")).to_have_text("1 today")
 
 
+def test_a_look_at_the_progress_while_an_answer_is_under_way_counts_it_once(page, texts):
+    looks, answers = [], []
+
+    def hold_first_look(route):
+        if looks:
+            return route.continue_()
+        looks.append((route, route.fetch()))
+
+    page.route(re.compile("/progress/$"), hold_first_look)
+    page.route(re.compile("/answer/$"), lambda route: answers.append((route, route.fetch())))
+    page.reload()
+    shows(page, texts[0])
+    with page.expect_request(re.compile("/answer/$")):
+        page.keyboard.press("1")
+    look, before = looks[0]
+    look.fulfill(response=before)  # the server has counted the answer by now, and the page has not
+    for _ in range(2):  # whatever the page asks for now has its reply before these
+        page.evaluate("url => fetch(url).then((reply) => reply.text())", look.request.url)
+    answer, reply = answers[0]
+    answer.fulfill(response=reply)
+    shows(page, texts[1])
+    is_saved(page)
+    expect(page.locator("#today")).to_have_text("1 today")
+
+
 def test_a_double_tap_is_one_answer(open_page, bob, campaign, texts):
     page = open_page(bob, PHONE)
     page.goto(label_page(campaign))
