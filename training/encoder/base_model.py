@@ -92,13 +92,19 @@ def weights_sha256(folder: Path) -> str:
     # A file changed twice within a tick of the file system's clock has one stamp for two contents.
     changed_at = max((max(mtime, ctime) for *_, mtime, ctime in stamp), default=0)
     is_settled = time.time_ns() - changed_at > SETTLED_NANOSECONDS
+    sha256 = sha256_of_files(weight_files(folder))
+    if is_settled and weights_stamp(folder) == stamp:
+        _digests[folder] = stamp, sha256
+    return sha256
+
+
+def sha256_of_files(paths: Iterable[Path]) -> str:
+    """Return the SHA-256 of the files' bytes, one after the other."""
     digest = hashlib.sha256()
-    for path in weight_files(folder):
+    for path in paths:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-    if is_settled and weights_stamp(folder) == stamp:
-        _digests[folder] = stamp, digest.hexdigest()
     return digest.hexdigest()
 
 

@@ -5,7 +5,6 @@ than one for both, and a marked pair better than the pair's tokens alone. Source
 frustratingly easy approach for entity and relation extraction".
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from training.algorithms.marking import mark_pair
 from training.algorithms.relation_pairs import Reading, candidate_pairs, ends_that_join, pair_examples
 from training.algorithms.splits import TEST, TRAIN
 from training.config import FineTuneConfig
+from training.encoder.base_model import sha256_of_files
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.learned_rows import learned_rows
 from training.encoder.model_files import FORMAT, loadable_manifest
@@ -27,7 +27,7 @@ from training.encoder.progress import Progress
 from training.encoder.scoring import predict_proba
 from training.encoder.spotting import predict_spans
 from training.errors import TrainingRefused
-from training.model_folders import read_manifest
+from training.model_folders import appearing_file, read_manifest
 
 SPANS, PAIRS = "spans", "pairs"  # the two encoders' folders, each a model of its own
 SPANS_SHARE = 0.3  # of the time that both take
@@ -87,8 +87,8 @@ def fine_tune_relations(
     }
     process = this_process()
     if process.is_main_process:
-        content = json.dumps(manifest, indent=1)
-        (output_dir / "manifest.json").write_text(content, encoding="utf-8")
+        with appearing_file(output_dir / "manifest.json") as file:
+            json.dump(manifest, file, indent=1)
     process.wait_for_everyone()
     return FineTuned(output_dir, manifest["sha256"], manifest["history"], manifest)
 
@@ -135,12 +135,7 @@ def read_relations(
 
 def sha256_of_both(folder: Path) -> str:
     """Return the SHA-256 of both encoders' weights, read one after the other by their places."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return sha256_of_files(sorted(folder.rglob("*.safetensors")))
 
 
 def _span_examples(examples: Examples) -> Examples:

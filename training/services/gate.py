@@ -28,15 +28,20 @@ from training.services.promotions import has_files, in_charge, promote
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Asked:
+    """A model, and what it thinks of a bench's texts."""
+
     version: ModelVersion
-    opinion: Opinion  # of the bench's texts
+    bench: Bench
+    opinion: Opinion
     texts_per_second: float
 
-    def judged_on(self, bench: Bench, chosen: np.ndarray) -> Judged:
-        """On some of the bench's texts, chosen bool [N]."""
-        opinion, pace = only(self.opinion, chosen), self.texts_per_second
-        return judged(self.version, bench.only(chosen), opinion, texts_per_second=pace)
+    def only(self, chosen: np.ndarray) -> "Asked":
+        """Return the same of some of the texts, chosen bool [N]."""
+        return replace(self, bench=self.bench.only(chosen), opinion=only(self.opinion, chosen))
+
+    def judge(self) -> Judged:
+        return judged(self.version, self.bench, self.opinion, texts_per_second=self.texts_per_second)
 
 
 def try_the_gate(
@@ -60,36 +65,33 @@ def try_the_gate(
     for n_done, version in enumerate(versions):
         candidates.append(_asked(version, bench, opinions.get(version)))
         on_progress((n_done + 1) / (len(versions) + 1))
-    everything = np.ones(len(bench), dtype=bool)
     trials = [Outcomes.from_dict(version.metrics["trial"]) for version in versions if len(bench) < FEW]
-    best = choose([one.judged_on(bench, everything) for one in candidates], trials)
-    while not _decided(run, token, candidates[best], bench, current):
+    best = choose([one.judge() for one in candidates], trials)
+    while not _decided(run, token, candidates[best], current):
         current = in_charge(run.campaign_id)
 
 
-def _decided(
-    run: TrainingRun, token: int, candidate: Candidate, bench: Bench, current: ModelVersion | None
-) -> bool:
+def _decided(run: TrainingRun, token: int, candidate: Asked, current: ModelVersion | None) -> bool:
     """False where another model took charge meanwhile: the comparison was with the wrong one."""
-    version, chosen = candidate.version, np.ones(len(bench), dtype=bool)
+    version, incumbent = candidate.version, None
     try:
-        incumbent, chosen = _incumbent(current, candidate, bench) if current else (None, chosen)
-        seen = bench.only(chosen)
+        if current is not None:
+            candidate, incumbent = _both(candidate, current)
         found = verdict(
-            candidate.judged_on(bench, chosen),
-            incumbent,
-            record_of=seen.record_of,
-            slices=slices_of(seen.metadata),
-            class_names=list(bench.class_names),
+            candidate.judge(),
+            incumbent and incumbent.judge(),
+            record_of=candidate.bench.record_of,
+            slices=slices_of(candidate.bench.metadata),
+            class_names=list(candidate.bench.class_names),
             rng=np.random.default_rng(run.number),
         )
     except Incomparable as reason:
-        seen, found = bench, reason.verdict
+        found = reason.verdict
     said = found.to_dict() | {
         "version": version.number,
         "instead_of": current and current.number,
-        "n_judged": len(seen),
-        "n_gold": int(seen.is_gold.sum()),
+        "n_judged": len(candidate.bench),
+        "n_gold": int(candidate.bench.is_gold.sum()),
     }
     promotion = partial(promote, version, instead_of=current, cause=Promotion.Cause.GATE, now=timezone.now())
     try:
@@ -99,9 +101,10 @@ def _decided(
     return True
 
 
-def _asked(version: ModelVersion, bench: Bench, opinion: Opinion | None = None) -> Candidate:
+def _asked(version: ModelVersion, bench: Bench, opinion: Opinion | None = None) -> Asked:
     texts_per_second = pace(version, bench)
-    return Candidate(version, opinion_of(version, bench) if opinion is None else opinion, texts_per_second)
+    opinion = opinion_of(version, bench) if opinion is None else opinion
+    return Asked(version, bench, opinion, texts_per_second)
 
 
 class Incomparable(Exception):
@@ -112,26 +115,27 @@ class Incomparable(Exception):
         self.verdict = Verdict(takes_over, [Check("incomparable", takes_over, sentence)])
 
 
-def _incumbent(current: ModelVersion, candidate: Candidate, bench: Bench) -> tuple[Judged, np.ndarray]:
-    """The model in charge on the texts that it did not learn from either, and which these are, bool [N]."""
+def _both(candidate: Asked, current: ModelVersion) -> tuple[Asked, Asked]:
+    """The candidate and the model in charge, on the texts that the latter did not learn from either."""
     if not has_files(current):
         raise Incomparable("its files are gone", takes_over=True)
     try:
-        chosen = unlearned(bench, current)
+        chosen = unlearned(candidate.bench, current)
     except FileNotFoundError as error:
         because = "which texts it learned from is no longer known"
         raise Incomparable(because, takes_over=True) from error
     if not chosen.any():  # it answers, and the next labels of the stream will tell
         raise Incomparable("it learned from all the texts that judge now", takes_over=False)
+    candidate = candidate.only(chosen)
     try:
-        asked = _asked(current, bench.only(chosen))
+        incumbent = _asked(current, candidate.bench)
     except encoder.TrainingRefused as refused:
         because = f"it cannot answer ({refused.sentence.rstrip('.')})"
         raise Incomparable(because, takes_over=True) from refused
     if _built_alike(current, candidate.version):
         # What two timings on a shared machine differ by would be noise.
-        asked = replace(asked, texts_per_second=candidate.texts_per_second)
-    return asked.judged_on(bench.only(chosen), np.ones(chosen.sum(), dtype=bool)), chosen
+        incumbent = replace(incumbent, texts_per_second=candidate.texts_per_second)
+    return candidate, incumbent
 
 
 def _built_alike(one: ModelVersion, other: ModelVersion) -> bool:
