@@ -27,8 +27,7 @@ def tick() -> None:
     prediction_jobs.forget_old_jobs(now=now)
     for job_id in prediction_jobs.jobs_to_do(now=now):
         predict.apply_async([str(job_id)], expires=WAKE_SECONDS)
-    for version in return_where_agreement_fell(now=now):
-        runs.order_anew(version.campaign, now=now)
+    return_where_agreement_fell(now=now)
     runs.open_wanted_orders(now=now)
     runs.open_due_runs(now=now)
     for run_id in runs.runs_to_execute(now=now):

@@ -90,7 +90,7 @@ def put_in_charge(request: HttpRequest, campaign_id: UUID, version_id: UUID) -> 
     except PlatformError as error:
         messages.error(request, error.sentence)
     else:
-        runs.order_anew(campaign, now=now)
+        runs.open_wanted_orders(now=now)
         messages.success(request, f"v{version.number} is in charge. It reads the open tasks next.")
     return redirect("campaign_dashboard", campaign.pk)
 

@@ -88,7 +88,7 @@ class ModelChargeView(AdminView):
         version = get_object_or_404(ModelVersion, campaign=campaign, pk=version_id)
         checked(EmptySerializer, request)
         promotions.put_in_charge(version, cause=Promotion.Cause.HAND, now=now, by=request.user)
-        runs.order_anew(campaign, now=now)
+        runs.open_wanted_orders(now=now)
         return Response(shapes.ModelVersionSerializer(version).data)
 
 

@@ -9,6 +9,7 @@ from annotation.errors import Conflict
 from annotation.models import Campaign, TrailEntry, User
 from training.errors import ChargeChanged
 from training.models import ModelVersion, Promotion
+from training.services.runs import want_order
 
 
 def in_charge(campaign_id) -> ModelVersion | None:
@@ -67,7 +68,7 @@ def has_files(version: ModelVersion) -> bool:
 
 
 def put_in_charge(version: ModelVersion, *, cause: str, now: datetime, by: User | None = None) -> Promotion:
-    """By somebody's word and not by the gate. What the model thinks of the queue, the next run asks."""
+    """By somebody's word and not by the gate. The queue waits from then on to be ordered by it."""
     current = in_charge(version.campaign_id)
     if current == version:
         raise Conflict("This model is in charge already.", code="in_charge_already")
@@ -88,4 +89,5 @@ def put_in_charge(version: ModelVersion, *, cause: str, now: datetime, by: User 
             verb="put_in_charge",
             detail={"version": version.number, "instead_of": current and current.number, "cause": cause},
         )
+        want_order(version.campaign_id, now=now)
     return promotion
