@@ -70,6 +70,11 @@ class Gains:
     loss: np.ndarray
 
 
+def few_judge(n_judged: int) -> bool:
+    """Whether they are too few to choose by alone, or to prove one model better than another."""
+    return n_judged < FEW
+
+
 def verdict(
     challenger: Judged,
     incumbent: Judged | None,
@@ -108,13 +113,13 @@ def verdict(
 def choose(judged: Sequence[Judged], trials: Sequence[Outcomes]) -> int:
     """Return the place of the best candidate of one run, by macro-F1; of equal ones the plainest.
 
-    trials: where FEW texts judge, what each did on others that it had not learned from; they may have decided
+    trials: where few texts judge, what each did on others that it had not learned from; they may have decided
     how sure it is, which changes no prediction. A dozen texts alone choose by luck. And a fine-tuned encoder
     has to be right on more of these texts than the best plain model, by more than the root of how many only
     one of them is right on (McNemar 1947, one standard error): it is hardly ever better from a hundred
     labels, and it reads a hundred times as slowly.
     """
-    few = len(judged[0]) < FEW
+    few = few_judge(len(judged[0]))
     seen = [one.outcomes.and_(trials[i]) if few else one.outcomes for i, one in enumerate(judged)]
 
     def order(place: int) -> tuple[float, int]:
@@ -184,7 +189,7 @@ def _f1_of_few(challenger: Judged, seen: Gains) -> Check:
 
 
 def _f1_check(challenger: Judged, incumbent: Judged, seen: Gains, drawn: Gains) -> Check:
-    if len(challenger) < FEW:
+    if few_judge(len(challenger)):
         return _f1_of_few(challenger, seen)
     chance = float((drawn.f1 < -HARM).mean())
     allowed, because = HARM_CHANCE, ""

@@ -18,7 +18,7 @@ from annotation.errors import Invalid, place_of
 from annotation.exchange import minutes_spent
 from training import encoder
 from training.algorithms.examples import Examples
-from training.algorithms.promotion import FEW
+from training.algorithms.promotion import few_judge
 from training.config import FineTuneConfig
 from training.encoder.refusals import NO_ROOM
 from training.errors import RunLost
@@ -163,7 +163,7 @@ def _make(
     progress.check()
     opinion = opinion_of(version, bench)
     version.metrics = metrics_of(version, bench, opinion)
-    if len(bench) < FEW:
+    if few_judge(len(bench)):
         trial_bench = trial_bench_of(snapshot, examples)
         trial = opinion_of(version, trial_bench) if learned.trial is None else learned.trial
         version.metrics["trial"] = outcomes_of(trial_bench, trial).to_dict()

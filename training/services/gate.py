@@ -10,7 +10,7 @@ from django.utils import timezone
 from training import encoder
 from training.algorithms.judged import FAMILIES, Judged
 from training.algorithms.outcomes import Outcomes
-from training.algorithms.promotion import FEW, Check, Verdict, choose, verdict
+from training.algorithms.promotion import Check, Verdict, choose, verdict
 from training.algorithms.slices import slices_of
 from training.errors import ChargeChanged
 from training.models import ModelVersion, Promotion, TrainingRun
@@ -65,7 +65,9 @@ def try_the_gate(
     for n_done, version in enumerate(versions):
         candidates.append(_asked(version, bench, opinions.get(version)))
         on_progress((n_done + 1) / (len(versions) + 1))
-    trials = [Outcomes.from_dict(version.metrics["trial"]) for version in versions if len(bench) < FEW]
+    trials = [
+        Outcomes.from_dict(version.metrics["trial"]) for version in versions if "trial" in version.metrics
+    ]
     best = choose([one.judge() for one in candidates], trials)
     while not _decided(run, token, candidates[best], current):
         current = in_charge(run.campaign_id)

@@ -192,17 +192,17 @@ def test_of_a_runs_candidates_the_best_is_chosen_and_of_equal_ones_the_plainest(
     assert choose([plain, model(range(0, N, 10), family="encoder")], []) == 1
 
 
-def test_where_few_texts_judge_others_that_no_candidate_had_learned_from_help_to_choose():
-    right = np.arange(60) % 3
-    judged_by_few = [
+@pytest.mark.parametrize(("n_judged", "places"), [(60, [1, 0]), (99, [1, 0]), (100, [0, 0])])
+def test_where_few_texts_judge_others_that_no_candidate_had_learned_from_help_to_choose(n_judged, places):
+    right = np.arange(n_judged) % 3
+    candidates = [
         judged_classes(
-            right, np.eye(3)[(right + (np.arange(60) < n_wrong)) % 3], texts_per_second=1.0, family=family
+            right, np.eye(3)[(right + (np.arange(n_judged) < n)) % 3], texts_per_second=1.0, family=family
         )
-        for n_wrong, family in ((4, "tfidf"), (5, "embedding"))
+        for n, family in ((4, "tfidf"), (5, "embedding"))
     ]
-    trials = [outcomes_of_classes(right, (right + (np.arange(60) < n_wrong)) % 3, 3) for n_wrong in (20, 4)]
-    assert choose(judged_by_few, trials) == 1
-    assert choose(judged_by_few, trials[::-1]) == 0
+    trials = [outcomes_of_classes(right, (right + (np.arange(n_judged) < n)) % 3, 3) for n in (20, 4)]
+    assert [choose(candidates, trials), choose(candidates, trials[::-1])] == places
 
 
 @pytest.mark.parametrize(("n_wrong", "place"), [(9, 0), (7, 0), (2, 1)])
