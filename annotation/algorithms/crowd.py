@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
 
 from annotation.algorithms.answer_matrix import Answers
 from annotation.algorithms.dawid_skene import fit_dawid_skene
 from annotation.algorithms.engine import fit_engine
 from annotation.algorithms.expectation_maximisation import class_share, fix_gold
+from annotation.algorithms.intervals import credible_interval
 from annotation.algorithms.one_coin import STRENGTH, fit_one_coin, shrunk_accuracy
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES, Coins, Parameters, posterior_of
 
 __all__ = ["METHODS", "Answers", "CrowdFit", "fit_crowd"]
-
-CREDIBLE = 0.90
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +99,6 @@ def _described(answers: Answers, unanchored: np.ndarray, gold, crowd: dict, work
         accuracy_interval=credible_interval(accuracy, answers.n_per_worker + STRENGTH),
         counts=answers.confusion_counts(posterior) if dense else None,
     )
-
-
-def credible_interval(mean: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """[W, 2]: the middle 90 % of Beta(mean * n, (1 - mean) * n)."""
-    tails = np.array([(1.0 - CREDIBLE) / 2, (1.0 + CREDIBLE) / 2])
-    return beta.ppf(tails, (mean * n)[:, None], ((1.0 - mean) * n)[:, None])
 
 
 def _crowd_json(parameters: Parameters) -> dict:

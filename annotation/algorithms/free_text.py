@@ -60,7 +60,9 @@ def similarity(a: str, b: str) -> float:
     >>> similarity("No rash.", "no RASH seen")
     0.8
     """
-    return float(similarity_matrix([a, b])[0, 1])
+    counted = Counter(tokens(a)), Counter(tokens(b))
+    of_both = sum(counter.total() for counter in counted)
+    return 2 * (counted[0] & counted[1]).total() / of_both if of_both else 1.0
 
 
 def similarity_matrix(texts: Sequence[str]) -> np.ndarray:

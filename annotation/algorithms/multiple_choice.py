@@ -55,12 +55,13 @@ class LabelSets:
 class MultipleFit:
     """posterior [T, K]: P(label k applies to task t), the labels independent given the answers; crowd and
     workers: JSON, all that `multiple_posterior` needs; counts [W, K, 2, 2]: expected answers to labels that
-    apply, do not; by label chosen, not chosen."""
+    apply, do not; by label chosen, not chosen; rates [W, K, 2]: sensitivity and specificity."""
 
     posterior: np.ndarray
     crowd: dict
     workers: list[dict]
     counts: np.ndarray
+    rates: np.ndarray
 
 
 def fit_multiple(
@@ -86,7 +87,7 @@ def fit_multiple(
         rates = shifted(crowd_rates, shifts)
         workers = [{"shift": own} for own in shifts.tolist()]
     posterior = _fix_gold(_posterior(answers, prior, rates), gold)
-    return MultipleFit(posterior, crowd, workers, _counts(answers, posterior))
+    return MultipleFit(posterior, crowd, workers, _counts(answers, posterior), rates)
 
 
 def multiple_posterior(

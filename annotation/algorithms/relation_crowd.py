@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from annotation.algorithms.multiple_choice import LabelSets, fit_multiple, multiple_posterior
+from annotation.algorithms.multiple_choice import LabelSets, MultipleFit, fit_multiple, multiple_posterior
 
 
 class Decisions(NamedTuple):
@@ -27,8 +27,8 @@ class Decisions(NamedTuple):
     gold: np.ndarray
 
 
-def fit_relation_crowd(texts: Sequence[Decisions], n_workers: int) -> tuple[dict, list[dict]]:
-    """(crowd, workers [W]), JSON-able: what `relation_posterior` needs, from the decisions of all texts."""
+def fit_relation_crowd(texts: Sequence[Decisions], n_workers: int) -> MultipleFit:
+    """What `relation_posterior` needs, and how each volunteer did, from the decisions of all texts."""
     n_before = np.cumsum([0, *(text.says.shape[1] for text in texts)])
     columns: list[np.ndarray] = [np.zeros((3, 0), dtype=np.int64)]
     for text, first in zip(texts, n_before[:-1], strict=True):
@@ -38,8 +38,7 @@ def fit_relation_crowd(texts: Sequence[Decisions], n_workers: int) -> tuple[dict
     decision, worker, says = np.concatenate(columns, axis=1)
     gold = np.concatenate([np.zeros(0, dtype=np.int64), *(text.gold for text in texts)])
     answers = LabelSets(decision, worker, says[:, None] == 1, int(n_before[-1]), n_workers)
-    fitted = fit_multiple(answers, gold=gold[:, None])
-    return fitted.crowd, fitted.workers
+    return fit_multiple(answers, gold=gold[:, None])
 
 
 def relation_posterior(

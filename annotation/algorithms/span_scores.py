@@ -1,7 +1,7 @@
 """How well spans agree: F1 with exact boundaries, and F1 for any overlap."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 
@@ -31,6 +31,15 @@ def span_f1(
         "strict": _scores(exact, exact, n_predicted, n_gold),
         "relaxed": _scores(overlapping, found, n_predicted, n_gold),
     }
+
+
+def set_f1(found: Set, true: Set) -> float:
+    """F1 of what was found against what is true: what both hold, twice, of what either holds.
+
+    >>> set_f1({1, 2}, {2}), set_f1(set(), set())
+    (0.6666666666666666, 1.0)
+    """
+    return 2 * len(found & true) / (len(found) + len(true)) if found or true else 1.0
 
 
 def pairwise_span_f1(answers: SpanAnswers) -> dict[tuple[int, int], dict[str, float]]:

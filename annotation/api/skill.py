@@ -21,7 +21,26 @@ NOT_FOUND = {404: shapes.ProblemSerializer}
 
 class GoldRecordSerializer(serializers.Serializer):
     n = serializers.IntegerField()
-    n_right = serializers.IntegerField()
+    n_right = serializers.IntegerField(help_text="Wholly right.")
+    score = serializers.FloatField(allow_null=True, help_text="The mean, from 0 to 1.")
+
+
+class RateSerializer(serializers.Serializer):
+    share = serializers.FloatField()
+    low = serializers.FloatField(help_text="Of the 90 % credible interval.")
+    high = serializers.FloatField()
+    n = serializers.FloatField(help_text="Expected number of decisions.")
+
+
+class FindRowSerializer(serializers.Serializer):
+    name = serializers.CharField(help_text="The label; empty for all relations together.")
+    found = RateSerializer(help_text="Of what is there, what they stated.")
+    invented = RateSerializer(help_text="Of what is not there, what they stated all the same.")
+
+
+class LeanSerializer(serializers.Serializer):
+    distance = serializers.FloatField(help_text="Steps off, on the mean.")
+    bias = serializers.FloatField(help_text="The same with its direction: above 0 is too high.")
 
 
 class ConfusionRowSerializer(serializers.Serializer):
@@ -39,8 +58,12 @@ class OwnSkillSerializer(serializers.Serializer):
     gold = GoldRecordSerializer()
     seconds = serializers.FloatField(allow_null=True)
     typical_seconds = serializers.FloatField(allow_null=True)
-    peers = serializers.FloatField(allow_null=True, help_text="The mean share of others who agreed.")
+    peers = serializers.FloatField(
+        allow_null=True, help_text="The mean share of others who agreed, or likeness."
+    )
     confusion = ConfusionRowSerializer(many=True)
+    finds = FindRowSerializer(many=True, help_text="Where an answer is several labels, marks or relations.")
+    lean = LeanSerializer(allow_null=True, help_text="On a scale.")
 
 
 class SkillSerializer(OwnSkillSerializer):
@@ -106,6 +129,8 @@ def own_figures(report: skill.SkillReport) -> dict:
         "typical_seconds": report.typical_seconds,
         "peers": report.peers,
         "confusion": rows,
+        "finds": report.finds,
+        "lean": report.lean,
     }
 
 

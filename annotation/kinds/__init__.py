@@ -21,6 +21,7 @@ class Kind(Protocol):
     name: str
     title: str
     sentence: str  # what a volunteer does, for whoever chooses the kind
+    rightness: str  # what a volunteer's accuracy is a share of, after its figure
     one_label: bool  # an answer is one label
     needs_text: bool  # deciding takes the task's text
     methods: dict[str, str]  # what each way of weighing answers does, in a sentence

@@ -23,6 +23,7 @@ class Choice:
     name = "choice"
     title = "one of several labels"
     sentence = "One press on one label: the quickest to answer."
+    rightness = "of the answers right"
     one_label = True
     needs_text = False
     ordered = False

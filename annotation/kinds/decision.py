@@ -53,13 +53,18 @@ class Table:
 
 
 class SkillRow(NamedTuple):
-    """A volunteer's skill by a fit. low and high bound the accuracy with 90 %."""
+    """A volunteer's skill by a fit. low and high bound the accuracy with 90 %.
+
+    What answers of one label each have is a confusion; other kinds have finds, one row a label:
+    {"label", "found", "invented"}, each of these [share, low, high, number of decisions].
+    """
 
     parameters: dict
     accuracy: float
     low: float
     high: float
-    confusion: list[list[float]] | None
+    confusion: list[list[float]] | None = None
+    finds: list[dict] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,16 @@ class Fit:
 
     crowd: dict
     skills: list[SkillRow]
+
+
+def find_rows(keys: Sequence[str], finds: np.ndarray) -> list[dict]:
+    """A SkillRow's finds from those of one volunteer [K, 2, 4], without labels that nothing is known of."""
+    rounded = np.round(finds, 4).tolist()
+    return [
+        {"label": key, "found": found, "invented": invented}
+        for key, (found, invented) in zip(keys, rounded, strict=True)
+        if found[3] or invented[3]
+    ]
 
 
 def entropy_bits(probabilities: Sequence[float]) -> float:

@@ -3,12 +3,13 @@
 import numpy as np
 from scipy.special import logit
 
-from annotation.algorithms.crowd import credible_interval
+from annotation.algorithms.finds import finds
+from annotation.algorithms.intervals import credible_interval
 from annotation.algorithms.multiple_choice import LabelSets, fit_multiple, multiple_posterior
 from annotation.algorithms.one_coin import STRENGTH
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
-from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
+from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
 from annotation.kinds.labels import parse_labels
 
 MAJORITY = "majority"
@@ -20,6 +21,7 @@ class Multiple:
     name = "multiple"
     title = "any number of labels"
     sentence = "All labels that apply, and none where none does."
+    rightness = "of the labels rightly chosen or left out"
     one_label = False
     needs_text = False
     methods = {
@@ -123,8 +125,11 @@ class Multiple:
         n = judged + STRENGTH
         accuracy = (right + STRENGTH * crowd_accuracy) / n
         interval = credible_interval(accuracy, n)
+        found = finds(fitted.counts, fitted.rates)
         skills = [
-            SkillRow(parameters, float(accuracy[w]), *map(float, interval[w]), confusion=None)
+            SkillRow(
+                parameters, float(accuracy[w]), *map(float, interval[w]), finds=find_rows(keys, found[w])
+            )
             for w, parameters in enumerate(fitted.workers)
         ]
         return Fit(fitted.crowd | {"keys": keys}, skills)

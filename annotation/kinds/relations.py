@@ -7,11 +7,13 @@ from itertools import pairwise
 import numpy as np
 import orjson
 
+from annotation.algorithms.finds import finds
 from annotation.algorithms.relation_crowd import Decisions, fit_relation_crowd, relation_posterior
+from annotation.algorithms.span_scores import set_f1
 from annotation.algorithms.spans import ScoredSpan, SpanFit, relation_says, relation_votes
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
-from annotation.kinds.decision import Decision, Fit, Given, Table, entropy_bits
+from annotation.kinds.decision import Decision, Fit, Given, Table, entropy_bits, find_rows
 from annotation.kinds.labels import parse_labels
 from annotation.kinds.spans import (
     MAJORITY,
@@ -22,13 +24,13 @@ from annotation.kinds.spans import (
     parse_json,
     parse_spans,
     read_spans,
-    span_skills,
 )
 
 ROLES = ("span", "relation")
 MOST_RELATIONS = 1000
 FIELDS = {"from", "to", "label"}
 SPANS = Spans()
+ALL = ""  # relations together, whatever their label: so they are learned
 RELATIONS = "relations"  # beside the spans' own, in the parameters of a fit
 
 
@@ -38,6 +40,7 @@ class Relations:
     name = "relations"
     title = "marked stretches and how they are related"
     sentence = "Marks in the text, and which mark belongs to which, and how."
+    rightness = "of the words rightly marked"
     one_label = False
     needs_text = True
     methods = {
@@ -99,8 +102,7 @@ class Relations:
         >>> Relations().score(one, one | {"relations": []}), Relations().score(one, one)
         (0.0, 1.0)
         """
-        found, known = _facts(value), _facts(gold)
-        return 2 * len(found & known) / (len(found) + len(known)) if found or known else 1.0
+        return set_f1(_facts(value), _facts(gold))
 
     def decide(
         self,
@@ -141,13 +143,16 @@ class Relations:
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
         """The spans' fit; and, by the spans that it reads, how far each volunteer's relations hold."""
-        spans = fit_spans(table, of_role(labels, "span"), method)
-        crowd, workers = fit_relation_crowd(_decisions(table, spans), table.n_workers)
+        spans, skills = fit_spans(table, of_role(labels, "span"), method)
+        related = fit_relation_crowd(_decisions(table, spans), table.n_workers)
+        found = finds(related.counts, related.rates)
         skills = [
-            row._replace(parameters=row.parameters | {RELATIONS: own})
-            for row, own in zip(span_skills(spans), workers, strict=True)
+            row._replace(
+                parameters=row.parameters | {RELATIONS: own}, finds=row.finds + find_rows([ALL], found[w])
+            )
+            for w, (row, own) in enumerate(zip(skills, related.workers, strict=True))
         ]
-        return Fit(spans.crowd | {RELATIONS: crowd}, skills)
+        return Fit(spans.crowd | {RELATIONS: related.crowd}, skills)
 
 
 def _names(given: list[Given]) -> Counter:

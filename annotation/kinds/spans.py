@@ -6,10 +6,12 @@ from itertools import pairwise
 import numpy as np
 import orjson
 
-from annotation.algorithms.spans import ScoredSpan, SpanAnswers, SpanFit, fit_span_crowd, span_f1, task_spans
+from annotation.algorithms.finds import drawn_to_crowd, finds, span_finds
+from annotation.algorithms.span_scores import set_f1
+from annotation.algorithms.spans import ScoredSpan, SpanAnswers, SpanFit, fit_span_crowd, task_spans
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
-from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
+from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
 from annotation.kinds.labels import parse_labels
 
 MAJORITY = "majority"
@@ -21,6 +23,7 @@ class Spans:
     name = "spans"
     title = "marked stretches of the text"
     sentence = "Words are marked in the text, each mark with a label; marks may overlap and nest."
+    rightness = "of the words rightly marked"
     one_label = False
     needs_text = True
     methods = {
@@ -69,7 +72,7 @@ class Spans:
 
     def score(self, value: dict, gold: dict) -> float:
         """Strict F1 of the spans: the same boundaries and the same label."""
-        return span_f1([as_tuples(value["spans"])], [as_tuples(gold["spans"])])["strict"]["f1"]
+        return set_f1(set(as_tuples(value["spans"])), set(as_tuples(gold["spans"])))
 
     def decide(
         self,
@@ -85,26 +88,29 @@ class Spans:
         return decision_for(given, method, spans)
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
-        fitted = fit_spans(table, labels, method)
-        return Fit(fitted.crowd, span_skills(fitted))
+        fitted, skills = fit_spans(table, labels, method)
+        return Fit(fitted.crowd, skills)
 
 
-def fit_spans(table: Table, labels: list[dict], method: str) -> SpanFit:
-    answers: list[list] = [[] for _ in range(table.n_tasks)]
+def fit_spans(table: Table, labels: list[dict], method: str) -> tuple[SpanFit, list[SkillRow]]:
+    given: list[list] = [[] for _ in range(table.n_tasks)]
     for task, worker, code in zip(table.task, table.worker, table.code, strict=True):
-        answers[task].append((int(worker), as_tuples(table.values[code]["spans"])))
-    return fit_span_crowd(
-        SpanAnswers(list(table.texts), answers, table.n_workers, [label["key"] for label in labels]),
-        method=method,
-        gold={task: as_tuples(value["spans"]) for task, value in table.gold.items()},
-    )
-
-
-def span_skills(fitted: SpanFit) -> list[SkillRow]:
-    return [
-        SkillRow(parameters, float(fitted.accuracy[w]), *map(float, fitted.interval[w]), None)
+        given[task].append((int(worker), as_tuples(table.values[code]["spans"])))
+    answers = SpanAnswers(list(table.texts), given, table.n_workers, [label["key"] for label in labels])
+    gold = {task: as_tuples(value["spans"]) for task, value in table.gold.items()}
+    fitted = fit_span_crowd(answers, method=method, gold=gold)
+    counts = span_finds(answers, [[span.span for span in spans] for spans in fitted.consensus])
+    found = finds(counts, drawn_to_crowd(counts))
+    skills = [
+        SkillRow(
+            parameters,
+            float(fitted.accuracy[w]),
+            *map(float, fitted.interval[w]),
+            finds=find_rows(answers.labels, found[w]),
+        )
         for w, parameters in enumerate(fitted.workers)
     ]
+    return fitted, skills
 
 
 def read_spans(

@@ -15,6 +15,7 @@ class Text:
     name = "text"
     title = "a short text"
     sentence = "A few words of the volunteer’s own, up to 1,000 characters."
+    rightness = "of the words in common with others’ texts"
     one_label = False
     needs_text = False
     methods = {
@@ -104,7 +105,6 @@ class Text:
                 float(mean[w]),
                 max(0.0, float(mean[w] - spread[w])),
                 min(1.0, float(mean[w] + spread[w])),
-                None,
             )
             for w in range(table.n_workers)
         ]

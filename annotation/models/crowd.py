@@ -39,4 +39,8 @@ class Skill(models.Model):
     high = models.FloatField()
     n_answers = models.PositiveIntegerField()
     confusion = models.JSONField(null=True, help_text="Expected counts: row truth, column answer.")
+    finds = models.JSONField(
+        null=True,
+        help_text="By label, the share stated of what holds, and of what does not.",
+    )
     evidence = models.JSONField(default=dict, help_text="Drift, speed, spam and lock-step findings.")

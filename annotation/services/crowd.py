@@ -278,13 +278,14 @@ def _store(
                 low=row.low,
                 high=row.high,
                 confusion=row.confusion,
+                finds=row.finds,
             )
             for volunteer, row, n in zip(volunteers, fitted.skills, n_answers, strict=True)
         ),
         batch_size=2000,
         update_conflicts=True,
         unique_fields=["volunteer"],
-        update_fields=["version", "n_answers", "parameters", "accuracy", "low", "high", "confusion"],
+        update_fields=["version", "n_answers", "parameters", "accuracy", "low", "high", "confusion", "finds"],
     )
     campaign.crowd_version, campaign.is_to_be_judged = number, True
     campaign.save(update_fields=["crowd_version", "is_to_be_judged"])

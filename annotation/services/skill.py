@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -11,6 +12,7 @@ from django.db import connection
 from annotation.algorithms.skill import Drift, drift
 from annotation.errors import NotFound
 from annotation.kinds import Kind, kind_named
+from annotation.kinds.ordinal import Ordinal
 from annotation.models import Campaign, User, Volunteer
 
 MOST_VOLUNTEERS = 200  # on one page: those in doubt first, then those with the most answers
@@ -37,7 +39,7 @@ ORDER BY v.standing = 'trusted', days.n DESC, v.pseudonym LIMIT %s
 # left out until `step` of them are there.
 READ_ANSWERS = """
 SELECT an.value::text, coalesce(first.value, an.value)::text, an.seconds, an.weighs, s.value::text,
-       s.votes::text, coalesce(s.n_answers, 0), g.value::text
+       s.votes::text, coalesce(s.n_answers, 0), g.value::text, others.given
 FROM (
     SELECT id, task_id, closed_at FROM annotation_assignment a
     WHERE a.volunteer_id = %(volunteer)s AND a.state = 'answered' ORDER BY a.closed_at DESC, a.id
@@ -52,6 +54,11 @@ LEFT JOIN LATERAL (
     SELECT r.value FROM annotation_answerrevision r WHERE r.answer_id = an.assignment_id
     ORDER BY r.replaced_at, r.id LIMIT 1
 ) first ON true
+LEFT JOIN LATERAL (
+    SELECT json_agg(o.value)::text AS given FROM annotation_assignment b
+    JOIN annotation_answer o ON o.assignment_id = b.id AND o.weighs
+    WHERE b.task_id = latest.task_id AND b.volunteer_id <> %(volunteer)s
+) others ON %(with_others)s
 ORDER BY latest.closed_at, latest.id DESC
 """
 
@@ -86,7 +93,8 @@ class SkillLine:
 @dataclass(frozen=True, slots=True)
 class GoldRecord:
     n: int
-    n_right: int
+    n_right: int  # wholly
+    score: float | None  # the mean, from 0 to 1; None without any
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,37 @@ class ConfusionRow:
     name: str
     n: float
     cells: list[tuple[str, float, float, int]]  # (the label given, count, share of the row, shade 0 to 5)
+
+
+class Rate(NamedTuple):
+    """A share of n decisions, with its 90 % credible interval."""
+
+    share: float
+    low: float
+    high: float
+    n: float
+
+
+@dataclass(frozen=True, slots=True)
+class FindRow:
+    """Of what the engine holds to be there, and of what it doesn't though somebody stated it, what they
+    stated. The name is a label's, or empty for all relations together."""
+
+    name: str
+    found: Rate
+    invented: Rate
+
+    @property
+    def rates(self) -> tuple[Rate, Rate]:
+        return self.found, self.invented
+
+
+@dataclass(frozen=True, slots=True)
+class Lean:
+    """On a scale: how many steps off an answer is on the mean, and which way (above 0: too high)."""
+
+    distance: float
+    bias: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +149,13 @@ class SkillReport:
     n_fitted: int
     fit_number: int
     confusion: list[ConfusionRow]
+    finds: list[FindRow]
+    lean: Lean | None
     gold: GoldRecord
     drift: Drift | None
     seconds: float | None
     typical_seconds: float | None
-    peers: float | None  # the mean share of others who gave the same answer
+    peers: float | None  # the mean share of others who gave the same answer, or how like theirs it is
     n_with_peers: int
     evidence: dict
 
@@ -135,7 +176,7 @@ def volunteer_of(campaign: Campaign, volunteer_id: UUID) -> Volunteer:
 
 def skill_report(campaign: Campaign, volunteer: Volunteer) -> SkillReport:
     """For an admin: all there is to know."""
-    return _report(campaign, volunteer, _answers(volunteer, step=1))
+    return _report(campaign, volunteer, step=1)
 
 
 def own_report(campaign: Campaign, user: User) -> SkillReport:
@@ -143,39 +184,56 @@ def own_report(campaign: Campaign, user: User) -> SkillReport:
     volunteer = Volunteer.objects.of(user, campaign).first()
     if volunteer is None:
         raise NotFound()
-    return _report(campaign, volunteer, _answers(volunteer, step=OWN_STEP))
+    return _report(campaign, volunteer, step=OWN_STEP)
 
 
-def _answers(volunteer: Volunteer, *, step: int) -> list[tuple]:
+class _Given(NamedTuple):
+    """An answer with all that it is held against."""
+
+    value: dict
+    first: dict  # as it was first given
+    seconds: float
+    weighs: bool
+    consensus: dict | None
+    votes: dict
+    n_answers: int  # that the consensus is of
+    gold: dict | None
+    others: list[dict]  # where an answer is more than one label
+
+
+def _answers(volunteer: Volunteer, kind: Kind, *, step: int) -> list[_Given]:
+    asked = {"volunteer": volunteer.pk, "latest": LATEST, "step": step, "with_others": not kind.one_label}
     with connection.cursor() as cursor:
-        cursor.execute(READ_ANSWERS, {"volunteer": volunteer.pk, "latest": LATEST, "step": step})
-        rows = cursor.fetchall()
-    return [
-        (_json(value), _json(first), seconds, weighs, _json(consensus), _json(votes), n, _json(gold))
-        for value, first, seconds, weighs, consensus, votes, n, gold in rows
-    ]
+        cursor.execute(READ_ANSWERS, asked)
+        return [
+            _Given(_json(value), _json(first), seconds, weighs, _json(consensus), _json(votes) or {}, n,
+                   _json(gold), _json(others) or [])
+            for value, first, seconds, weighs, consensus, votes, n, gold, others in cursor.fetchall()
+        ]  # fmt: skip
 
 
-def _json(raw: str | None) -> dict | None:
+def _json(raw: str | None) -> dict | list | None:
     return None if raw is None else orjson.loads(raw)
 
 
-def _report(campaign: Campaign, volunteer: Volunteer, rows: list[tuple]) -> SkillReport:
+def _report(campaign: Campaign, volunteer: Volunteer, *, step: int) -> SkillReport:
     kind = kind_named(campaign.kind)
+    rows = _answers(volunteer, kind, step=step)
     skill = getattr(volunteer, "skill", None)
     right, gold_scores, peers = [], [], []
-    for value, first, _, weighs, consensus, votes, n, gold in rows:
-        if not kind.counts(first, campaign.labels):
+    for row in rows:
+        if not kind.counts(row.first, campaign.labels):
             continue
-        own = weighs and kind.counts(value, campaign.labels)  # whether it is one of the n
-        if gold is not None and kind.counts(gold, campaign.labels):
-            gold_scores.append(kind.score(first, gold))
+        own = row.weighs and kind.counts(row.value, campaign.labels)  # whether it is one of the n
+        if row.gold is not None and kind.counts(row.gold, campaign.labels):
+            gold_scores.append(kind.score(row.first, row.gold))
             right.append(gold_scores[-1])
-        elif gold is None and consensus is not None and n > own:
-            right.append(kind.score(first, consensus))
-        if kind.one_label and n > own:
-            others = votes.get(first["label"], 0) - (own and value == first)
-            peers.append(max(0, others) / (n - own))  # where labels came back, votes follow within a minute
+        elif row.gold is None and row.consensus is not None and row.n_answers > own:
+            right.append(kind.score(row.first, row.consensus))
+        agreed = _agreed(campaign, kind, row, own)
+        if agreed is not None:
+            peers.append(agreed)
+    confusion = _confusion(campaign, kind, skill.confusion) if skill else []
     return SkillReport(
         volunteer=volunteer,
         n_answers=len(rows),
@@ -184,15 +242,57 @@ def _report(campaign: Campaign, volunteer: Volunteer, rows: list[tuple]) -> Skil
         high=skill and skill.high,
         n_fitted=skill.n_answers if skill else 0,
         fit_number=skill.version if skill else 0,
-        confusion=_confusion(campaign, kind, skill.confusion) if skill else [],
-        gold=GoldRecord(len(gold_scores), sum(score > RIGHT for score in gold_scores)),
+        confusion=confusion,
+        finds=_finds(campaign, skill.finds or []) if skill else [],
+        lean=_lean(skill.confusion) if confusion and campaign.kind == Ordinal.name else None,
+        gold=GoldRecord(len(gold_scores), sum(score > RIGHT for score in gold_scores), _mean(gold_scores)),
         drift=drift(np.array(right)) if right else None,
-        seconds=float(np.median([seconds for _, _, seconds, *_ in rows])) if rows else None,
+        seconds=float(np.median([row.seconds for row in rows])) if rows else None,
         typical_seconds=_typical_seconds(campaign),
-        peers=float(np.mean(peers)) if peers else None,
+        peers=_mean(peers),
         n_with_peers=len(peers),
         evidence=skill.evidence if skill else {},
     )
+
+
+def _agreed(campaign: Campaign, kind: Kind, row: _Given, own: bool) -> float | None:
+    """The share of others who gave the same label; elsewhere how like theirs the answer is, on the mean."""
+    if kind.one_label:
+        n_others = row.n_answers - own
+        same = row.votes.get(row.first["label"], 0) - (own and row.value == row.first)
+        # Where labels came back, votes follow within a minute.
+        return max(0, same) / n_others if n_others > 0 else None
+    return _mean(
+        [kind.score(row.first, other) for other in row.others if kind.counts(other, campaign.labels)]
+    )
+
+
+def _mean(scores: list[float]) -> float | None:
+    return float(np.mean(scores)) if scores else None
+
+
+def _finds(campaign: Campaign, stored: list[dict]) -> list[FindRow]:
+    """In the order of the labels, all relations last; without labels that were taken out since."""
+    names = campaign.label_names | {"": ""}
+    order = list(names)
+    known = sorted(
+        (row for row in stored if row["label"] in names), key=lambda row: order.index(row["label"])
+    )
+    return [FindRow(names[row["label"]], Rate(*row["found"]), Rate(*row["invented"])) for row in known]
+
+
+def _lean(counts: list[list[float]]) -> Lean | None:
+    """From expected counts [K, K], row the step that it is, column the step that was given.
+
+    >>> _lean([[2.0, 2.0], [0.0, 4.0]])
+    Lean(distance=0.25, bias=0.25)
+    """
+    given = np.array(counts)
+    steps = np.arange(len(given))[None, :] - np.arange(len(given))[:, None]
+    n = given.sum()
+    if not n:
+        return None
+    return Lean(float((given * abs(steps)).sum() / n), float((given * steps).sum() / n))
 
 
 def _typical_seconds(campaign: Campaign) -> float | None:

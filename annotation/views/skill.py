@@ -11,10 +11,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation.errors import NotFound
 from annotation.forms import StandingForm
+from annotation.kinds import kind_named
 from annotation.models import Campaign, Volunteer
 from annotation.services.agreement import Agreement, agreement_of
 from annotation.services.refresher import ask_to_train, finish_training
-from annotation.services.skill import own_report, skill_lines, skill_report, volunteer_of
+from annotation.services.skill import SkillReport, own_report, skill_lines, skill_report, volunteer_of
 from annotation.services.standing import set_standing
 from annotation.views.access import administered_campaign, campaign_to_label
 
@@ -44,7 +45,8 @@ MEASURES = {
 @require_GET
 def volunteers(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     campaign = administered_campaign(request, campaign_id)
-    context = {"campaign": campaign, "lines": skill_lines(campaign)}
+    rightness = kind_named(campaign.kind).rightness
+    context = {"campaign": campaign, "lines": skill_lines(campaign), "rightness": rightness}
     return render(request, "annotation/volunteers.html", context)
 
 
@@ -55,7 +57,7 @@ def volunteer(request: HttpRequest, campaign_id: UUID, volunteer_id: UUID) -> Ht
     report = skill_report(campaign, _volunteer(campaign, volunteer_id))
     lock_steps = report.evidence.get("lock_step", [])
     found = [report.evidence[name] for name in ("habit", "speed", "drift") if name in report.evidence]
-    context = {"campaign": campaign, "report": report, "findings": [*lock_steps, *found]}
+    context = _shown(campaign, report) | {"findings": [*lock_steps, *found]}
     return render(request, "annotation/volunteer.html", context)
 
 
@@ -102,7 +104,13 @@ def own(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         report = own_report(campaign, request.user)
     except NotFound:
         return redirect("campaign_consent", campaign.pk)
-    return render(request, "annotation/own_skill.html", {"campaign": campaign, "report": report})
+    return render(request, "annotation/own_skill.html", _shown(campaign, report))
+
+
+def _shown(campaign: Campaign, report: SkillReport) -> dict:
+    kind = kind_named(campaign.kind)
+    words = {"rightness": kind.rightness, "one_label": kind.one_label}
+    return {"campaign": campaign, "report": report} | words
 
 
 @login_required

@@ -112,6 +112,30 @@ def test_a_volunteer_reads_their_own_figures_in_kind_words_and_nobody_elses(clie
     assert "looks different" not in html
 
 
+@pytest.mark.parametrize(
+    "kind, value",
+    [("spans", {"spans": []}), ("relations", {"spans": [], "relations": []}), ("multiple", {"labels": []})],
+)
+def test_what_somebody_found_and_invented_is_shown_to_them_and_to_admins(
+    client, alice, bob, campaign, volunteer, kind, value
+):
+    labels = [{"key": "yes", "name": "Yes", "hint": ""}, {"key": "no", "name": "No", "hint": ""}]
+    Campaign.objects.update(kind=kind, labels=labels, aggregation="engine")
+    row = {"found": [0.84, 0.71, 0.93, 31.0], "invented": [0.07, 0.02, 0.15, 0.0]}
+    finds = [row | {"label": "yes"}, row | {"label": "taken out"}, row | {"label": ""}]
+    know(volunteer, confusion=None, finds=finds)
+    for task in make_tasks(Campaign.objects.get(), 10):
+        place = take_place(task.pk, volunteer.pk, now=NOW)
+        submit_answer(place, volunteer.user, value, key=uuid4(), now=NOW)
+    for user, name, ids in ((alice, "campaign_volunteer", [volunteer.pk]), (bob, "campaign_own_skill", [])):
+        client.force_login(user)
+        html = " ".join(html_of(client, page(name, campaign, *ids)).split()).replace("\u202f", " ")
+        assert "84 %</strong>" in html and "71 % to 93 %, of 31" in html and "none met yet" in html
+        assert html.count("71 % to 93 %, of 31") == 2, "that of a label which is no more is left out"
+        assert "All relations" in html and "taken out" not in html
+        assert ("rightly chosen or left out" if kind == "multiple" else "of the words rightly marked") in html
+
+
 def test_a_flagged_volunteer_is_told_so_kindly_without_the_evidence(client, bob, campaign, volunteer):
     set_standing(volunteer, "flagged", "With V-OTHER: the same wrong answers.", by=None, now=NOW)
     client.force_login(bob)
@@ -181,7 +205,11 @@ def test_by_the_api_admins_read_and_decide_and_volunteers_read_their_own(
     base = f"/api/v1/campaigns/{campaign.pk}"
     client.force_login(alice)
     known = client.get(f"{base}/volunteers/{volunteer.pk}/skill/").json()
-    assert (known["accuracy"], known["gold"], known["fit_number"]) == (0.87, {"n": 1, "n_right": 0}, 2)
+    assert (known["accuracy"], known["gold"], known["fit_number"]) == (
+        0.87,
+        {"n": 1, "n_right": 0, "score": 0.0},
+        2,
+    )
     assert known["confusion"][0] == {"name": "Yes", "given": {"Yes": 8.0, "No": 2.0, "Unclear": 0.0}}
     sent = {"standing": "excluded", "reason": "A script."}
     changed = client.post(
@@ -191,7 +219,11 @@ def test_by_the_api_admins_read_and_decide_and_volunteers_read_their_own(
     assert client.get(f"{base}/agreement/").json()["n_tasks"] == 0
     client.force_login(bob)
     own = client.get(f"{base}/my-skill/").json()
-    assert (own["standing"], own["gold"], own["n_answers"]) == ("excluded", {"n": 0, "n_right": 0}, 0)
+    assert (own["standing"], own["gold"], own["n_answers"]) == (
+        "excluded",
+        {"n": 0, "n_right": 0, "score": None},
+        0,
+    )
     assert not {"evidence", "standing_reason"} & own.keys()
 
 

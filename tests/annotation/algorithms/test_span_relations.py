@@ -87,15 +87,15 @@ def test_a_fit_learns_who_states_what_is_there_and_who_states_anything():
         says = rng.random((4, 6)) < np.where(true, sensitivity[:, None], 1 - specificity[:, None])
         stated = says.any(axis=0)
         texts.append(Decisions(says[:, stated].astype(np.int8), [0, 1, 2, 3], np.full(stated.sum(), -1)))
-    crowd, workers = fit_relation_crowd(texts, 4)
-    rates = np.array([worker["rates"][0] for worker in workers])
+    fitted = fit_relation_crowd(texts, 4)
+    rates = np.array([worker["rates"][0] for worker in fitted.workers])
     assert min(rates[:2, 0]) > max(rates[2:, 0]) + 0.2
     assert min(rates[:3, 1]) > rates[3, 1] + 0.2
     known = [text._replace(gold=np.zeros(len(text.gold), dtype=int)) for text in texts]
-    assert fit_relation_crowd(known, 4)[0]["prior"][0] < 0.01 < crowd["prior"][0]
+    assert fit_relation_crowd(known, 4).crowd["prior"][0] < 0.01 < fitted.crowd["prior"][0]
 
 
 def test_without_a_single_relation_there_is_a_crowd_all_the_same():
-    crowd, workers = fit_relation_crowd([Decisions(np.zeros((2, 0), np.int8), [0, 1], np.zeros(0))], 2)
-    found, weights = relation_posterior(np.zeros((2, 0), np.int8), workers, crowd)
+    fitted = fit_relation_crowd([Decisions(np.zeros((2, 0), np.int8), [0, 1], np.zeros(0))], 2)
+    found, weights = relation_posterior(np.zeros((2, 0), np.int8), fitted.workers, fitted.crowd)
     assert (found.tolist(), weights) == ([], [0.0, 0.0])

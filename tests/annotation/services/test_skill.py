@@ -6,15 +6,15 @@ from uuid import uuid4
 import pytest
 
 from annotation.errors import AnswerStands, NotFound
-from annotation.models import Answer, Skill, Volunteer
+from annotation.models import Answer, Gold, Skill, Volunteer
 from annotation.services import skill
 from annotation.services.answers import revise_answer, submit_answer
 from annotation.services.campaigns import update_campaign
-from annotation.services.crowd import judge_again
+from annotation.services.crowd import judge_again, refit
 from annotation.services.handout import take_place
 from annotation.services.refresher import ask_to_train, finish_training, solved_examples
 from annotation.services.skill import own_report, skill_lines, skill_report, volunteer_of
-from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
+from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_text, make_users, make_volunteers
 
 pytestmark = pytest.mark.django_db
 
@@ -155,9 +155,7 @@ def test_in_the_admins_list_those_in_doubt_come_first_then_who_answered_most(cam
     assert lines[0].accuracy is None
 
 
-def test_the_list_and_a_report_take_fixed_numbers_of_queries(
-    campaign, volunteers, django_assert_num_queries
-):
+def test_the_list_and_a_report_take_fixed_numbers_of_queries(campaign, volunteers, django_assert_num_queries):
     for minute, task in enumerate(make_tasks(campaign, 5)):
         answer(task, volunteers[0], "yes", minute=minute)
     with django_assert_num_queries(1):
@@ -165,6 +163,96 @@ def test_the_list_and_a_report_take_fixed_numbers_of_queries(
     volunteer = volunteer_of(campaign, volunteers[0].pk)
     with django_assert_num_queries(3):
         skill_report(campaign, volunteer)
+
+
+# --- Answers that are more than one label ---
+
+TEXT = "aspirin caused rash and later itch"
+DRUG, RASH, ITCH, LATER = (
+    {"start": start, "end": end, "label": label}
+    for start, end, label in ((0, 7, "drug"), (15, 19, "event"), (30, 34, "event"), (24, 29, "event"))
+)
+RELATION_LABELS = [
+    {"key": "drug", "name": "Drug", "hint": "", "role": "span"},
+    {"key": "event", "name": "Event", "hint": "", "role": "span"},
+    {"key": "causes", "name": "Causes", "hint": "", "role": "relation"},
+]
+
+
+def related(*spans: dict, to: tuple[int, ...]) -> dict:
+    relations = [{"from": 0, "to": place, "label": "causes"} for place in to]
+    return {"spans": list(spans), "relations": relations}
+
+
+def given(campaign, volunteers, *values: dict, n_texts: int) -> list:
+    """So many texts, each with these answers of the first volunteers."""
+    tasks = [make_text(campaign, TEXT) for _ in range(n_texts)]
+    for task in tasks:
+        for volunteer, value in zip(volunteers, values, strict=False):
+            place = take_place(task.pk, volunteer.pk, now=NOW)
+            submit_answer(place, volunteer.user, value, key=uuid4(), now=NOW)
+    return tasks
+
+
+def test_who_relates_is_known_by_what_they_found_and_what_they_invented():
+    campaign = make_campaign(kind="relations", labels=RELATION_LABELS, aggregation="engine", needed=4)
+    volunteers = make_volunteers(campaign, make_users(4))
+    right = related(DRUG, RASH, ITCH, to=(1,))
+    silent, inventive = related(DRUG, RASH, ITCH, to=()), related(DRUG, RASH, LATER, ITCH, to=(1, 3))
+    given(campaign, volunteers, right, right, silent, inventive, n_texts=20)
+    refit(campaign, now=NOW)
+    good, _, quiet, loud = (skill_report(campaign, volunteer) for volunteer in volunteers)
+    assert [row.name for row in good.finds] == ["Drug", "Event", ""], "relations together, last"
+    relations = [report.finds[-1] for report in (good, quiet, loud)]
+    assert [round(row.found.n) for row in relations] == [20, 20, 20]
+    assert relations[0].found.share > 0.9 and relations[1].found.share < 0.4
+    assert relations[0].invented.share < 0.2 and relations[2].invented.share > 0.6
+    for row in relations:
+        assert all(rate.low < rate.share < rate.high for rate in row.rates)
+    events = [report.finds[1].invented for report in (good, loud)]
+    assert events[0].share < 0.3 < events[1].share, "“later” is no event"
+    assert (events[1].n, good.finds[0].invented.n) == (20, 0)
+    assert good.peers == pytest.approx((1 + 0 + 2 / 3) / 3), "the mean F1 with each of the others"
+    assert (good.n_with_peers, good.confusion, good.lean) == (20, [], None)
+
+
+def test_a_gold_record_of_marks_says_how_many_were_wholly_right_and_how_right_all_were():
+    labels = RELATION_LABELS[:2]
+    campaign = make_campaign(kind="spans", labels=labels, needed=3)
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    gold = {"spans": [DRUG, RASH, ITCH]}
+    for value in (gold, {"spans": [DRUG]}):
+        [task] = given(campaign, [volunteer], value, n_texts=1)
+        Gold.objects.create(task=task, campaign=campaign, label="", value=gold)
+    report = skill_report(campaign, volunteer)
+    assert (report.gold.n, report.gold.n_right, report.gold.score) == (2, 1, 0.75)
+    assert (report.peers, report.finds) == (None, [])
+
+
+def test_of_each_label_it_is_known_how_often_it_is_chosen_where_it_applies_and_where_not():
+    campaign = make_campaign(kind="multiple", aggregation="engine", needed=3)
+    volunteers = make_volunteers(campaign, make_users(3))
+    given(campaign, volunteers, {"labels": ["yes"]}, {"labels": ["yes"]}, {"labels": ["no"]}, n_texts=25)
+    refit(campaign, now=NOW)
+    good, poor = (skill_report(campaign, volunteers[n]).finds for n in (0, 2))
+    assert [row.name for row in good] == ["Yes", "No", "Unclear"]
+    assert good[0].found.share > 0.9 and poor[0].found.share < 0.4
+    assert good[1].invented.share < 0.1 and poor[1].invented.share > 0.6
+    kept = [label for label in campaign.labels if label["key"] != "unclear"]
+    campaign.labels = kept
+    assert [row.name for row in skill_report(campaign, volunteers[0]).finds] == ["Yes", "No"]
+
+
+def test_on_a_scale_it_is_known_how_far_off_somebody_is_and_which_way():
+    campaign = make_campaign(kind="ordinal")
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    counts = [[6.0, 2.0, 2.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    Skill.objects.create(
+        volunteer=volunteer, version=1, parameters={}, accuracy=0.6, low=0.5, high=0.7, n_answers=10,
+        confusion=counts,
+    )  # fmt: skip
+    lean = skill_report(campaign, volunteer).lean
+    assert (lean.distance, lean.bias) == pytest.approx((0.6, 0.6))
 
 
 # --- Training ---
