@@ -18,6 +18,7 @@ from training.forms import PolicyForm
 from training.models import AdaptedEncoder, ModelVersion, Promotion, TrainingRun
 from training.services import explanations, promotions, run_report, runs, stream_rounds
 from training.services.base_models import base_model_choices
+from training.services.policies import change_policy
 
 STAGES = {
     "": "Beginning",
@@ -98,9 +99,9 @@ def put_in_charge(request: HttpRequest, campaign_id: UUID, version_id: UUID) -> 
 @login_required
 @require_POST
 def choose_again(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = administered_campaign(request, campaign_id)
-    stream_rounds.choose_again(runs.policy_of(campaign), by=request.user)
-    runs.order_anew(campaign, now=timezone.now())
+    campaign, now = administered_campaign(request, campaign_id), timezone.now()
+    stream_rounds.choose_again(runs.policy_of(campaign), by=request.user, now=now)
+    runs.open_wanted_orders(now=now)
     messages.success(request, "Tasks are chosen again, and it is measured anew what that brings.")
     return redirect("campaign_dashboard", campaign.pk)
 
@@ -116,11 +117,13 @@ def policy(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         request.POST or None, instance=standing, base_models=choices, has_adapted=adapted is not None
     )
     if request.method == "POST" and form.is_valid():
+        now = timezone.now()
         try:
-            runs.change_policy(runs.policy_of(campaign), by=request.user, **form.policy_fields())
+            change_policy(runs.policy_of(campaign), by=request.user, now=now, **form.policy_fields())
         except PlatformError as error:
             form.add_error(None, error.sentence)
         else:
+            runs.open_wanted_orders(now=now)
             messages.success(request, "Saved.")
             return redirect("campaign_dashboard", campaign.pk)
     context = {"campaign": campaign, "form": form, "policy": standing, "adapted": adapted}

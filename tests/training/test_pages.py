@@ -370,6 +370,7 @@ def test_the_mistakes_of_a_model_of_relations_are_told_in_the_words_of_the_text(
 
 def test_where_choosing_was_given_up_the_policy_says_so_and_takes_it_up_again(client, alice, campaign):
     TrainingPolicy.objects.create(campaign=campaign, at_random_since=NOW)
+    make_version(campaign, 1, right=0.9, in_charge=True)
     client.force_login(alice)
     page = reverse("training_policy", args=[campaign.pk])
     assert "choosing them taught the model no more over four rounds" in client.get(page).content.decode()
@@ -378,3 +379,4 @@ def test_where_choosing_was_given_up_the_policy_says_so_and_takes_it_up_again(cl
     client.post(reverse("training_choose_again", args=[campaign.pk]))
     assert TrailEntry.objects.get(verb="choose_again").user == alice
     assert TrainingPolicy.objects.get(campaign=campaign).at_random_since is None
+    assert TrainingRun.objects.open().get().kind == "order"

@@ -12,6 +12,7 @@ from annotation.serializers import EmptySerializer, ProblemSerializer
 from training import serializers as shapes
 from training.models import ModelVersion, Promotion, TrainingRun
 from training.services import explanations, promotions, runs
+from training.services.policies import change_policy
 
 NOT_FOUND = {404: ProblemSerializer}
 
@@ -29,10 +30,11 @@ class PolicyView(AdminView):
         responses={200: shapes.PolicySerializer, **NOT_FOUND, 422: ProblemSerializer},
     )
     def patch(self, request, campaign_id):
-        policy = runs.policy_of(self.campaign(campaign_id))
+        policy, now = runs.policy_of(self.campaign(campaign_id)), timezone.now()
         serializer = shapes.PolicySerializer(policy, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        policy = runs.change_policy(policy, by=request.user, **serializer.validated_data)
+        policy = change_policy(policy, by=request.user, now=now, **serializer.validated_data)
+        runs.open_wanted_orders(now=now)
         return Response(shapes.PolicySerializer(policy).data)
 
 

@@ -15,13 +15,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Max, Q
 
 from annotation.exchange import count_new_labels, question_of
-from annotation.models import Campaign, TrailEntry, User
+from annotation.models import Campaign
 from training.algorithms.examples import MARKING_HEADS
 from training.algorithms.targets import HEAD_OF_KIND
 from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
-from training.models import AdaptedEncoder, Embedding, ModelVersion, Promotion, TrainingPolicy, TrainingRun
-from training.services.base_models import refuse_folder_without_model, refuse_model_not_offered
-from training.services.stream_rounds import choose_again
+from training.models import AdaptedEncoder, ModelVersion, Promotion, TrainingPolicy, TrainingRun
 
 State, Kind = TrainingRun.State, TrainingRun.Kind
 LEASE = timedelta(seconds=30)
@@ -34,28 +32,6 @@ KINDS_OF_FAST_MODELS = [kind for kind, head in HEAD_OF_KIND.items() if head not 
 
 def policy_of(campaign: Campaign) -> TrainingPolicy:
     return TrainingPolicy.objects.get_or_create(campaign=campaign)[0]
-
-
-def change_policy(policy: TrainingPolicy, *, by: User | None, **fields) -> TrainingPolicy:
-    """Change when and how a campaign is trained. `by` is None on the command line: the operator."""
-    base_model = fields.get("base_model", policy.base_model)
-    another_encoder = base_model != policy.base_model
-    if base_model and another_encoder:
-        refuse = refuse_folder_without_model if by is None else refuse_model_not_offered
-        refuse(base_model)
-    another_choice = fields.get("acquisition", policy.acquisition) != policy.acquisition
-    for name, value in fields.items():
-        setattr(policy, name, value)
-    with transaction.atomic():
-        policy.save(update_fields=list(fields) or None)
-        if another_encoder:  # what has no vector is read anew
-            Embedding.objects.filter(campaign=policy.campaign).delete()
-        if another_choice:  # what the one before brought says nothing of it
-            choose_again(policy, by=by)
-        TrailEntry.objects.create(
-            user=by, campaign=policy.campaign, verb="change_policy", detail={"fields": sorted(fields)}
-        )
-    return policy
 
 
 def open_due_runs(*, now: datetime) -> list[UUID]:
@@ -112,14 +88,10 @@ def open_run(campaign: Campaign, *, now: datetime, kind: str = Kind.TRAIN) -> Tr
         raise RunAlreadyOpen() from error
 
 
-def order_anew(campaign: Campaign, *, now: datetime) -> None:
-    """Have the model in charge order the queue, at once or when the run that is open has ended."""
-    want_order(campaign.pk, now=now)
-    open_wanted_orders(now=now)
-
-
 def want_order(campaign_id: UUID, *, now: datetime) -> None:
-    TrainingPolicy.objects.update_or_create(campaign_id=campaign_id, defaults={"order_wanted_at": now})
+    """Have the model in charge, if there is one, order the queue as soon as no run is open."""
+    if ModelVersion.objects.filter(campaign=campaign_id, in_charge=True).exists():
+        TrainingPolicy.objects.update_or_create(campaign_id=campaign_id, defaults={"order_wanted_at": now})
 
 
 def open_wanted_orders(*, now: datetime) -> None:

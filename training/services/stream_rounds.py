@@ -1,18 +1,22 @@
 """What the rounds of the stream guard showed, in words, and how to begin again. Loads no learner."""
 
+from datetime import datetime
+
 from django.db import transaction
 
 from annotation.models import TrailEntry, User
 from training.models import StreamRound, TrainingPolicy
+from training.services.runs import want_order
 
 
 @transaction.atomic
-def choose_again(policy: TrainingPolicy, *, by: User | None) -> None:
-    """Take up choosing where it was given up; it is measured anew, from no rounds."""
+def choose_again(policy: TrainingPolicy, *, by: User | None, now: datetime) -> None:
+    """Take up choosing where it was given up: measured from no rounds, and with the queue ordered anew."""
     StreamRound.objects.filter(campaign=policy.campaign_id).delete()
     TrainingPolicy.objects.filter(pk=policy.pk).update(at_random_since=None)
     policy.at_random_since = None
     TrailEntry.objects.create(user=by, campaign_id=policy.campaign_id, verb="choose_again")
+    want_order(policy.campaign_id, now=now)
 
 
 def sentence_of(policy: TrainingPolicy) -> str:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from annotation.models import Record
-from tests.factories import queue_of
+from tests.factories import NOW, queue_of
 from tests.labelled import add_labelled, add_open, sentences
 from tests.tiny_bert import save_tiny_bert
 from training.errors import RunLost
@@ -20,6 +20,7 @@ from training.services.base_origin import UNKNOWN, BaseOrigin
 from training.services.embeddings import encoder_of
 from training.services.execution import execute_run
 from training.services.model_export import export_model
+from training.services.policies import change_policy
 from training.services.runs import open_run, policy_of, start_run
 from training.services.tidying import tidy
 
@@ -62,7 +63,7 @@ def test_a_run_reads_the_texts_and_fine_tuning_starts_from_its_encoder_once_the_
 
     frozen, policy = encoder_of(imported), policy_of(imported)
     assert folder_to_start_from(policy) == str(tiny_bert)
-    runs.change_policy(policy, by=None, adapts_encoder=True)
+    change_policy(policy, by=None, now=NOW, adapts_encoder=True)
     learned = execute(imported, Kind.TRAIN)
     tuned = learned.versions.get(family="encoder")
     manifest = json.loads((Path(tuned.path) / "manifest.json").read_text())
@@ -86,7 +87,7 @@ def test_a_run_reads_the_texts_and_fine_tuning_starts_from_its_encoder_once_the_
 
 def test_an_encoder_of_another_base_model_is_not_started_from(imported, tmp_path):
     run = open_run(imported, kind=Kind.PRETRAIN, now=timezone.now())
-    policy = runs.change_policy(policy_of(imported), by=None, adapts_encoder=True)
+    policy = change_policy(policy_of(imported), by=None, now=NOW, adapts_encoder=True)
     AdaptedEncoder.objects.create(
         campaign=imported, run=run, path="somewhere", sha256="0" * 64, base_sha256=encoder_of(imported)[1],
         n_texts=300, created_at=timezone.now(),
@@ -94,7 +95,7 @@ def test_an_encoder_of_another_base_model_is_not_started_from(imported, tmp_path
     assert folder_to_start_from(policy) == "somewhere"
     (tmp_path / "other").mkdir()
     other = save_tiny_bert(tmp_path / "other", ["another", "language"])
-    runs.change_policy(policy, by=None, base_model=str(other))
+    change_policy(policy, by=None, now=NOW, base_model=str(other))
     assert folder_to_start_from(policy) == str(other)
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from annotation.errors import Invalid
+from tests.factories import NOW
 from training.config import FineTuneConfig
 from training.models import TrainingPolicy, TrainingRun
 from training.services.base_models import base_model_choices, folder_of, offered_models
 from training.services.execution import config_of
-from training.services.runs import change_policy
+from training.services.policies import change_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +32,7 @@ def policy(campaign):
 def refusal_of(policy, base_model, *, by) -> Invalid:
     standing = policy.base_model
     with pytest.raises(Invalid) as caught:
-        change_policy(policy, by=by, base_model=base_model)
+        change_policy(policy, by=by, now=NOW, base_model=base_model)
     policy.refresh_from_db()
     assert policy.base_model == standing
     return caught.value
@@ -42,7 +43,7 @@ def test_the_models_of_the_operators_folder_are_offered_by_name(shelf):
 
 
 def test_an_admin_chooses_an_offered_model_and_runs_train_from_its_folder(shelf, policy, alice):
-    change_policy(policy, by=alice, base_model="hospital/own-bert")
+    change_policy(policy, by=alice, now=NOW, base_model="hospital/own-bert")
     config = config_of(TrainingRun(campaign=policy.campaign))
     assert config == FineTuneConfig(base_model_path=str(shelf / "hospital" / "own-bert"))
 
@@ -73,7 +74,7 @@ def test_an_admin_can_name_nothing_else_on_the_server(shelf, policy, alice, type
 def test_a_site_that_offers_no_model_has_its_own_alone(settings, policy, alice):
     settings.BASE_MODELS_DIR = None
     assert refusal_of(policy, "clinical-bert", by=alice).code == "base_model_not_offered"
-    change_policy(policy, by=alice, base_model="")
+    change_policy(policy, by=alice, now=NOW, base_model="")
     assert TrainingPolicy.objects.get(pk=policy.pk).base_model == ""
 
 
@@ -81,14 +82,16 @@ def test_the_operator_may_name_any_folder_that_holds_a_model(shelf, policy, alic
     anywhere = str(shelf.parent / "elsewhere" / "private-bert")
     assert refusal_of(policy, str(shelf / "empty"), by=None).code == "base_model_missing"
     assert refusal_of(policy, "elsewhere/private-bert", by=None).code == "base_model_missing"
-    change_policy(policy, by=None, base_model=anywhere)
+    change_policy(policy, by=None, now=NOW, base_model=anywhere)
     assert folder_of(policy.base_model) == anywhere
-    change_policy(policy, by=alice, base_model=anywhere, min_new_labels=50)  # a page sends all its fields
+    change_policy(
+        policy, by=alice, now=NOW, base_model=anywhere, min_new_labels=50
+    )  # a page sends all its fields
     assert (anywhere, "set by the operator") in base_model_choices(policy.base_model)
 
 
 def test_a_link_that_leads_out_later_is_refused_when_the_run_begins(shelf, policy, alice):
-    change_policy(policy, by=alice, base_model="clinical-bert")
+    change_policy(policy, by=alice, now=NOW, base_model="clinical-bert")
     (shelf / "clinical-bert" / "config.json").unlink()
     (shelf / "clinical-bert").rmdir()
     (shelf / "clinical-bert").symlink_to(shelf.parent / "elsewhere" / "private-bert")

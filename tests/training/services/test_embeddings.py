@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from annotation.models import Campaign, MicroTask
-from tests.factories import make_campaign, make_pair, make_tasks
+from tests.factories import NOW, make_campaign, make_pair, make_tasks
 from tests.labelled import add_open, sentences
 from training import encoder
 from training.models import Embedding, TrainingPolicy
@@ -17,7 +17,8 @@ from training.services.embeddings import (
     vector_pages,
     vectors_of_tasks,
 )
-from training.services.runs import change_policy, policy_of
+from training.services.policies import change_policy
+from training.services.runs import policy_of
 from training.services.unread import campaigns_to_read
 from training.tasks import read_texts
 
@@ -77,10 +78,10 @@ def test_another_encoder_reads_all_anew(imported):
 
 def test_texts_are_read_again_once_the_campaign_has_another_base_model(imported, tiny_bert, tmp_path):
     embed_new_tasks(imported)
-    change_policy(policy_of(imported), by=None, min_new_labels=33)
+    change_policy(policy_of(imported), by=None, now=NOW, min_new_labels=33)
     assert campaigns_to_read() == []
     change_policy(
-        policy_of(imported), by=None, base_model=str(shutil.copytree(tiny_bert, tmp_path / "other"))
+        policy_of(imported), by=None, now=NOW, base_model=str(shutil.copytree(tiny_bert, tmp_path / "other"))
     )
     assert campaigns_to_read() == [imported.pk]
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from annotation.errors import Conflict
-from annotation.models import Consensus, MicroTask, TrailEntry
-from tests.factories import make_gold
+from annotation.models import Consensus, Membership, MicroTask, Role, TrailEntry
+from tests.factories import make_gold, queue_of
 from tests.labelled import add_labelled, add_open, sentences
 from tests.locks import wait_until_somebody_waits_for_a_lock
 from training.models import ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
@@ -163,6 +164,38 @@ def test_an_admin_puts_another_model_in_charge_and_it_orders_the_queue(labelled,
         put_in_charge(
             ModelVersion.objects.get(pk=standing.pk), cause=Promotion.Cause.HAND, now=timezone.now(), by=alice
         )
+
+
+def by_page(client, campaign, acquisition) -> None:
+    page = reverse("training_policy", args=[campaign.pk])
+    form = client.get(page).context["form"]
+    shown = {name: form[name].value() for name in form.fields}
+    client.post(page, shown | {"acquisition": acquisition})
+
+
+def by_api(client, campaign, acquisition) -> None:
+    api = f"/api/v1/campaigns/{campaign.pk}/policy/"
+    client.patch(api, {"acquisition": acquisition}, content_type="application/json")
+
+
+@pytest.mark.parametrize("change", [by_page, by_api])
+def test_another_way_to_choose_orders_the_queue_anew(labelled, alice, client, change):
+    run_of(labelled)
+    before = queue_of(labelled)
+    Membership.objects.create(user=alice, campaign=labelled, role=Role.CAMPAIGN_ADMIN)
+    client.force_login(alice)
+    change(client, labelled, "margin")
+    assert not TrainingRun.objects.open().exists(), "it was chosen that way before"
+    change(client, labelled, "random")
+    run = TrainingRun.objects.open().get()
+    assert run.kind == Kind.ORDER
+    assert execute_run(run.pk)
+    labelled.refresh_from_db()
+    assert labelled.ordered_by_run == run.number
+    assert sorted(queue_of(labelled)) == sorted(before)
+    assert queue_of(labelled) != before
+    runs.open_wanted_orders(now=timezone.now())
+    assert not TrainingRun.objects.open().exists(), "once"
 
 
 def test_a_model_whose_files_were_let_go_since_it_was_looked_at_takes_no_charge(labelled):

@@ -157,8 +157,16 @@ def orders(campaign) -> list[str]:
     return list(TrainingRun.objects.filter(campaign=campaign, kind="order").values_list("state", flat=True))
 
 
+def put_one_in_charge(campaign) -> None:
+    earlier = TrainingRun.objects.create(campaign=campaign, number=90, state=State.SUCCEEDED, opened_at=NOW)
+    ModelVersion.objects.create(
+        campaign=campaign, run=earlier, number=90, path="/nowhere", sha256="", label_keys=[], in_charge=True
+    )
+
+
 def test_an_order_that_is_wanted_while_a_run_is_open_is_given_once_after_it(labelled, run):
-    runs.order_anew(labelled, now=NOW)
+    put_one_in_charge(labelled)
+    runs.want_order(labelled.pk, now=NOW)
     runs.open_wanted_orders(now=NOW)
     assert orders(labelled) == []
     runs.finish_run(run.pk, start_run(run.pk, now=NOW), now=NOW)
@@ -171,8 +179,15 @@ def test_an_order_that_is_wanted_while_a_run_is_open_is_given_once_after_it(labe
     assert orders(labelled) == ["failed"], "it says why, and is not tried for ever"
 
 
+def test_a_queue_waits_for_no_order_where_no_model_could_give_one(labelled):
+    runs.want_order(labelled.pk, now=NOW)
+    runs.open_wanted_orders(now=NOW)
+    assert (policy_of(labelled).order_wanted_at, orders(labelled)) == (None, [])
+
+
 def test_an_order_that_the_open_run_gave_after_it_was_wanted_is_not_given_again(labelled, run):
-    runs.order_anew(labelled, now=NOW)
+    put_one_in_charge(labelled)
+    runs.want_order(labelled.pk, now=NOW)
     runs.order_given(labelled.pk, asked=NOW - timedelta(seconds=1))
     assert policy_of(labelled).order_wanted_at == NOW, "it read the queue before it was asked to"
     runs.order_given(labelled.pk, asked=NOW)
@@ -183,6 +198,7 @@ def test_a_run_that_promoted_and_failed_before_its_model_ordered_the_queue_leave
     labelled, run
 ):
     token = start_run(run.pk, now=NOW)
+    put_one_in_charge(labelled)
     runs.keep_verdict(run.pk, token, {"promoted": True})
     runs.fail_run(run.pk, token, code="disk_full", sentence="s", now=NOW)
     runs.open_wanted_orders(now=NOW)

@@ -9,9 +9,10 @@ from annotation.models import Campaign, MicroTask, TrailEntry
 from tests.factories import NOW
 from tests.labelled import add_labelled
 from training.algorithms.splits import record_places
-from training.models import StreamRound, TrainingPolicy, TrainingRun
+from training.models import ModelVersion, StreamRound, TrainingPolicy, TrainingRun
 from training.services.embeddings import encoder_of, write_vectors
-from training.services.runs import change_policy, policy_of
+from training.services.policies import change_policy
+from training.services.runs import policy_of
 from training.services.stream_guard import measure_round
 from training.services.stream_rounds import choose_again, sentence_of
 
@@ -84,7 +85,7 @@ def test_after_four_rounds_that_brought_nothing_it_asks_at_random_and_says_so(ca
 def test_where_choosing_is_taken_up_again_it_is_measured_anew(campaign):
     label_all(campaign, chosen_teach=False)
     measure(campaign, 4)
-    choose_again(policy_of(campaign), by=None)
+    choose_again(policy_of(campaign), by=None, now=NOW)
     assert policy_of(campaign).at_random_since is None
     measure(campaign, 3, first=5)
     assert policy_of(campaign).at_random_since is None
@@ -94,12 +95,31 @@ def test_another_way_to_choose_is_not_judged_by_the_rounds_of_the_one_before(cam
     label_all(campaign, chosen_teach=False)
     measure(campaign, 4)
     same = {"acquisition": policy_of(campaign).acquisition, "refit_labels": 20}
-    assert change_policy(policy_of(campaign), by=alice, **same).at_random_since is not None
-    changed = change_policy(policy_of(campaign), by=alice, acquisition="entropy")
+    assert change_policy(policy_of(campaign), by=alice, now=NOW, **same).at_random_since is not None
+    changed = change_policy(policy_of(campaign), by=alice, now=NOW, acquisition="entropy")
     assert changed.at_random_since is None
     assert policy_of(campaign).at_random_since is None
     assert not StreamRound.objects.exists()
     assert TrailEntry.objects.get(verb="choose_again").user == alice
+
+
+@pytest.mark.parametrize("fields", [{"acquisition": "entropy"}, {"exploration_share": 0.4}])
+def test_a_change_of_what_is_chosen_has_the_queue_ordered_anew(campaign, alice, fields):
+    run = make_run(campaign, 1)
+    ModelVersion.objects.create(
+        campaign=campaign, run=run, number=1, path="/nowhere", sha256="", label_keys=[], in_charge=True
+    )
+    change_policy(policy_of(campaign), by=alice, now=NOW, refit_labels=20)
+    assert policy_of(campaign).order_wanted_at is None
+    change_policy(policy_of(campaign), by=alice, now=NOW, **fields)
+    assert policy_of(campaign).order_wanted_at == NOW
+
+
+def test_a_change_of_nothing_leaves_what_was_found_meanwhile(campaign, alice):
+    seen = policy_of(campaign)
+    TrainingPolicy.objects.update(at_random_since=NOW)
+    change_policy(seen, by=alice, now=NOW)
+    assert policy_of(campaign).at_random_since == NOW
 
 
 def test_a_round_measured_twice_is_kept_once(campaign):

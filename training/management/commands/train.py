@@ -12,6 +12,7 @@ from annotation.management.console import (
 )
 from training.models import TrainingRun
 from training.services import runs
+from training.services.policies import change_policy
 from training.services.promotions import in_charge
 
 
@@ -30,10 +31,10 @@ class Command(PlatformCommand):
         )
 
     def handle(self, *, campaign: str, base_model: str | None, **options):
-        trained = campaign_named(campaign)
+        trained, now = campaign_named(campaign), timezone.now()
         if base_model is not None:
-            runs.change_policy(runs.policy_of(trained), by=None, base_model=base_model)
-        run = runs.open_run(trained, now=timezone.now())
+            change_policy(runs.policy_of(trained), by=None, now=now, base_model=base_model)
+        run = runs.open_run(trained, now=now)
         train(run)
         for version in run.versions.order_by("number"):
             figures = version.metrics["test"]
