@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F
 
 from annotation.kinds import kind_named
-from annotation.models import Answer, Campaign, Consensus, Gold, User
+from annotation.models import Answer, Campaign, Consensus, Gold, Opinion, Suggestion, User
 from annotation.services.export import harmless
 from annotation.services.file_texts import FileText, texts_in_file
 from annotation.services.gold import import_gold
@@ -55,11 +55,13 @@ __all__ = [
     "packed_ids",
     "question_of",
     "readable_texts",
+    "records_spoken_of",
     "set_opinions",
     "set_priorities",
     "set_suggestions",
     "show_opinion",
     "simulate_answers",
+    "take_back",
     "texts_in_file",
     "texts_of",
     "unlabelled_texts",
@@ -315,6 +317,26 @@ def set_opinions(
         cursor.execute("DROP TABLE staged_opinion")
     Campaign.objects.filter(pk=campaign_id).update(is_to_be_judged=True)
     return n_kept
+
+
+def records_spoken_of(campaign_id: UUID) -> list[UUID]:
+    """The records in whose tasks an opinion or marks of a model are kept, each once."""
+    kept = (model.objects.filter(campaign=campaign_id) for model in (Opinion, Suggestion))
+    return list(dict.fromkeys(pk for rows in kept for pk in rows.values_list("task__record", flat=True)))
+
+
+@transaction.atomic
+def take_back(campaign_id: UUID, record_ids: Sequence[UUID]) -> int:
+    """Forget what any model said of tasks of these records; returns how many opinions and suggestions went.
+
+    What was on whose page when they answered stays on their assignment.
+    """
+    said = {"campaign": campaign_id, "task__record__in": record_ids}
+    n_opinions, _ = Opinion.objects.filter(**said).delete()
+    n_suggestions, _ = Suggestion.objects.filter(**said).delete()
+    if n_opinions:
+        Campaign.objects.filter(pk=campaign_id).update(is_to_be_judged=True)
+    return n_opinions + n_suggestions
 
 
 # Locked by task id, the order of everyone who locks several tasks and waits: no deadlock with them.

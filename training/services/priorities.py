@@ -51,6 +51,7 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
     if not len(tasks):
         return 0
     rng, now = np.random.default_rng(number), timezone.now()
+    _free_the_stream(policy)
     in_stream = stream_of(policy, tasks)
     places = places_in_queue(campaign, policy, tasks, opinion, in_stream, rng=rng, now=now)
     priority = queue_priorities(places, in_stream=in_stream, rng=rng)
@@ -88,11 +89,22 @@ def stream_of(policy: TrainingPolicy, tasks: OpenTasks) -> np.ndarray:
     By the record's place alone, as in the snapshot, where the same records judge models: so what is in the
     stream is fixed for ever, whatever any model thinks of it.
     """
-    if not policy.exploration_share:
-        return np.zeros(len(tasks), dtype=bool)
     distinct, record_of = np.unique(tasks.record_ids.view("S16"), return_inverse=True)
     names = [UUID(bytes=one.ljust(16, b"\0")) for one in distinct.tolist()]
-    return (record_places(names) < policy.exploration_share)[record_of]
+    return _are_of_stream(policy, names)[record_of]
+
+
+def _are_of_stream(policy: TrainingPolicy, record_ids: Sequence[UUID]) -> np.ndarray:
+    return record_places(record_ids) < policy.exploration_share
+
+
+def _free_the_stream(policy: TrainingPolicy) -> None:
+    """Take back what models said of its records before: these judge models, settled ones as well."""
+    spoken_of = exchange.records_spoken_of(policy.campaign_id)
+    of_stream = _are_of_stream(policy, spoken_of)
+    judging = [record for record, is_of_it in zip(spoken_of, of_stream, strict=True) if is_of_it]
+    if judging:
+        exchange.take_back(policy.campaign_id, judging)
 
 
 def write_priorities(campaign: Campaign, tasks: OpenTasks, priority: np.ndarray, *, number: int) -> None:
@@ -143,13 +155,14 @@ def suggest_spans(
         campaign=version.campaign, origin=Gold.Origin.FILE, task__is_open=False, task__held=False
     )
     gold = exchange.texts_of(full.values_list("task_id", flat=True))
-    share = policy_of(version.campaign).exploration_share
-    is_for_judging = [*in_stream, *(record_places([text.record_id for text in gold]) < share)]
+    policy = policy_of(version.campaign)
+    judging = [*in_stream, *_are_of_stream(policy, [text.record_id for text in gold])]
     in_gold = spans_of_texts(version, [text.text for text in gold])
     ids = chain((UUID(bytes=one) for one in tasks.ids.tolist()), (text.task_id for text in gold))
     found = (
-        (task_id, [] if judges else _likely(one))  # none takes back what was suggested before
-        for task_id, judges, one in zip(ids, is_for_judging, chain(spans, in_gold), strict=True)
+        (task_id, _likely(one))
+        for task_id, judges, one in zip(ids, judging, chain(spans, in_gold), strict=True)
+        if not judges
     )
     return exchange.set_suggestions(version.campaign_id, found, version=number)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from django.db import connection
 
-from annotation.exchange import hears_models, set_opinions
+from annotation.exchange import hears_models, records_spoken_of, set_opinions, take_back
 from annotation.models import Consensus, CrowdFit, Gold, Opinion
 from annotation.services.answers import submit_answer
 from annotation.services.consensus import recompute_consensus
@@ -138,6 +138,21 @@ def test_new_opinions_have_the_tasks_judged_again(weighed):
     judge_again(campaign, now=NOW)
     assert sum(n for _, n in recompute_consensus(campaign, now=NOW, check=True)) == 0
     assert CrowdFit.objects.count() == 1
+
+
+def test_an_opinion_that_is_taken_back_is_not_heard_any_more(weighed):
+    campaign, tasks = weighed
+    think(campaign, tasks, accuracy=0.95)
+    refit(campaign, now=NOW)
+    judged = tasks[-1]
+    heard = Consensus.objects.get(pk=judged.pk).posterior
+    assert judged.record_id in records_spoken_of(campaign.pk)
+    assert take_back(campaign.pk, [judged.record_id]) == 1
+    assert set(records_spoken_of(campaign.pk)) == {task.record_id for task in tasks[:-1]}
+    assert campaigns_to_judge() == [(campaign.pk, False)]
+    judge_again(campaign, now=NOW)
+    assert Consensus.objects.get(pk=judged.pk).posterior != heard
+    assert_everything_adds_up(campaign)
 
 
 def test_models_are_heard_where_answers_are_weighed_and_one_label():

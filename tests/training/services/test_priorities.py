@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from annotation import exchange
 from annotation.exchange import set_priorities
-from annotation.models import Campaign, Consensus, MicroTask, Opinion
+from annotation.models import Campaign, Consensus, MicroTask, Opinion, Suggestion
 from annotation.services.handout import claim_task, skip_task
 from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_volunteers, queue_of
 from training.algorithms.examples import Examples
@@ -170,6 +170,29 @@ def test_the_engine_hears_a_model_on_what_is_chosen_and_not_on_what_judges(campa
     heard = set(Opinion.objects.values_list("task_id", flat=True))
     assert heard == set(ids) - stream() - {ids[0]}
     assert 20 < len(stream()) < 60
+
+
+@pytest.mark.parametrize("aggregation", ["engine", "majority"])
+def test_what_models_said_of_records_before_they_judged_is_taken_back(campaign, ordered, aggregation):
+    version, ids = ordered
+    version.run.snapshot_path = "/nowhere"
+    settle(campaign, 100)
+    Campaign.objects.update(aggregation=aggregation, is_to_be_judged=False)
+    TrainingPolicy.objects.update(exploration_share=0.3)
+    tasks = list(MicroTask.objects.filter(campaign=campaign))
+    elsewhere = make_tasks(make_campaign(), 40)
+    for task in [*tasks, *elsewhere]:
+        Opinion.objects.create(task=task, campaign=task.campaign, version=90, probabilities={"no": 1.0})
+        Suggestion.objects.create(task=task, campaign=task.campaign, version=90, spans=[])
+    order(version)
+    records = [task.record_id for task in tasks]
+    chosen = {task.pk for task, place in zip(tasks, record_places(records), strict=True) if place >= 0.3}
+    assert set(ids) - chosen and set(ids) & chosen, "tasks that are asked still, and settled ones"
+    for kept in (Opinion, Suggestion):
+        assert set(kept.objects.filter(campaign=campaign).values_list("pk", flat=True)) == chosen
+        assert kept.objects.exclude(campaign=campaign).count() == 40
+    assert Campaign.objects.get(pk=campaign.pk).is_to_be_judged
+    assert not Campaign.objects.get(pk=elsewhere[0].campaign_id).is_to_be_judged
 
 
 def test_the_stream_is_the_same_whatever_model_orders_the_queue(campaign, ordered):
