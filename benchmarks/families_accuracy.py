@@ -26,7 +26,7 @@ from training import linear
 from training.algorithms.judged import judged_classes
 from training.algorithms.metrics import evaluate
 from training.algorithms.outcomes import outcomes_of_classes
-from training.algorithms.promotion import choose
+from training.algorithms.promotion import choose, wants_trials
 from training.algorithms.splits import CALIBRATION, TEST, split_by_group
 from training.config import FineTuneConfig
 from training.encoder import embed, fine_tune, predict_proba
@@ -77,9 +77,10 @@ def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dic
         candidates.append(
             judged_classes(examples.labels[judging], on_judging, texts_per_second=1.0, family=family)
         )
-        trials.append(outcomes_of_classes(examples.labels[calibrating], trial.argmax(axis=1), trial.shape[1]))
+        held_to = examples.labels[examples.rehearsing[: len(trial)]]
+        trials.append(outcomes_of_classes(held_to, trial.argmax(axis=1), trial.shape[1]))
         figures[family] = evaluate(right, widened(on_truth, examples.class_names, classes))
-    chosen = candidates[choose(candidates, trials)].family
+    chosen = candidates[choose(candidates, trials if wants_trials(len(judging)) else [])].family
     learned = np.flatnonzero(parts != TEST)
     for name, rows in (("reference", learned), ("reference_on_all", range(len(drawn)))):
         found = reference([known[i] for i in rows], [known_names[i] for i in rows], unseen, classes)
@@ -97,7 +98,8 @@ def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dic
 def families(examples, config):
     """Yield (family, score) for each; a model is made when it scores judging, unseen and calibrating texts.
 
-    Of these it tells the last as a run does: before it learned from them, if it does so at all.
+    Beside its opinion of the first two it gives its trial, as a run holds it: a linear model's own, and an
+    encoder's opinion of what calibrated it.
     """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

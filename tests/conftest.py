@@ -46,6 +46,13 @@ def django_db_modify_db_settings(servers):
     """pytest-django asks for this before it makes the test database."""
 
 
+@pytest.fixture(autouse=True)
+def _record_numbers():
+    from tests.factories import number_records_anew
+
+    number_records_anew()
+
+
 @pytest.fixture
 def alice(db):
     """Runs campaigns: may create them."""

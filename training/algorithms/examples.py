@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
+
 HEADS = ("single", "ordinal", "multiple", "spans", "relations")
 MARKING_HEADS = ("spans", "relations")  # what is right of a text is what is marked in it, not a class
 
@@ -40,6 +42,7 @@ class Examples:
     relations   for relations N mappings from Relation to how likely it holds (not in: 0); else None.
     weights     float32 [N], at least 0: what an example counts in the loss.
     parts       int8 [N]: TRAIN, VALIDATION, TEST or CALIBRATION of algorithms.splits.
+    records     the record that each text is of; None where each is of its own.
     """
 
     head: str
@@ -51,6 +54,7 @@ class Examples:
     seconds: Sequence[str] | None = None
     spans: Sequence[Sequence[Span]] | None = None
     relations: Sequence[Mapping[Relation, float]] | None = None
+    records: Sequence[object] | None = None
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
@@ -61,7 +65,9 @@ class Examples:
             raise ValueError("spans and relations have spans, every other head has targets")
         if (self.relations is not None) != (self.head == "relations"):
             raise ValueError("relations, and they alone, have relations")
-        columns = (self.weights, self.parts, self.targets, self.spans, self.relations, self.seconds)
+        columns = (
+            self.weights, self.parts, self.targets, self.spans, self.relations, self.seconds, self.records
+        )  # fmt: skip
         if any(column is not None and len(column) != n for column in columns):
             raise ValueError("texts, targets, weights and parts differ in length")
         if self.targets is not None and self.targets.shape != (n, len(self.class_names)):
@@ -77,6 +83,15 @@ class Examples:
     def counting(self, part: int) -> np.ndarray:
         """Return the places of those whose weight is not zero."""
         return np.flatnonzero((self.parts == part) & (self.weights > 0))
+
+    @property
+    def rehearsing(self) -> np.ndarray:
+        """The places of all that count and do not judge, in the order in which models are held to them.
+
+        First CALIBRATION, which no model learns from before it was asked; then what a linear model can be
+        asked about by leaving it out, which would take an encoder too long.
+        """
+        return np.concatenate([self.counting(part) for part in (CALIBRATION, VALIDATION, TRAIN)])
 
     @property
     def labels(self) -> np.ndarray:

@@ -31,6 +31,10 @@ class Outcomes:
         pairs = [(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
         return Outcomes(*(np.concatenate(pair) for pair in pairs))
 
+    def first(self, n: int) -> "Outcomes":
+        """Return the first n items."""
+        return Outcomes(*(getattr(self, f.name)[:n] for f in fields(self)))
+
     @property
     def hits(self) -> np.ndarray:
         """bool [N]: the items of which all was rightly found, and nothing else."""

@@ -25,6 +25,7 @@ CALIBRATION_RISE = 0.01
 SLOWER = 1.2  # times as long a text, within a family
 CHANCE = 0.1  # that a drop is none, all labels (or groups) together: Bonferroni divides it among them
 FEW = 100  # judged items below which nearly every comparison is open: see _f1_of_few
+ENOUGH = 300  # judged items that choose well enough without trials
 N_DRAWS = 4000
 AT_ONCE = 4_000_000  # numbers of one block of draws
 
@@ -71,8 +72,13 @@ class Gains:
 
 
 def few_judge(n_judged: int) -> bool:
-    """Whether they are too few to choose by alone, or to prove one model better than another."""
+    """Whether they are too few to prove one model better than another."""
     return n_judged < FEW
+
+
+def wants_trials(n_judged: int) -> bool:
+    """Whether what a model did before it learned from everything should help to choose: see choose."""
+    return n_judged < ENOUGH
 
 
 def verdict(
@@ -113,26 +119,36 @@ def verdict(
 def choose(judged: Sequence[Judged], trials: Sequence[Outcomes]) -> int:
     """Return the place of the best candidate of one run, by macro-F1; of equal ones the plainest.
 
-    trials: where few texts judge, what each did on others that it had not learned from; they may have decided
-    how sure it is, which changes no prediction. A dozen texts alone choose by luck. And a fine-tuned encoder
-    has to be right on more of these texts than the best plain model, by more than the root of how many only
-    one of them is right on (McNemar 1947, one standard error): it is hardly ever better from a hundred
+    trials: empty, or what each did on further items that it had not learned from, to as many of the first of
+    them as it could be held to; they may have decided how sure it is, which changes no prediction. A dozen
+    texts alone choose by luck. An encoder is held against the best of the others on what both were held to.
+    While few judge it also has to be right on more of these than that one, by more than the root of how many
+    only one of them is right on (McNemar 1947, one standard error): it is hardly ever better from a hundred
     labels, and it reads a hundred times as slowly.
     """
-    few = few_judge(len(judged[0]))
-    seen = [one.outcomes.and_(trials[i]) if few else one.outcomes for i, one in enumerate(judged)]
+    seen = [one.outcomes for one in judged]
+    if trials:
+        seen = [ours.and_(trial) for ours, trial in zip(seen, trials, strict=True)]
+    by_plainness = sorted(range(len(judged)), key=lambda place: FAMILIES.index(judged[place].family))
+    encoders = [place for place in by_plainness if judged[place].family == "encoder"]
+    best, *others = [place for place in by_plainness if place not in encoders] or encoders
+    for place in others:
+        best = place if _f1_of(seen[place]) > _f1_of(seen[best]) else best
+    for place in encoders:
+        n = min(len(seen[place]), len(seen[best]))
+        if _is_better(seen[place].first(n), seen[best].first(n), few=few_judge(len(judged[0]))):
+            best = place
+    return best
 
-    def order(place: int) -> tuple[float, int]:
-        macro_f1 = seen[place].macro_f1(np.ones((1, len(seen[place]))))[0]
-        return -float(macro_f1), FAMILIES.index(judged[place].family)
 
-    places = sorted(range(len(judged)), key=order)
-    plain = [place for place in places if judged[place].family != "encoder"]
-    if not few or not plain or places[0] == plain[0]:
-        return places[0]
-    only_encoder = (seen[places[0]].hits & ~seen[plain[0]].hits).sum()
-    only_plain = (seen[plain[0]].hits & ~seen[places[0]].hits).sum()
-    return places[0] if only_encoder - only_plain > np.sqrt(only_encoder + only_plain) else plain[0]
+def _is_better(encoder: Outcomes, plain: Outcomes, *, few: bool) -> bool:
+    only_encoder, only_plain = (encoder.hits & ~plain.hits).sum(), (plain.hits & ~encoder.hits).sum()
+    by_chance = few and only_encoder - only_plain <= np.sqrt(only_encoder + only_plain)
+    return _f1_of(encoder) > _f1_of(plain) and not by_chance
+
+
+def _f1_of(outcomes: Outcomes) -> float:
+    return float(outcomes.macro_f1(np.ones((1, len(outcomes))))[0])
 
 
 def _once(judged: Judged) -> np.ndarray:

@@ -51,24 +51,36 @@ def split_by_group(
         raise ValueError("record_ids and texts differ in length")
     if not names:
         return np.empty(0, dtype=np.int8)
-    record_of, places = _numbered_places(names, seed)
-    text_of = near_duplicate_groups(texts)
-    group_of = _connected(record_of, text_of)  # [N]
-    if _largest_share(group_of) > 0.5 >= _largest_share(record_of):
-        group_of = text_of
-        if _largest_share(text_of) > 0.5:  # a form that is filled in: nearly all texts are nearly equal
-            group_of = _numbered([" ".join(text.split()) for text in texts])
-        record_of, places = _numbered_places([" ".join(text.split()) for text in texts], seed)
-    parts = _parts(group_of, places[record_of], validation_share, test_share, calibration_share)[group_of]
+    group_of, text_of, places = _grouped(names, texts, seed)
+    parts = _parts(group_of, places, validation_share, test_share, calibration_share)[group_of]
     if judging is not None and judging.any():
         parts[_taken_along(judging, group_of, text_of)] = TEST
     return parts
+
+
+def groups_of(record_ids: Sequence[object], texts: Sequence[str]) -> np.ndarray:
+    """Return the group [N] of each example, as split_by_group makes them: what may not be divided."""
+    return _grouped([str(record_id) for record_id in record_ids], texts, seed=0)[0]
 
 
 def record_places(record_ids: Sequence[object], *, seed: int = 0) -> np.ndarray:
     """Return the place [N] in [0, 1) of each example's record: a hash of its id, the same for ever."""
     number, places = _numbered_places([str(record_id) for record_id in record_ids], seed)
     return places[number]
+
+
+def _grouped(names: list[str], texts: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (group [N], group [N] by nearly equal text alone, place [N] of what makes the groups)."""
+    record_of, places = _numbered_places(names, seed)
+    text_of = near_duplicate_groups(texts)
+    group_of = _connected(record_of, text_of)
+    if _largest_share(group_of) > 0.5 >= _largest_share(record_of):
+        group_of = text_of
+        plain = [" ".join(text.split()) for text in texts]
+        if _largest_share(text_of) > 0.5:  # a form that is filled in: nearly all texts are nearly equal
+            group_of = _numbered(plain)
+        record_of, places = _numbered_places(plain, seed)
+    return group_of, text_of, places[record_of]
 
 
 def _taken_along(judging: np.ndarray, group_of: np.ndarray, text_of: np.ndarray) -> np.ndarray:

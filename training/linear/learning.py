@@ -12,11 +12,11 @@ import scipy
 import sklearn
 from safetensors.numpy import save
 
-from training.algorithms.calibration import apply_temperature, fit_temperature
+from training.algorithms.calibration import apply_temperature
 from training.algorithms.examples import Examples
-from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
+from training.algorithms.splits import TRAIN, groups_of
 from training.linear.pairs import Features, pair_features
-from training.linear.regression import Linear, best_c, fit
+from training.linear.regression import Linear, fit, rehearse
 from training.linear.words import VOCABULARY, Words
 from training.model_folders import appearing_folder
 
@@ -31,8 +31,8 @@ C_OF_VECTORS = (1.0, 10.0, 100.0)
 class Fitted:
     """A model's folder, the SHA-256 of what it learned, and its manifest.
 
-    trial: float32 [C, K], what it thought of the CALIBRATION examples that count before it learned from them
-    as well; its temperature is from these very examples.
+    trial: float32 [M, K], what models like it that had not seen them thought of the first M of the
+    examples' `rehearsing`; its temperature is from these very opinions.
     """
 
     path: Path
@@ -85,10 +85,10 @@ def _learned(examples: Examples) -> np.ndarray:
     """Return the places of what counts and does not judge."""
     if examples.head not in HEADS:
         raise ValueError(f"a linear model has no head for {examples.head}")
-    rows = np.union1d(examples.counting(TRAIN), examples.counting(VALIDATION))
+    rows = examples.rehearsing
     if not len(rows):
         raise ValueError("there is no example to learn from")
-    return np.union1d(rows, examples.counting(CALIBRATION))
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,44 +101,36 @@ class Lesson:
 
 
 def _learn(examples: Examples, features: Features, candidates: tuple[float, ...], seed: int) -> Lesson:
-    """Learn from TRAIN and VALIDATION, calibrate on CALIBRATION, then learn from all three.
+    """Rehearse on what is left out in turn, then learn from all that does not judge.
 
-    What stops an encoder has nothing to stop here, and teaches too. The temperature is that of the model
-    that had not seen what it was found on; of the one with an eighth more examples it holds a little more
-    than it must.
+    What stops and calibrates an encoder teaches here too. The temperature is that of models that learned
+    from a fifth less at most (or, of many examples, from TRAIN alone); of the one that learned from all it
+    holds a little more than it must.
     """
-    everything, multiple = _learned(examples), examples.head == "multiple"
-    is_calibrating = examples.parts[everything] == CALIBRATION
-    rows, calibrating = everything[~is_calibrating], everything[is_calibrating]
+    rows, multiple = _learned(examples), examples.head == "multiple"
     assert examples.targets is not None
-    texts = [" ".join(examples.texts[row].split()) for row in rows]
-    c = best_c(
+    targets, weights = examples.targets[rows], examples.weights[rows]
+    records = range(len(examples)) if examples.records is None else examples.records
+    rehearsal = rehearse(
         candidates,
         features[rows],
-        examples.targets[rows],
-        examples.weights[rows],
-        groups=np.unique(np.array(texts, dtype=object), return_inverse=True)[1],
-        held_out=examples.parts[rows] == VALIDATION,
+        targets,
+        weights,
+        groups=groups_of([records[row] for row in rows], [examples.texts[row] for row in rows]),
+        held_out=examples.parts[rows] != TRAIN,
         multiple=multiple,
         seed=seed,
     )
-
-    def learned_from(places: np.ndarray) -> Linear:
-        targets, weights = examples.targets[places], examples.weights[places]
-        return fit(features[places], targets, weights, c=c, multiple=multiple)
-
-    model = learned_from(rows)
-    scores = model.scores(features[calibrating])
-    temperature = fit_temperature(examples.targets[calibrating], scores, multiple=multiple)
+    trial = apply_temperature(rehearsal.scores, rehearsal.temperature, multiple=multiple)
     return Lesson(
-        learned_from(everything) if len(calibrating) else model,
-        temperature,
-        apply_temperature(scores, temperature, multiple=multiple),
+        fit(features[rows], targets, weights, c=rehearsal.c, multiple=multiple),
+        rehearsal.temperature,
+        trial[np.argsort(rehearsal.unseen)],  # either all rows, or those that are held out, which come first
         candidates,
         {
-            "c": c,
-            "n_train": len(everything),
-            "n_calibration": len(calibrating),
+            "c": rehearsal.c,
+            "n_train": len(rows),
+            "n_calibration": len(rehearsal.unseen),
             "n_features": features.shape[1],
         },
     )

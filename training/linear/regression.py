@@ -1,7 +1,8 @@
 """Logistic regression on soft targets, whatever the features are."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -14,8 +15,11 @@ LEAST_TARGET = 0.01  # a class less likely than this is not worth a row of its o
 MAX_ITERATIONS = 300
 TOLERANCE = 1e-3
 UNSEEN = -10.0  # intercept of a class without an example, beside the others' of about 0
-N_FOLDS = 3
-ENOUGH_TO_HOLD_OUT = 200  # examples of the validation part that choose as well as cross-validation does
+FEWEST_GROUPS = 6
+N_FOLDS = 5
+MANY_FOLDS = 10
+FEW_LABELS = 200  # to learn from, below which there are many folds
+ENOUGH_TO_HOLD_OUT = 200  # examples that choose and calibrate as well as cross-validation does
 
 
 class Linear:
@@ -73,7 +77,21 @@ def _fit(features: Features, targets: np.ndarray, weights: np.ndarray, c: float)
     return Linear(coefficients, intercepts)
 
 
-def best_c(
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What was learned from examples that were left out in turn.
+
+    unseen: int [M], their places among the N; scores: float32 [M, K], by models that had not seen them and
+    were regularised by c; temperature: that of these scores.
+    """
+
+    c: float
+    unseen: np.ndarray
+    scores: np.ndarray
+    temperature: float
+
+
+def rehearse(
     candidates: Sequence[float],
     features: Features,
     targets: np.ndarray,
@@ -83,31 +101,44 @@ def best_c(
     *,
     multiple: bool,
     seed: int,
-) -> float:
-    """Return the candidate with the lowest cross-entropy, at its own best temperature, on unseen examples.
+) -> Rehearsal:
+    """Find the candidate with the lowest cross-entropy, at its own best temperature, on unseen examples.
 
-    Unseen are the held_out [N] bool where they are many; else each of N_FOLDS folds in turn, and a group [N]
-    is never divided.
+    Unseen are the held_out [N] bool where they are many; else each of a number of folds in turn, and a group
+    [N] is never divided: of a hundred labels, a tenth says neither how sure a model may be nor whether
+    another is better, and all of them say it well. Of too few groups the middle candidate is taken unseen.
     """
-    if held_out.sum() >= ENOUGH_TO_HOLD_OUT and not held_out.all():
-        folds = [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
-    elif len(np.unique(groups)) < 2 * N_FOLDS:
-        return candidates[len(candidates) // 2]  # too few to choose by
-    else:
-        splitter = GroupKFold(N_FOLDS, shuffle=True, random_state=seed)
-        folds = list(splitter.split(targets, groups=groups))
-    unseen = np.concatenate([test for _, test in folds])
-    losses = []
-    for c in candidates:
-        scores = np.concatenate(
-            [
-                fit(features[learn], targets[learn], weights[learn], c=c, multiple=multiple).scores(
-                    features[test]
-                )
-                for learn, test in folds
-            ]
+    folds = list(_folds(targets, groups, held_out, seed))
+    unseen = np.concatenate([test for _, test in folds]) if folds else np.empty(0, dtype=np.int64)
+    if not len(unseen):
+        return Rehearsal(
+            candidates[len(candidates) // 2], unseen, np.empty((0, targets.shape[1]), np.float32), 1.0
         )
+
+    def rehearsed(c: float) -> tuple[float, Rehearsal]:
+        parts = [
+            fit(features[learn], targets[learn], weights[learn], c=c, multiple=multiple).scores(
+                features[test]
+            )
+            for learn, test in folds
+        ]
+        scores = np.concatenate(parts)
         temperature = fit_temperature(targets[unseen], scores, multiple=multiple)
         each = cross_entropies(targets[unseen], scores, temperature=temperature, multiple=multiple)
-        losses.append(np.average(each, weights=weights[unseen] + 1e-9))
-    return candidates[int(np.argmin(losses))]
+        loss = float(np.average(each, weights=weights[unseen] + 1e-9))
+        return loss, Rehearsal(c, unseen, scores, temperature)
+
+    return min((rehearsed(c) for c in candidates), key=lambda found: found[0])[1]
+
+
+def _folds(
+    targets: np.ndarray, groups: np.ndarray, held_out: np.ndarray, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (places to learn from, places to be asked about)."""
+    n_groups = len(np.unique(groups))
+    if held_out.sum() >= ENOUGH_TO_HOLD_OUT and not held_out.all():
+        yield np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    elif n_groups >= FEWEST_GROUPS:
+        # Of few labels, each that is left out is missed: the more folds, the fewer.
+        n_folds = min(n_groups, MANY_FOLDS if len(targets) < FEW_LABELS else N_FOLDS)
+        yield from GroupKFold(n_folds, shuffle=True, random_state=seed).split(targets, groups=groups)

@@ -17,8 +17,8 @@ from django.utils import timezone
 from annotation.errors import Invalid, place_of
 from annotation.exchange import minutes_spent
 from training import encoder
-from training.algorithms.examples import Examples
-from training.algorithms.promotion import few_judge
+from training.algorithms.examples import MARKING_HEADS, Examples
+from training.algorithms.promotion import wants_trials
 from training.config import FineTuneConfig
 from training.encoder.refusals import NO_ROOM
 from training.errors import RunLost
@@ -32,8 +32,7 @@ from training.services.judging import (
     bench_of,
     metrics_of,
     opinion_of,
-    outcomes_of,
-    trial_bench_of,
+    trial_of,
 )
 from training.services.learning import checked_examples, families_of, learn
 from training.services.lineage import lineage_of
@@ -163,10 +162,8 @@ def _make(
     progress.check()
     opinion = opinion_of(version, bench)
     version.metrics = metrics_of(version, bench, opinion)
-    if few_judge(len(bench)):
-        trial_bench = trial_bench_of(snapshot, examples)
-        trial = opinion_of(version, trial_bench) if learned.trial is None else learned.trial
-        version.metrics["trial"] = outcomes_of(trial_bench, trial).to_dict()
+    if wants_trials(len(bench)) and snapshot.head not in MARKING_HEADS:  # of these there is one model a run
+        version.metrics["trial"] = trial_of(version, snapshot, examples, learned.trial).to_dict()
     return runs.keep_model(run.pk, token, version), opinion
 
 

@@ -61,11 +61,6 @@ def bench_of(snapshot: Snapshot, examples: Examples) -> Bench:
     return _bench(snapshot, examples, examples.rows(TEST))
 
 
-def trial_bench_of(snapshot: Snapshot, examples: Examples) -> Bench:
-    """What no model learned from when its trial was held, but what told it how sure it may be."""
-    return _bench(snapshot, examples, examples.counting(CALIBRATION))
-
-
 def _bench(snapshot: Snapshot, examples: Examples, rows: np.ndarray) -> Bench:
     chosen = [snapshot.rows[row] for row in rows]
     return Bench(
@@ -179,6 +174,18 @@ def pace(version: ModelVersion, bench: Bench) -> float:
     began = time.monotonic()
     opinion_of(version, few)
     return len(few) / max(time.monotonic() - began, 1e-6)
+
+
+def trial_of(
+    version: ModelVersion, snapshot: Snapshot, examples: Examples, opinion: np.ndarray | None
+) -> Outcomes:
+    """What a model did on the first of the rehearsing examples, before it learned from them.
+
+    opinion: [M, K] of the first M of them; None where the model may be asked about those that calibrated it.
+    """
+    n = len(examples.counting(CALIBRATION)) if opinion is None else len(opinion)
+    bench = _bench(snapshot, examples, examples.rehearsing[:n])
+    return outcomes_of(bench, opinion_of(version, bench) if opinion is None else opinion)
 
 
 def _figures(bench: Bench, opinion: Opinion) -> dict:

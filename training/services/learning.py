@@ -26,8 +26,8 @@ Family = ModelVersion.Family
 class Learned:
     """A model's folder, the SHA-256 of its weights and what its manifest says.
 
-    trial: of a model that learned from the calibrating texts in the end, [C, K] what it thought of them
-    before; None where the model itself may be asked.
+    trial: of a model that learned from the examples' `rehearsing` in the end, [M, K] what models like it
+    thought of the first M of them before; None where the model itself may be asked about the first.
     """
 
     path: Path

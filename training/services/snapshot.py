@@ -249,4 +249,5 @@ def examples_of(snapshot: Snapshot) -> Examples:
         else None,
         weights=np.array([row["certainty"] for row in rows], dtype=np.float32),
         parts=snapshot.parts,
+        records=[row["record"] for row in rows],
     )

@@ -155,32 +155,65 @@ def test_texts_that_judge_are_not_looked_at(tmp_path):
     assert fit_tfidf(changed, output_dir=tmp_path / "two", seed=0).sha256 == one.sha256
 
 
-def test_the_calibrating_examples_teach_once_they_have_told_how_sure_the_model_may_be(tmp_path):
+def test_all_that_does_not_judge_teaches_once_models_that_had_not_seen_it_were_asked_about_it(tmp_path):
     examples = labelled(120)
-    parts, calibrating = examples.parts.copy(), examples.rows(CALIBRATION)
-    parts[examples.rows(TRAIN)] = TEST  # the fifth that is left is too little to learn the words from
-    examples = dataclasses.replace(examples, parts=parts)
     fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
-    now = predict_tfidf(fitted.path, [examples.texts[row] for row in calibrating])
-    right = (np.arange(len(calibrating)), examples.labels[calibrating])
-    assert fitted.manifest["derived"]["n_train"] == len(calibrating) + len(examples.rows(VALIDATION))
-    assert fitted.trial.shape == now.shape
-    assert fitted.trial[right].mean() + 0.1 < now[right].mean()
-    without = dataclasses.replace(examples, parts=np.where(parts == CALIBRATION, TEST, parts))
-    before = fit_tfidf(without, output_dir=tmp_path / "before", seed=0)
-    assert before.manifest["temperature"] == 1.0
-    assert len(before.trial) == 0
+    rows = examples.rehearsing
+    assert rows[: len(examples.rows(CALIBRATION))].tolist() == examples.rows(CALIBRATION).tolist()
+    assert fitted.manifest["derived"]["n_train"] == len(rows) == 120 - len(examples.rows(TEST))
+    assert fitted.trial.shape == (len(rows), len(examples.class_names))
+    now = predict_tfidf(fitted.path, [examples.texts[row] for row in rows])
+    right = (np.arange(len(rows)), examples.labels[rows])
+    assert fitted.trial[right].mean() < now[right].mean() < 1
 
 
-def test_labels_that_contradict_the_calibrating_examples_make_it_less_sure(tmp_path):
+def test_of_many_examples_those_that_are_held_out_are_asked_about_once(tmp_path):
+    examples = labelled(120)
+    parts = np.where(np.arange(1000) < 250, CALIBRATION, TRAIN).astype(np.int8)
+    many = dataclasses.replace(
+        examples,
+        texts=[f"{examples.texts[i % 120]} number{i}" for i in range(1000)],
+        targets=examples.targets[np.arange(1000) % 120],
+        weights=np.ones(1000, dtype=np.float32),
+        parts=parts,
+    )
+    fitted = fit_tfidf(many, output_dir=tmp_path / "m", seed=0)
+    assert (fitted.trial.argmax(axis=1) == many.labels[:250]).mean() > 0.95, "in the rows' order"
+    assert fitted.manifest["derived"]["n_calibration"] == 250
+
+
+def test_a_text_says_nothing_of_its_double_or_of_what_else_its_record_holds(tmp_path):
+    """Each of 20 records has three sentences that share words of its own, and a label by lot."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(rng.permutation(np.arange(20) % 2), 3)
+    texts = [f"own{i // 3} too{i // 3} also{i // 3} {' '.join(rng.choice(FILLER, 4))}" for i in range(60)]
+    known = dataclasses.replace(
+        examples_of(texts, np.eye(2)[labels]),
+        parts=np.full(60, TRAIN, dtype=np.int8),
+        records=[i // 3 for i in range(60)],
+    )
+    right = (np.arange(60), labels)
+    apart = fit_tfidf(known, output_dir=tmp_path / "apart", seed=0)
+    leaking = fit_tfidf(dataclasses.replace(known, records=None), output_dir=tmp_path / "leaking", seed=0)
+    assert (apart.trial[right] > 0.5).mean() < 0.65
+    assert (leaking.trial[right] > 0.5).mean() > 0.8
+    assert apart.manifest["temperature"] > leaking.manifest["temperature"]
+
+
+def test_too_few_groups_to_leave_any_out_leave_a_model_as_sure_as_it_is(tmp_path):
+    examples = dataclasses.replace(labelled(30), records=[i // 6 for i in range(30)])
+    fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
+    assert (fitted.manifest["temperature"], len(fitted.trial)) == (1.0, 0)
+
+
+def test_labels_that_contradict_each_other_make_it_less_sure(tmp_path):
     examples = labelled(240)
-    targets = examples.targets.copy()
-    calibrating = examples.rows(CALIBRATION)
-    targets[calibrating[::2]] = np.roll(targets[calibrating[::2]], 1, axis=1)
+    targets, learned = examples.targets.copy(), examples.rehearsing
+    targets[learned[::3]] = np.roll(targets[learned[::3]], 1, axis=1)
     sure = fit_tfidf(examples, output_dir=tmp_path / "one", seed=0)
     unsure = fit_tfidf(dataclasses.replace(examples, targets=targets), output_dir=tmp_path / "two", seed=0)
-    assert unsure.manifest["temperature"] > 1.5 > sure.manifest["temperature"]
     texts = [examples.texts[row] for row in examples.rows(TEST)]
+    assert predict_tfidf(sure.path, texts).max(axis=1).mean() > 0.9
     assert predict_tfidf(unsure.path, texts).max(axis=1).mean() < 0.8
 
 
