@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,9 @@ from annotation.algorithms.engine import fit_engine
 from annotation.algorithms.expectation_maximisation import class_share, fix_gold
 from annotation.algorithms.intervals import credible_interval
 from annotation.algorithms.one_coin import STRENGTH, fit_one_coin, shrunk_accuracy
-from annotation.algorithms.parameters import MAX_DENSE_CLASSES, Coins, Parameters, posterior_of
+from annotation.algorithms.parameters import MAX_DENSE_CLASSES, Coins, Matrices, Parameters, posterior_of
 
-__all__ = ["METHODS", "Answers", "CrowdFit", "fit_crowd"]
+__all__ = ["METHODS", "Answers", "CrowdFit", "fit_crowd", "stored_parameters"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,3 +132,23 @@ def _workers_json(parameters: Parameters) -> list[dict]:
         for worker, rates in zip(workers, parameters.sure.tolist(), strict=True):
             worker["sure"] = rates
     return workers
+
+
+def stored_parameters(workers: Sequence[dict | None], crowd: dict) -> Parameters:
+    """What a fit learned, from its JSON, but for what "sure" is worth; who is None is an unknown worker."""
+    unknown = crowd["unknown_worker"]
+    known = [unknown if worker is None else worker for worker in workers]
+    models: list[Coins | Matrices] = []
+    for m, model in enumerate(crowd["models"]):
+        prior = np.array(model["prior"])
+        if "guess" in model:
+            accuracy = np.array([worker["accuracy"] for worker in known], dtype=float)
+            models.append(Coins(prior, accuracy, unknown["accuracy"], np.array(model["guess"])))
+        else:
+            rows = np.array([worker["rows"][m] for worker in known], dtype=float)
+            hard = {}
+            if "hard_rows" in model:
+                hard = {"hard_share": model["hard_share"], "hard_rows": np.array(model["hard_rows"])}
+            rows = rows.reshape(-1, len(prior), len(prior))
+            models.append(Matrices(prior, rows, np.array(unknown["rows"][m]), **hard))
+    return Parameters(tuple(models), tuple(model["weight"] for model in crowd["models"]))

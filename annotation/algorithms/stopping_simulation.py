@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from annotation.algorithms.online import task_posterior
+from annotation.algorithms.crowd import Answers, stored_parameters
+from annotation.algorithms.parameters import posterior_of
 from annotation.algorithms.stopping import Rule, may_stop
 
 KNOWN_AFTER = 20  # answers from which on a volunteer's skill counts as known
@@ -140,25 +141,18 @@ def _judge(
 
 
 def stored_posterior(n_tasks: int, workers: Sequence[dict | None], crowd: dict) -> Posterior:
-    """The posterior by a fit as it is stored: what the platform itself would have computed, task by task.
-
-    workers, crowd: the JSON of a CrowdFit. A task is computed again only when it has other answers than last
-    time, so that a replay of 100,000 answers takes seconds.
+    """The posterior by a fit as it is stored: what the platform itself would have computed, of all tasks at
+    once. workers, crowd: the JSON of a CrowdFit.
     """
-    known: dict[int, bytes] = {}
-    result = np.tile(task_posterior([], [], crowd), (n_tasks, 1))
+    temperature = crowd["temperature"]
+    parameters = None if crowd["method"] == "majority" else stored_parameters(workers, crowd)
 
     def posterior(task: np.ndarray, worker: np.ndarray, label: np.ndarray) -> np.ndarray:
-        order = np.argsort(task, kind="stable")
-        tasks, starts = np.unique(task[order], return_index=True)
-        ends = np.append(starts[1:], len(order))
-        for t, start, end in zip(tasks.tolist(), starts, ends[: len(tasks)], strict=True):
-            rows = order[start:end]
-            given = worker[rows].tobytes() + label[rows].tobytes()
-            if known.get(t) != given:
-                known[t] = given
-                result[t] = task_posterior(label[rows].tolist(), [workers[w] for w in worker[rows]], crowd)
-        return result.copy()
+        answers = Answers(task, worker, label, n_tasks, len(workers), crowd["n_classes"])
+        if parameters is not None:
+            return posterior_of(answers, parameters, temperature=temperature)
+        shares = answers.vote_shares ** (1.0 / temperature)
+        return shares / shares.sum(axis=1, keepdims=True)
 
     return posterior
 

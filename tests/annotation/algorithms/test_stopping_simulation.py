@@ -210,6 +210,19 @@ def test_the_stored_posterior_is_the_fits_own():
     assert np.allclose(posterior(task, worker, label), fit.posterior, atol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["majority", "one_coin", "dawid_skene", "engine"])
+def test_the_stored_posterior_of_all_tasks_is_that_of_each_by_itself(method):
+    _, task, worker, label = crowd(200, n_classes=3)
+    fit = fit_crowd(Answers(task, worker, label, 200, 10, 3), method=method)
+    workers = [*fit.workers[:9], None]
+    warm = fit.crowd | {"temperature": 2.5}
+    found = stored_posterior(200, workers, warm)(task, worker, label)
+    for t in range(200):
+        own = task == t
+        expected = task_posterior(label[own].tolist(), [workers[w] for w in worker[own]], warm)
+        assert found[t] == pytest.approx(expected, abs=1e-9)
+
+
 def test_a_curve_costs_more_and_is_right_more_often_the_surer_it_wants_to_be():
     truths, *columns = crowd(1500, accuracy=0.75)
     curve = cost_accuracy_curve(
