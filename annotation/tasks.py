@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from annotation.models import Campaign, Volunteer
-from annotation.services import crowd, doubts, flagging, intake, ranking, simulation, standing
+from annotation.services import agreement, crowd, doubts, flagging, intake, ranking, simulation, standing
 from annotation.services.handout import expire_leases
 
 FIT_TICK_SECONDS = 30
@@ -31,12 +31,14 @@ def intake_tick() -> None:
 
 @shared_task
 def consensus_tick() -> None:
-    """Beat's look: whose crowd is to be fitted anew, whose rules have changed, what is to be ranked,
-    whose answers count or not?"""
+    """Beat's look: whose crowd is to be fitted anew, whose rules have changed, what is to be ranked or
+    compared, whose answers count or not?"""
     for campaign_id, is_fit_due in crowd.campaigns_to_judge():
         judge_campaign.apply_async([str(campaign_id), is_fit_due], expires=FIT_TICK_SECONDS)
     for campaign_id in ranking.campaigns_to_rank():
         rank_campaign.apply_async([str(campaign_id)], expires=FIT_TICK_SECONDS)
+    for campaign_id in agreement.campaigns_to_compare():
+        compare_volunteers.apply_async([str(campaign_id)], expires=FIT_TICK_SECONDS)
     for volunteer in standing.volunteers_to_weigh():
         weigh_volunteer.apply_async([str(volunteer.pk)], expires=FIT_TICK_SECONDS)
 
@@ -63,6 +65,12 @@ def judge_campaign(campaign_id: str, is_fit_due: bool) -> None:
 def rank_campaign(campaign_id: str) -> None:
     """What was compared; a second message finds the first at work and leaves it to it."""
     ranking.store_ranking(Campaign.objects.get(pk=campaign_id), now=timezone.now())
+
+
+@shared_task
+def compare_volunteers(campaign_id: str) -> None:
+    """How much they agree; a second message finds the first at work and leaves it to it."""
+    agreement.store_agreement(Campaign.objects.get(pk=campaign_id), now=timezone.now())
 
 
 @shared_task

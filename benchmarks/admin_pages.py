@@ -1,22 +1,24 @@
 """How long an admin's pages take in a large campaign, and which statements that is. Prints JSON.
 
 No web server and no browser: each page as Django answers it, its statements counted and timed. The first time
-is left out; figures are medians.
+is left out; figures are medians, and of processor time, this process's and its database session's, means.
 
     ./hc bench admin_pages --answers 200000 --runs 20
 """
 
 import argparse
 import json
+import os
 import statistics
 import time
+from pathlib import Path
 
 import _fixtures as fixtures
 import _stack as stack
 
 WITH_ALL = {"gold": 2000, "reviews": 300, "ties": 400, "doubts": 60, "held": 50, "trail": 20_000}
 
-# Three answers a task; who gives them goes round, so that every two volunteers share tasks.
+# As many answers a task as asked for; who gives them goes round, so that every two volunteers share tasks.
 INSERT_ASSIGNMENTS = """
 WITH person AS (
     SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM annotation_volunteer WHERE campaign_id = %s
@@ -27,7 +29,7 @@ WITH person AS (
 INSERT INTO annotation_assignment
     (id, task_id, volunteer_id, state, claimed_at, expires_at, closed_at, skip_reason)
 SELECT gen_random_uuid(), task.id, person.id, 'answered', at, at, at, ''
-FROM task CROSS JOIN generate_series(0, 2) place
+FROM task CROSS JOIN generate_series(1, %s) place
 JOIN person ON person.n = (task.n * (1 + task.n / 997) + place * (7 + task.n %% 13)) %% %s
 CROSS JOIN LATERAL (
     SELECT now() - interval '50 days' * (1 - task.n::float / %s) - place * interval '1 hour' AS at
@@ -37,7 +39,8 @@ ON CONFLICT DO NOTHING
 INSERT_ANSWERS = """
 INSERT INTO annotation_answer (assignment_id, key, value, answered_at, seconds, n_revisions)
 SELECT a.id, a.id,
-       jsonb_build_object('label', (ARRAY['yes', 'yes', 'yes', 'no', 'unclear'])[ceil(5 * random())]),
+       jsonb_build_object('label', (ARRAY['yes', 'yes', 'yes', 'no', 'unclear'])[
+           CASE WHEN random() < 0.8 THEN 1 + abs(hashtext(t.id::text)) %% 5 ELSE ceil(5 * random()) END]),
        a.closed_at, 3 + 20 * random(), 0
 FROM annotation_assignment a JOIN annotation_microtask t ON t.id = a.task_id WHERE t.campaign_id = %s
 """
@@ -93,36 +96,44 @@ INSERT INTO annotation_trailentry (user_id, campaign_id, verb, detail, at)
 SELECT %s, %s, 'read_queue_head', '{"tasks": []}', now() - n * interval '1 minute'
 FROM generate_series(1, %s) n
 """
-PLACES = "UPDATE annotation_microtask SET taken = 3 WHERE id IN (SELECT task_id FROM annotation_consensus)"
+PLACES = (
+    "UPDATE annotation_microtask SET taken = needed WHERE id IN (SELECT task_id FROM annotation_consensus)"
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=200_000)
+    parser.add_argument("--each", type=int, default=3, help="answers a task")
     parser.add_argument("--runs", type=int, default=20, help="of training, three models each")
     parser.add_argument("--volunteers", type=int, default=200)
     parser.add_argument("--times", type=int, default=7, help="that each page is asked for")
+    parser.add_argument("--pages", nargs="*", help="only these")
     parser.add_argument("--explain", type=float, help="plans of statements that take as many milliseconds")
     arguments = parser.parse_args()
     with stack.data_directory():
-        campaign, admin = make(arguments.answers, arguments.volunteers, arguments.runs)
-        report = {name: measure(admin, *page, arguments) for name, page in pages(campaign).items()}
+        campaign, admin = make(arguments)
+        report = {"agreement, by a worker": processor_seconds_of_agreement(campaign)}
+        for name, page in pages(campaign).items():
+            if not arguments.pages or name in arguments.pages:
+                report[name] = measure(admin, *page, arguments)
     print(json.dumps(report, indent=2, ensure_ascii=False))
 
 
-def make(n_answers: int, n_volunteers: int, n_runs: int):
+def make(arguments):
     from django.db import connection
 
-    from annotation.models import CrowdFit, Membership, Role, User
+    from annotation.models import Membership, Role, User
 
-    n_done = n_answers // 3
-    campaign = fixtures.make_campaign(n_done * 3 // 2)
+    n_volunteers, n_runs = arguments.volunteers, arguments.runs
+    n_done = arguments.answers // arguments.each
+    campaign = fixtures.make_campaign(n_done * 3 // 2, needed=arguments.each)
     admin = User.objects.create_user("admin")
     Membership.objects.create(user=admin, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
     fixtures.make_volunteers(campaign, n_volunteers, "unused")
     pk = campaign.pk
     with connection.cursor() as cursor:
-        cursor.execute(INSERT_ASSIGNMENTS, [pk, pk, n_done, n_volunteers, n_done])
+        cursor.execute(INSERT_ASSIGNMENTS, [pk, pk, n_done, arguments.each, n_volunteers, n_done])
         for statement in (INSERT_ANSWERS, INSERT_DAYS, INSERT_SKILLS):
             cursor.execute(statement, [pk])
         cursor.execute(INSERT_CONSENSUS, [pk, pk])
@@ -132,18 +143,52 @@ def make(n_answers: int, n_volunteers: int, n_runs: int):
         cursor.execute(INSERT_DOUBTS, [pk, WITH_ALL["doubts"]])
         cursor.execute(HOLD_RECORDS, [pk, WITH_ALL["held"]])
         cursor.execute(INSERT_TRAIL, [admin.pk, pk, WITH_ALL["trail"]])
-    crowd = {"method": "majority", "n_classes": len(campaign.labels), "temperature": 1.0}
-    fit = CrowdFit.objects.create(
-        campaign=campaign, number=1, method="majority", parameters=crowd, n_answers=n_answers, n_tasks=n_done,
-        seconds=9, fitted_at=campaign.created_at,
-    )  # fmt: skip
-    campaign.aggregation, campaign.crowd_version = "one_coin", fit.number
+    fit_crowd(campaign)
     campaign.ordered_by_run = n_runs
     campaign.save()
     make_runs(campaign, n_runs)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     return campaign, admin
+
+
+def fit_crowd(campaign) -> None:
+    """The engine's fit to these answers, kept as a worker keeps it; the consensus stays as it was written."""
+    from annotation.kinds import kind_named
+    from annotation.models import CrowdFit, Skill
+    from annotation.services.crowd import read_table
+
+    table, _, volunteers = read_table(campaign)
+    fitted = kind_named(campaign.kind).fit(table, campaign.labels, method="engine")
+    fit = CrowdFit.objects.create(
+        campaign=campaign, number=1, method="engine", parameters=fitted.crowd, n_answers=len(table.task),
+        n_given=len(table.task), n_tasks=table.n_tasks, seconds=9, fitted_at=campaign.created_at,
+    )  # fmt: skip
+    for volunteer, row in zip(volunteers, fitted.skills, strict=True):
+        Skill.objects.filter(pk=volunteer).update(parameters=row.parameters)
+    campaign.aggregation, campaign.crowd_version = "engine", fit.number
+
+
+def processor_seconds_of_agreement(campaign) -> float:
+    from django.utils import timezone
+
+    from annotation.services.agreement import store_agreement
+
+    began = processor_seconds()
+    store_agreement(campaign, now=timezone.now())
+    return round(processor_seconds() - began, 2)
+
+
+def processor_seconds() -> float:
+    """Of this process, and of the database session that works for it alone."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    fields = (
+        Path(f"/proc/{connection.connection.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
+    )
+    ticks = int(fields[11]) + int(fields[12])  # user and system time
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def make_runs(campaign, n_runs: int) -> None:
@@ -250,8 +295,11 @@ def measure(admin, path: str, headers: dict, arguments) -> dict:
             took.append((1000 * (time.perf_counter() - began), sql, params))
 
     whole, of_database = [], []
-    for _ in range(arguments.times + 1):
+    processor = 0.0
+    for n in range(arguments.times + 1):
         took.clear()
+        if n == 1:
+            processor = processor_seconds()
         began = time.perf_counter()
         with connection.execute_wrapper(timed):
             status = client.get(path, **headers).status_code
@@ -261,6 +309,7 @@ def measure(admin, path: str, headers: dict, arguments) -> dict:
     report = {
         "status": status,
         "ms": round(statistics.median(whole[1:]), 1),
+        "processor_ms": round(1000 * (processor_seconds() - processor) / arguments.times, 1),
         "database_ms": round(statistics.median(of_database[1:]), 1),
         "statements": len(took),
         "slowest": [f"{ms:.1f} ms: {' '.join(sql.split())[:160]}" for ms, sql, _ in slowest],

@@ -82,6 +82,9 @@ class Stack:
     def last_words(self) -> str:
         return "\n".join(f"--- {name}\n{self.log_of(name)[-3000:]}" for name in self._programs)
 
+    def get(self, path: str, token: str) -> Any:
+        return self._send(path, token, None, "application/json")[1]
+
     def post(self, path: str, token: str, body: dict | None = None) -> tuple[int, Any]:
         data = json.dumps(body or {}).encode()
         return self._send(path, token, data, "application/json")
@@ -95,7 +98,7 @@ class Stack:
         data = parts.encode() + content + b"\r\n--cut--\r\n"
         return self._send(path, token, data, "multipart/form-data; boundary=cut")
 
-    def _send(self, path: str, token: str, data: bytes, content_type: str) -> tuple[int, Any]:
+    def _send(self, path: str, token: str, data: bytes | None, content_type: str) -> tuple[int, Any]:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/api/v1/{path}",
             data=data,

@@ -153,6 +153,49 @@ def test_records_become_answers_a_model_and_a_new_order(stack):
     assert Path(run.snapshot_path).read_bytes() == snapshot, "what was learned from stays as it was"
 
 
+def test_from_related_marks_a_worker_learns_who_invents_and_how_far_volunteers_agree(stack):
+    every = IntervalSchedule.objects.get(every=1)
+    PeriodicTask.objects.create(
+        name="consensus", task="annotation.tasks.consensus_tick", interval=every, expire_seconds=5
+    )
+    alice, *people = (make_user(name) for name in ("alice", "bob", "charlie", "dora"))
+    labels = [
+        {"key": key, "name": key, "hint": "", "role": role}
+        for key, role in (("drug", "span"), ("event", "span"), ("causes", "relation"))
+    ]
+    campaign = make_campaign(kind="relations", labels=labels, aggregation="engine", needed=3)
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    honest, _, inventive = make_volunteers(campaign, people)
+    add_open(campaign, ["aspirin: a rash, no itch"] * 20)
+    admin, tokens = token_of(alice), [token_of(user) for user in people]
+    stack.start("web", "worker", "beat")
+
+    spans = [{"start": 0, "end": 7, "label": "drug"}, {"start": 11, "end": 15, "label": "event"},
+             {"start": 20, "end": 24, "label": "event"}]  # fmt: skip
+    for token, ends in zip(tokens, ([1], [1], [1, 2]), strict=True):
+        for _ in range(20):
+            place = stack.post(f"campaigns/{campaign.pk}/claim/", token)[1]
+            relations = [{"from": 0, "to": end, "label": "causes"} for end in ends]
+            body = {"key": str(uuid4()), "answer": {"spans": spans, "relations": relations}}
+            assert stack.post(f"assignments/{place['id']}/answer/", token, body)[0] == 200
+
+    def relating(volunteer):
+        skill = stack.get(f"campaigns/{campaign.pk}/volunteers/{volunteer.pk}/skill/", admin)
+        return skill["finds"][-1] if skill["finds"] else None
+
+    stack.wait_for(lambda: relating(honest), 90)
+    assert relating(honest)["invented"]["high"] < relating(inventive)["invented"]["low"]
+    own = stack.get(f"campaigns/{campaign.pk}/my-skill/", tokens[2])
+    assert own["finds"][-1] == relating(inventive)
+    agreement = stack.wait_for(
+        lambda: (
+            (found := stack.get(f"campaigns/{campaign.pk}/agreement/", admin))["n_answers"] == 60 and found
+        ),
+        60,
+    )
+    assert (agreement["n_tasks"], agreement["measures"]["alpha"]["value"]) == (20, 1.0)
+
+
 def test_a_run_goes_on_from_its_checkpoint_after_its_worker_was_killed(stack, slow_tiny_bert):
     campaign = make_campaign(labels=YES_NO)
     add_labelled(campaign, sentences(600))

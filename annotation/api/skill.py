@@ -12,11 +12,13 @@ from annotation import serializers as shapes
 from annotation.api.campaigns import AdminView
 from annotation.api.labelling import checked
 from annotation.api.views import PlatformAPIView
-from annotation.models import Campaign, Volunteer
+from annotation.models import AgreementReport, Campaign, Volunteer
 from annotation.services import skill, standing
-from annotation.services.agreement import agreement_of
 
 NOT_FOUND = {404: shapes.ProblemSerializer}
+NO_AGREEMENT = {
+    "computed_at": None, "n_tasks": 0, "n_answers": 0, "measures": {}, "labels": [], "weeks": [],
+}  # fmt: skip
 
 
 class GoldRecordSerializer(serializers.Serializer):
@@ -105,6 +107,7 @@ class WeekAgreementSerializer(serializers.Serializer):
 
 
 class AgreementSerializer(serializers.Serializer):
+    computed_at = serializers.DateTimeField(allow_null=True, help_text="Null before the first time.")
     n_tasks = serializers.IntegerField()
     n_answers = serializers.IntegerField()
     measures = serializers.DictField(child=MeasureSerializer(allow_null=True))
@@ -178,17 +181,10 @@ class StandingView(AdminView):
 
 class AgreementView(AdminView):
     @extend_schema(
-        summary="How much volunteers agree, over the latest settled tasks",
+        summary="How much volunteers agree, over the latest settled tasks, as a worker last computed it",
         responses={200: AgreementSerializer, **NOT_FOUND},
     )
     def get(self, request, campaign_id):
-        found = agreement_of(self.campaign(campaign_id))
-        measures = {name: measure and measure._asdict() for name, measure in found.measures.items()}
-        shown = {
-            "n_tasks": found.n_tasks,
-            "n_answers": found.n_answers,
-            "measures": measures,
-            "labels": found.labels,
-            "weeks": found.weeks,
-        }
-        return Response(AgreementSerializer(shown).data)
+        report = AgreementReport.objects.filter(campaign=self.campaign(campaign_id)).first()
+        figures = NO_AGREEMENT if report is None else report.figures | {"computed_at": report.computed_at}
+        return Response(AgreementSerializer(figures).data)

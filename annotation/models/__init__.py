@@ -1,5 +1,6 @@
 """One module per aggregate; this list is what the rest of the product may import."""
 
+from annotation.models.agreement import AgreementReport
 from annotation.models.audit import TrailEntry
 from annotation.models.campaign import Campaign
 from annotation.models.consensus import Consensus, Gold, GuidelineDoubt
@@ -14,6 +15,7 @@ from annotation.models.task import Answer, AnswerRevision, Assignment, MicroTask
 from annotation.models.volunteer import Volunteer, VolunteerDay
 
 __all__ = [
+    "AgreementReport",
     "Answer",
     "AnswerRevision",
     "Assignment",

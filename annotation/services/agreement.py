@@ -1,8 +1,11 @@
-"""How much the volunteers of a campaign agree: over its latest settled tasks, by label, by week, by pair."""
+"""How much the volunteers of a campaign agree: over its latest settled tasks, by label, by week, by pair.
+
+A worker computes it when enough has changed, and keeps it for the page.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -23,7 +26,10 @@ from annotation.algorithms.agreement_report import (
 from annotation.algorithms.pair_agreement import pair_agreement
 from annotation.kinds import kind_named
 from annotation.kinds.spans import as_tuples
-from annotation.models import Campaign
+from annotation.models import AgreementReport, Campaign
+from annotation.services.crowd import count_answers, one_at_a_time
+from annotation.services.due import is_due, with_news
+from annotation.services.judging import DECIDING
 
 TASKS = 5000  # the latest settled ones with two answers or more
 MOST_VOLUNTEERS = 15  # in the table of pairs: those with the most of these answers
@@ -79,6 +85,17 @@ class Agreement:
     weeks: list[WeekAgreement]
     pairs: list[PairRow]
 
+    def figures(self) -> dict:
+        """As it is kept: JSON."""
+        return {
+            "n_tasks": self.n_tasks,
+            "n_answers": self.n_answers,
+            "measures": {name: measure and measure._asdict() for name, measure in self.measures.items()},
+            "labels": [{"name": name, "alpha": alpha and alpha._asdict()} for name, alpha in self.labels],
+            "weeks": [week._asdict() | {"week": str(week.week)} for week in self.weeks],
+            "pairs": [row._asdict() for row in self.pairs],
+        }
+
 
 def agreement_of(campaign: Campaign) -> Agreement:
     """Over the latest settled tasks: bounded work, however large the campaign is."""
@@ -99,6 +116,38 @@ def agreement_of(campaign: Campaign) -> Agreement:
     elif given:
         measures, labels = _of_other_kinds(campaign, given, lengths, rng)
     return Agreement(len(lengths), len(given), measures, labels, weeks, pairs)
+
+
+def campaigns_to_compare() -> list[UUID]:
+    """Whose agreement is due: there are more answers, others count, or the rules are not what they were."""
+    found = with_news(Campaign.objects.select_related("agreement_report").defer("agreement_report__figures"))
+    return [campaign.pk for campaign in found if _is_due(campaign)]
+
+
+def _is_due(campaign: Campaign) -> bool:
+    last = getattr(campaign, "agreement_report", None)
+    if last is not None and last.rules != _rules(campaign):
+        return not campaign.is_to_be_judged
+    return is_due(campaign, last)
+
+
+def store_agreement(campaign: Campaign, *, now: datetime) -> None:
+    """Compute it anew and keep it.
+
+    Not while others are at work on the answers, nor while somebody's are half counted: the next look finds
+    it due.
+    """
+    with one_at_a_time(campaign) as is_ours:
+        if not is_ours or campaign.volunteers.filter(is_to_be_weighed=True).exists():
+            return
+        kept = {"rules": _rules(campaign), "n_given": count_answers(campaign), "computed_at": now}
+        kept["figures"] = agreement_of(campaign).figures()
+        AgreementReport.objects.update_or_create(campaign=campaign, defaults=kept)
+
+
+def _rules(campaign: Campaign) -> dict:
+    """What decides which tasks are settled and which answers count."""
+    return {name: getattr(campaign, name) for name in DECIDING}
 
 
 def _read(campaign: Campaign) -> tuple[list[GivenAnswer], list[UUID], list[int]]:
@@ -201,9 +250,7 @@ def _of_other_kinds(
         texts = [[value["text"] for value in values] for values in _by_task(given, len(lengths))]
         return {"similarity": text_report(texts, rng=rng)}, []
     spans = [[as_tuples(value["spans"]) for value in values] for values in _by_task(given, len(lengths))]
-    names = {
-        label["key"]: label["name"] for label in campaign.labels if label.get("role", "span") == "span"
-    }
+    names = {label["key"]: label["name"] for label in campaign.labels if label.get("role", "span") == "span"}
     alpha, of_each = span_report(lengths, spans, list(names), rng=rng)
     return {"alpha": alpha}, [LabelAgreement(names[key], measure) for key, measure in of_each.items()]
 

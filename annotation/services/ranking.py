@@ -8,13 +8,13 @@ from datetime import datetime
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Max, Sum
 
 from annotation.algorithms.pairs import FIRST, SECOND, TIE, fit_pairs
 from annotation.errors import Invalid
 from annotation.kinds.pairs import Pairs
 from annotation.models import Campaign, ItemRanking, MicroTask
-from annotation.services.crowd import count_answers, has_grown, one_at_a_time, read_table
+from annotation.services.crowd import count_answers, one_at_a_time, read_table
+from annotation.services.due import is_due, with_news
 
 OUTCOMES = {"first": FIRST, "second": SECOND, "tie": TIE}
 ITEMS_KEPT = 200  # for the page; all of them are computed afresh by a command
@@ -67,20 +67,8 @@ def rank_items(campaign: Campaign) -> list[RankedItem]:
 
 def campaigns_to_rank() -> list[UUID]:
     """Whose ranking is due: a tenth more answers have come, or somebody's count or don't any more."""
-    found = Campaign.objects.filter(kind=Pairs.name).select_related("item_ranking")
-    found = found.annotate(
-        n_given=Sum("volunteers__days__n_answers", default=0),
-        standing_at=Max("volunteers__standing_at"),
-    )
-    return [campaign.pk for campaign in found if _is_due(campaign)]
-
-
-def _is_due(campaign: Campaign) -> bool:
-    last = getattr(campaign, "item_ranking", None)
-    if last is None:
-        return campaign.n_given > 0
-    follows_standing = campaign.standing_at is None or campaign.standing_at <= last.computed_at
-    return has_grown(campaign.n_given, last.n_given) or not follows_standing
+    found = with_news(Campaign.objects.filter(kind=Pairs.name).select_related("item_ranking"))
+    return [campaign.pk for campaign in found if is_due(campaign, getattr(campaign, "item_ranking", None))]
 
 
 def store_ranking(campaign: Campaign, *, now: datetime) -> None:

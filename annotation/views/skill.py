@@ -1,5 +1,6 @@
 """How volunteers do: for the campaign's admins each of them, for a volunteer their own figures."""
 
+from datetime import date
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,8 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 from annotation.errors import NotFound
 from annotation.forms import StandingForm
 from annotation.kinds import kind_named
-from annotation.models import Campaign, Volunteer
-from annotation.services.agreement import Agreement, agreement_of
+from annotation.models import AgreementReport, Campaign, Volunteer
+from annotation.services.crowd import count_answers
 from annotation.services.refresher import ask_to_train, finish_training
 from annotation.services.skill import SkillReport, own_report, skill_lines, skill_report, volunteer_of
 from annotation.services.standing import set_standing
@@ -128,29 +129,30 @@ def refreshed(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 @require_GET
 def agreement(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     campaign = administered_campaign(request, campaign_id)
-    found = agreement_of(campaign)
-    context = {
-        "campaign": campaign,
-        "agreement": found,
-        "measures": [
-            {"key": key, "name": name, "sentence": sentence, "measure": found.measures[key]}
+    report = AgreementReport.objects.filter(campaign=campaign).first()
+    context = {"campaign": campaign, "report": report}
+    if report is None:
+        context |= {"has_answers": count_answers(campaign) > 0}
+    else:
+        figures = report.figures
+        measures = [
+            {"key": key, "name": name, "sentence": sentence, "measure": figures["measures"][key]}
             for key, (name, sentence) in MEASURES.items()
-            if found.measures.get(key) is not None
-        ],
-        "per_week": _per_week_chart(found),
-    }
+            if figures["measures"].get(key) is not None
+        ]
+        context |= {"agreement": figures, "measures": measures, "per_week": _per_week_chart(figures["weeks"])}
     return render(request, "annotation/agreement.html", context)
 
 
-def _per_week_chart(found: Agreement) -> dict | None:
-    weeks = [week for week in found.weeks if week.alpha is not None]
-    if len(weeks) < 2:
+def _per_week_chart(weeks: list[dict]) -> dict | None:
+    known = [(date.fromisoformat(week["week"]), week["alpha"]) for week in weeks if week["alpha"] is not None]
+    if len(known) < 2:
         return None
     return {
         "title": "Alpha by week",
         "kind": "line",
         "x": "week from",
         "y": "",
-        "labels": [f"{week.week.day} {week.week:%b}" for week in weeks],
-        "series": [{"name": "Alpha", "values": [round(week.alpha, 3) for week in weeks], "tone": "brand"}],
+        "labels": [f"{monday.day} {monday:%b}" for monday, _ in known],
+        "series": [{"name": "Alpha", "values": [round(alpha, 3) for _, alpha in known], "tone": "brand"}],
     }

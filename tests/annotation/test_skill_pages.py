@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 
 from annotation.models import Campaign, Consensus, Membership, Role, Skill, TrailEntry
+from annotation.services.agreement import store_agreement
 from annotation.services.answers import submit_answer
 from annotation.services.doubts import doubt_guideline
 from annotation.services.handout import take_place
@@ -186,10 +187,13 @@ def test_agreement_is_drawn_and_each_term_explained(client, alice, campaign, vol
         label = "yes" if n % 2 or n == 4 else "no"
         submit_answer(place, other.user, {"label": label}, key=uuid4(), now=NOW)
     client.force_login(alice)
-    html = html_of(client, page("campaign_agreement", campaign))
+    address = page("campaign_agreement", campaign)
+    assert "on their way" in html_of(client, address), "the page itself computes nothing"
+    store_agreement(campaign, now=NOW)
+    html = html_of(client, address)
     for words in ("Krippendorff&#x27;s alpha", "Gwet&#x27;s AC", 'role="tooltip"', "Two at a time"):
         assert words in html
-    assert "12 settled tasks" in html
+    assert "12 settled tasks" in html and "4 May 2026, 12:00 from the 24 answers" in html
 
 
 def test_agreement_without_answers_says_so(client, alice, campaign):
@@ -211,12 +215,15 @@ def test_by_the_api_admins_read_and_decide_and_volunteers_read_their_own(
         2,
     )
     assert known["confusion"][0] == {"name": "Yes", "given": {"Yes": 8.0, "No": 2.0, "Unclear": 0.0}}
+    assert client.get(f"{base}/agreement/").json()["computed_at"] is None
+    store_agreement(campaign, now=NOW)
+    found = client.get(f"{base}/agreement/").json()
+    assert (found["n_tasks"], found["computed_at"]) == (0, "2026-05-04T12:00:00Z")
     sent = {"standing": "excluded", "reason": "A script."}
     changed = client.post(
         f"{base}/volunteers/{volunteer.pk}/standing/", sent, content_type="application/json"
     ).json()
     assert (changed["standing"], changed["standing_reason"]) == ("excluded", "A script.")
-    assert client.get(f"{base}/agreement/").json()["n_tasks"] == 0
     client.force_login(bob)
     own = client.get(f"{base}/my-skill/").json()
     assert (own["standing"], own["gold"], own["n_answers"]) == (

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from annotation.algorithms.agreement import krippendorff_alpha_nominal
-from annotation.models import Answer, Assignment, Consensus
-from annotation.services.agreement import agreement_of
+from annotation.models import AgreementReport, Answer, Assignment, Campaign, Consensus, VolunteerDay
+from annotation.services.agreement import agreement_of, campaigns_to_compare, store_agreement
+from annotation.services.campaigns import update_campaign
+from annotation.services.standing import set_standing, weigh_answers_again
 from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +151,74 @@ def test_agreement_takes_two_queries_however_many_answers(django_assert_num_quer
     answered(campaign, as_values(labels_of_three()))
     with django_assert_num_queries(2):
         agreement_of(campaign)
+
+
+# --- kept for the page
+
+
+def kept(campaign):
+    return AgreementReport.objects.get(campaign=campaign)
+
+
+@pytest.fixture
+def compared():
+    campaign = make_campaign()
+    volunteers = answered(campaign, as_values(labels_of_three()), weeks=2)
+    VolunteerDay.objects.create(volunteer=volunteers[0], day=NOW.date(), n_answers=180)
+    return campaign
+
+
+def test_what_a_worker_computed_is_kept_as_it_was_with_its_time(compared):
+    assert campaigns_to_compare() == [compared.pk]
+    store_agreement(compared, now=NOW)
+    stored, found = kept(compared), agreement_of(compared)
+    assert (stored.n_given, stored.computed_at) == (180, NOW)
+    assert stored.figures["measures"]["alpha"] == found.measures["alpha"]._asdict()
+    assert [row["name"] for row in stored.figures["labels"]] == ["Yes", "No", "Unclear"]
+    assert stored.figures["weeks"][0] == {
+        "week": "2026-04-27", "n_tasks": 30, "alpha": found.weeks[0].alpha,
+    }  # fmt: skip
+    assert [row["cells"] for row in stored.figures["pairs"]] == [
+        [list(cell) for cell in row.cells] for row in found.pairs
+    ]
+    assert campaigns_to_compare() == []
+
+
+def test_it_is_due_again_when_a_tenth_more_answers_have_come(compared):
+    store_agreement(compared, now=NOW)
+    for n_given, due in ((197, []), (198, [compared.pk])):
+        VolunteerDay.objects.update(n_answers=n_given)
+        assert campaigns_to_compare() == due
+
+
+def test_it_follows_a_rule_that_changed_as_soon_as_the_tasks_are_judged_by_it(compared, alice):
+    store_agreement(compared, now=NOW)
+    changed = update_campaign(compared, by=alice, labels=compared.labels[:2])
+    assert changed.is_to_be_judged and campaigns_to_compare() == []
+    Campaign.objects.update(is_to_be_judged=False)
+    assert campaigns_to_compare() == [compared.pk]
+    changed.refresh_from_db()
+    store_agreement(changed, now=NOW + timedelta(minutes=1))
+    assert campaigns_to_compare() == []
+    assert [row["name"] for row in kept(compared).figures["labels"]] == ["Yes", "No"]
+
+
+def test_it_follows_when_somebodys_answers_no_longer_count(compared, alice):
+    store_agreement(compared, now=NOW)
+    outsider = compared.volunteers.order_by("pk").last()
+    set_standing(outsider, "excluded", "", by=alice, now=NOW + timedelta(minutes=1))
+    store_agreement(compared, now=NOW + timedelta(minutes=2))
+    assert kept(compared).computed_at == NOW, "not while some of them still count"
+    weigh_answers_again(outsider, now=NOW)
+    assert campaigns_to_compare() == [compared.pk]
+    store_agreement(compared, now=NOW + timedelta(minutes=3))
+    assert kept(compared).computed_at == NOW + timedelta(minutes=3)
+    assert campaigns_to_compare() == []
+
+
+def test_the_look_at_all_campaigns_is_one_query_and_reads_no_figures(compared, django_assert_num_queries):
+    make_campaign()
+    store_agreement(compared, now=NOW)
+    with django_assert_num_queries(1) as queries:
+        campaigns_to_compare()
+    assert '"figures"' not in queries.captured_queries[0]["sql"]
