@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def measure(campaign, n_tasks: int, folder: Path) -> dict:
-    from training.services.embeddings import encoder_of
+    from training.services.base_models import encoder_of
     from training.services.priorities import order_queue
 
     _, sha256 = encoder_of(campaign)

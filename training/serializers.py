@@ -6,7 +6,7 @@ from rest_framework import serializers
 from annotation.serializers import StrictSerializer, UnknownFieldsRefused
 from training.config import shown_settings
 from training.models import TOO_FEW_TO_JUDGE, ModelVersion, PredictionJob, TrainingPolicy, TrainingRun
-from training.services.promotions import has_files
+from training.services.promotions import refusal_of
 
 MAX_TEXTS = 256
 MAX_CHARACTERS = 20_000
@@ -31,7 +31,7 @@ class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):
 
 
 class ModelVersionSerializer(serializers.ModelSerializer):
-    is_kept = serializers.SerializerMethodField(help_text="Its files are there, so it can take charge.")
+    is_kept = serializers.SerializerMethodField(help_text="What it needs is there, so it can take charge.")
 
     class Meta:
         model = ModelVersion
@@ -41,7 +41,7 @@ class ModelVersionSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
     def get_is_kept(self, version) -> bool:
-        return has_files(version)
+        return refusal_of(version) is None
 
 
 class RunSerializer(serializers.ModelSerializer):

@@ -12,9 +12,10 @@ from transformers import AutoConfig
 from tests.made_examples import one_hot
 from tests.served_models import CLASSES, campaign_of, examples_of, put_in_charge
 from training.algorithms.metrics import evaluate
-from training.encoder import embed, predict_proba, predict_spans, read_relations, weights_sha256
+from training.encoder import embed, predict_proba, predict_spans, read_relations
 from training.encoder.relating import sha256_of_both
 from training.linear import fit_embedding, fit_tfidf, predict_embedding, predict_tfidf
+from training.model_folders import weights_sha256
 from training.models import TrainingPolicy
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ import os
 # others use as well, spinning instead makes a training step four times as slow, and everything else slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from training.encoder.base_model import checked_folder, unknown_token_share, weights_sha256
+from training.encoder.base_model import checked_folder, unknown_token_share
 from training.encoder.embedding import embed
 from training.encoder.explaining import explain
 from training.encoder.fine_tuning import FineTuned, fine_tune
@@ -36,5 +36,4 @@ __all__ = [
     "pretrain",
     "read_relations",
     "unknown_token_share",
-    "weights_sha256",
 ]

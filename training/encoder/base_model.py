@@ -1,7 +1,5 @@
 """The pretrained model that every training starts from: found, checked and loaded from a local folder."""
 
-import hashlib
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,13 +23,12 @@ from training.encoder.first_token import read_first_token_only
 from training.encoder.heads import HEADS
 from training.encoder.tokens import tokenise
 from training.errors import TrainingRefused
+from training.model_folders import weight_files
 
 logging.set_verbosity_error()  # that a new head has fresh weights is what we want, not a warning
 logging.disable_progress_bar()
 
 MAX_TOKENS_FOR_SHARE = 512
-SETTLED_NANOSECONDS = 2_000_000_000  # since the last change: no file system's clock has longer ticks
-_digests: dict[Path, tuple[tuple, str]] = {}  # folder: (stamp, SHA-256) of its weights, hundreds of megabytes
 
 
 def checked_folder(base_model_path: str | Path) -> Path:
@@ -67,45 +64,6 @@ def _refuse_other_architectures(folder: Path) -> None:
             f"The campaign's base model is of the kind {config.model_type}, which is not a text encoder. "
             "Set one of the BERT, RoBERTa, DeBERTa or ModernBERT families.",
         )
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """Return the files of model.safetensors: one, or its numbered shards."""
-    single = folder / "model.safetensors"
-    return [single] if single.is_file() else sorted(folder.glob("model-*-of-*.safetensors"))
-
-
-def weights_stamp(folder: Path) -> tuple[tuple, ...]:
-    """Return what the system says of each weight file; it is another as soon as one of them is changed."""
-    files = [(path.name, path.stat()) for path in weight_files(folder)]
-    return tuple((name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in files)
-
-
-def weights_sha256(folder: Path) -> str:
-    """Return the SHA-256 of the weight files, read one after the other; what was read stays known until
-    a file is changed."""
-    folder = folder.resolve()
-    stamp = weights_stamp(folder)
-    known = _digests.get(folder)
-    if known is not None and known[0] == stamp:
-        return known[1]
-    # A file changed twice within a tick of the file system's clock has one stamp for two contents.
-    changed_at = max((max(mtime, ctime) for *_, mtime, ctime in stamp), default=0)
-    is_settled = time.time_ns() - changed_at > SETTLED_NANOSECONDS
-    sha256 = sha256_of_files(weight_files(folder))
-    if is_settled and weights_stamp(folder) == stamp:
-        _digests[folder] = stamp, sha256
-    return sha256
-
-
-def sha256_of_files(paths: Iterable[Path]) -> str:
-    """Return the SHA-256 of the files' bytes, one after the other."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

@@ -12,7 +12,7 @@ import torch
 
 from training.algorithms.examples import Examples
 from training.config import FineTuneConfig
-from training.encoder.base_model import checked_folder, load_tokenizer, weights_sha256
+from training.encoder.base_model import checked_folder, load_tokenizer
 from training.encoder.checkpoints import Checkpoints
 from training.encoder.classifying import Classifying
 from training.encoder.heads import fold
@@ -24,6 +24,7 @@ from training.encoder.refusals import refuse_no_memory, texts_not_readable
 from training.encoder.tagging import Tagging
 from training.encoder.tokens import Tokens, tokenise
 from training.encoder.training_loop import Training
+from training.model_folders import weights_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from training.encoder.base_model import weights_stamp
+from training.model_folders import weights_stamp
 
 Loaded = TypeVar("Loaded")
 _kept: dict[tuple, object] = {}  # one entry at most

@@ -16,9 +16,9 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from training import model_folders
-from training.encoder.base_model import weight_files, weights_sha256
 from training.encoder.refusals import refuse_full_disk
 from training.errors import TrainingRefused, model_missing
+from training.model_folders import weight_files, weights_sha256
 
 FORMAT = 2  # of manifest.json
 

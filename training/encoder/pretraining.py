@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from training.algorithms.splits import record_places
 from training.config import PretrainConfig
-from training.encoder.base_model import checked_folder, load_encoder, load_tokenizer, weights_sha256
+from training.encoder.base_model import checked_folder, load_encoder, load_tokenizer
 from training.encoder.checkpoints import Checkpoints
 from training.encoder.kept_model import let_go
 from training.encoder.masked_words import (
@@ -29,6 +29,7 @@ from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.refusals import refuse_no_memory, texts_not_readable
 from training.encoder.tokens import Tokens, tokenise
 from training.encoder.training_loop import Training
+from training.model_folders import weights_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from training.algorithms.marking import mark_pair
 from training.algorithms.relation_pairs import Reading, candidate_pairs, ends_that_join, pair_examples
 from training.algorithms.splits import TEST, TRAIN
 from training.config import FineTuneConfig
-from training.encoder.base_model import sha256_of_files
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.learned_rows import learned_rows
 from training.encoder.model_files import FORMAT, loadable_manifest
@@ -27,7 +26,7 @@ from training.encoder.progress import Progress
 from training.encoder.scoring import predict_proba
 from training.encoder.spotting import predict_spans
 from training.errors import TrainingRefused
-from training.model_folders import appearing_file, read_manifest
+from training.model_folders import appearing_file, read_manifest, sha256_of_files
 
 SPANS, PAIRS = "spans", "pairs"  # the two encoders' folders, each a model of its own
 SPANS_SHARE = 0.3  # of the time that both take

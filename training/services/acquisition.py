@@ -39,7 +39,8 @@ from training.algorithms.acquisition_queue import (
 from training.algorithms.relation_pairs import Reading
 from training.algorithms.time_model import fit_time_model
 from training.models import TrainingPolicy
-from training.services.embeddings import encoder_of, vectors_of_tasks
+from training.services.base_models import encoder_of
+from training.services.embeddings import vectors_of_tasks
 
 Acquisition = TrainingPolicy.Acquisition
 SAMPLED = 20_000  # tasks among which typical ones are looked for

@@ -15,6 +15,7 @@ from django.utils import timezone
 from annotation.exchange import readable_texts
 from training import encoder
 from training.config import PretrainConfig
+from training.model_folders import weights_sha256
 from training.models import AdaptedEncoder, TrainingPolicy, TrainingRun
 from training.services import runs
 from training.services.base_models import folder_of
@@ -62,9 +63,7 @@ def adapt_encoder(
     config = PretrainConfig(base_model_path=folder_of(runs.policy_of(run.campaign).base_model))
     runs.beat_run(run.pk, token, now=timezone.now(), config=config.to_dict())
     directory = runs.run_directory(run)
-    base = base_origin(
-        config.base_model_path, encoder.weights_sha256(encoder.checked_folder(config.base_model_path))
-    )
+    base = base_origin(config.base_model_path, weights_sha256(encoder.checked_folder(config.base_model_path)))
     adapted = encoder.pretrain(
         [text for _, text in texts],
         [record for record, _ in texts],
@@ -93,5 +92,5 @@ def folder_to_start_from(policy: TrainingPolicy) -> str:
     adapted = AdaptedEncoder.objects.filter(campaign=policy.campaign_id, in_use=True).first()
     if not policy.adapts_encoder or adapted is None:
         return base
-    is_of_base = adapted.base_sha256 == encoder.weights_sha256(encoder.checked_folder(base))
+    is_of_base = adapted.base_sha256 == weights_sha256(encoder.checked_folder(base))
     return adapted.path if is_of_base else base

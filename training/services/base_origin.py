@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from training import encoder
+from training.model_folders import weights_sha256
 
 UNKNOWN = "unknown: ask whoever runs the site"
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
@@ -26,7 +26,7 @@ class BaseOrigin:
 def base_origin(folder: str, sha256: str) -> BaseOrigin:
     """Nothing is said of a folder that holds another model by now; its place on the server is never told."""
     path = Path(folder)
-    if not (path / "config.json").is_file() or encoder.weights_sha256(path) != sha256:
+    if not (path / "config.json").is_file() or weights_sha256(path) != sha256:
         return BaseOrigin("unknown", UNKNOWN, sha256)
     if known := _noted(path):
         return BaseOrigin(known["name"], known["licence"], sha256, is_adapted=True)

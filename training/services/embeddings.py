@@ -7,20 +7,17 @@ from uuid import UUID
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
 from psycopg2 import sql
 
 from annotation.exchange import packed_ids, texts_of
-from annotation.models import Campaign, MicroTask
+from annotation.models import Campaign
 from training import encoder
 from training.half_vectors import packed, unpacked
-from training.models import Embedding
-from training.services.base_models import folder_of
-from training.services.runs import policy_of
+from training.services.base_models import encoder_of
+from training.services.unread import N_DIGITS, tasks_without_vector
 
 BATCH = 1000  # texts whose vectors are written together: what a killed worker loses
 PAGE = 50_000  # vectors that one query reads: 40 MB of them at 384 numbers
-N_DIGITS = 16  # of the SHA-256 of the encoder's weights, by which vectors of two encoders are told apart
 
 WRITE = """
 INSERT INTO training_embedding (task_id, campaign_id, encoder, vector)
@@ -41,31 +38,24 @@ TO STDOUT (FORMAT binary)
 """
 
 
-def encoder_of(campaign: Campaign) -> tuple[str, str]:
-    """(folder, SHA-256 of the weights) of the encoder whose vectors this campaign's tasks have."""
-    folder = folder_of(policy_of(campaign).base_model)
-    return folder, encoder.weights_sha256(encoder.checked_folder(folder))
+def embed_new_tasks(campaign: Campaign, *, max_seconds: float = float("inf")) -> int:
+    """Read what the encoder in use has not read; returns how many tasks are left when the time is over."""
+    return embed_tasks(campaign, *encoder_of(campaign), max_seconds=max_seconds)
 
 
-def tasks_without_vector(campaign: Campaign, sha256: str) -> QuerySet[MicroTask]:
-    """What may be shown and has no vector of this encoder yet."""
-    # NOT EXISTS becomes a join; NOT IN would look through a million rows for each of a million tasks.
-    known = Embedding.objects.filter(task=OuterRef("pk"), encoder=sha256[:N_DIGITS])
-    return MicroTask.objects.filter(~Exists(known), campaign=campaign, held=False)
-
-
-def embed_new_tasks(
+def embed_tasks(
     campaign: Campaign,
+    folder: str,
+    sha256: str,
     *,
     max_seconds: float = float("inf"),
     on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> int:
-    """Give every task that lacks one its vector, batch after batch; returns how many are left.
+    """Give every task that lacks one a vector of this encoder, batch after batch; returns how many are left.
 
     Stops after the batch in which max_seconds are over. Each batch is kept: whoever comes next goes on there,
     and two at once do some work twice and no harm.
     """
-    folder, sha256 = encoder_of(campaign)
     ids = list(tasks_without_vector(campaign, sha256).order_by("pk").values_list("pk", flat=True))
     began_at = time.monotonic()
     for first in range(0, len(ids), BATCH):

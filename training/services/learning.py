@@ -15,7 +15,8 @@ from training.config import FineTuneConfig
 from training.encoder.refusals import too_few_examples
 from training.errors import NothingToLearn
 from training.models import ModelVersion, TrainingRun
-from training.services.embeddings import encoder_of, vectors_of_tasks, vectors_of_texts, write_vectors
+from training.services.base_models import base_encoder_of, encoder_of
+from training.services.embeddings import vectors_of_tasks, vectors_of_texts, write_vectors
 from training.services.marks import MARKING
 from training.services.snapshot import Snapshot, examples_of
 
@@ -94,7 +95,7 @@ def learn(
 
 def _vectors(campaign: Campaign, snapshot: Snapshot) -> tuple[np.ndarray, str]:
     """(float16 [N, D] of the snapshot's texts, SHA-256 of the encoder); what is not read yet is read now."""
-    folder, sha256 = encoder_of(campaign)
+    folder, sha256 = base_encoder_of(campaign)
     tasks = [UUID(row["task"]) for row in snapshot.rows]
     has_one, known = vectors_of_tasks(tasks, sha256)
     missing = np.flatnonzero(~has_one)
@@ -103,7 +104,8 @@ def _vectors(campaign: Campaign, snapshot: Snapshot) -> tuple[np.ndarray, str]:
     rows = [snapshot.rows[place] for place in missing]
     seconds = [row["second"] for row in rows] if rows[0]["second"] is not None else None
     read = vectors_of_texts(folder, [row["text"] for row in rows], seconds)
-    write_vectors([tasks[place] for place in missing], read, sha256)
+    if sha256 == encoder_of(campaign)[1]:  # what the model in charge takes stays
+        write_vectors([tasks[place] for place in missing], read, sha256)
     vectors = np.empty((len(tasks), read.shape[1]), dtype=np.float16)
     vectors[missing] = read
     if len(known):

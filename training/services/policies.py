@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from annotation.models import TrailEntry, User
-from training.models import Embedding, TrainingPolicy
+from training.models import TrainingPolicy
 from training.services.base_models import refuse_folder_without_model, refuse_model_not_offered
 from training.services.runs import want_order
 from training.services.stream_rounds import choose_again
@@ -21,8 +21,6 @@ def change_policy(policy: TrainingPolicy, *, by: User | None, now: datetime, **f
         setattr(policy, name, value)
     with transaction.atomic():
         policy.save(update_fields=list(fields))
-        if "base_model" in changed:  # what has no vector is read anew
-            Embedding.objects.filter(campaign=policy.campaign).delete()
         if "acquisition" in changed:  # what the one before brought says nothing of it
             choose_again(policy, by=by, now=now)
         if "exploration_share" in changed:  # other records are of the random stream

@@ -18,7 +18,7 @@ from training.algorithms.examples import Span
 from training.algorithms.splits import record_places
 from training.models import ModelVersion, TrainingPolicy
 from training.services.acquisition import places_in_queue, typical_head
-from training.services.embeddings import encoder_of
+from training.services.base_models import encoder_of
 from training.services.runs import policy_of
 from training.services.scoring import opinion_of_open_tasks, spans_of_texts
 from training.services.snapshot import learned_tasks

@@ -9,6 +9,7 @@ from annotation.errors import Conflict
 from annotation.models import Campaign, TrailEntry, User
 from training.errors import ChargeChanged
 from training.models import ModelVersion, Promotion
+from training.services.base_models import ENCODER_GONE, folder_of_encoder
 from training.services.runs import want_order
 
 
@@ -46,9 +47,10 @@ def promote(
 
 
 def returnable(campaign_id) -> ModelVersion | None:
-    """The model that was in charge before the one that is, if its files are still kept."""
+    """The model that was in charge before the one that is, if it can be again."""
     current = in_charge(campaign_id)
-    return replaced(took_charge(current)) if current else None
+    previous = replaced(took_charge(current)) if current else None
+    return previous if previous and refusal_of(previous) is None else None
 
 
 def replaced(promotion: Promotion | None) -> ModelVersion | None:
@@ -67,16 +69,31 @@ def has_files(version: ModelVersion) -> bool:
     return bool(version.path) and Path(version.path).is_dir()
 
 
+def refusal_of(version: ModelVersion) -> Conflict | None:
+    """Why this model can't be put in charge; None where it can, and would read the texts."""
+    if not has_files(version):
+        return _files_gone()
+    if version.family == ModelVersion.Family.EMBEDDING and folder_of_encoder(version) is None:
+        return Conflict(ENCODER_GONE, code="encoder_gone")
+    return None
+
+
+def _files_gone() -> Conflict:
+    return Conflict("The files of this model are no longer kept.", code="model_gone")
+
+
 def put_in_charge(version: ModelVersion, *, cause: str, now: datetime, by: User | None = None) -> Promotion:
     """By somebody's word and not by the gate. The queue waits from then on to be ordered by it."""
     current = in_charge(version.campaign_id)
     if current == version:
         raise Conflict("This model is in charge already.", code="in_charge_already")
+    if refused := refusal_of(version):  # which may read an encoder's weights, and so is asked without a lock
+        raise refused
     with transaction.atomic():
         hold_charge(version.campaign_id)
         version.refresh_from_db(fields=["path"])
-        if not has_files(version):
-            raise Conflict("The files of this model are no longer kept.", code="model_gone")
+        if not has_files(version):  # by now: nobody lets them go any more
+            raise _files_gone()
         try:
             promotion = promote(version, instead_of=current, cause=cause, now=now, by=by)
         except ChargeChanged as changed:

@@ -57,12 +57,12 @@ def reproduce(
             family=version.family,
             path=str(learned.path),
             label_keys=list(snapshot.class_names),
+            lineage=lineage_of(learned.manifest, snapshot),
         )
         metrics = metrics_of(again, bench, opinion_of(again, bench))
-        lineage = lineage_of(learned.manifest, snapshot)
     before = version.metrics["test"]
     return Reproduction(
         same_weights=learned.sha256 == version.sha256,
         figures=[(name, before[name], metrics["test"][name]) for name in COMPARED],
-        changed=[name for name in SAME_COURSE if lineage[name] != version.lineage.get(name)],
+        changed=[name for name in SAME_COURSE if again.lineage[name] != version.lineage.get(name)],
     )

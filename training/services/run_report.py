@@ -5,7 +5,7 @@ from django.db import transaction
 from annotation import exchange
 from annotation.models import Campaign, MicroTask, TrailEntry, User
 from training.models import ModelVersion, Promotion, TrainingRun
-from training.services.promotions import has_files
+from training.services.promotions import refusal_of
 
 FIGURES = [
     ("accuracy", "accuracy", "The share of texts for which it found what people decided, all of it."),
@@ -44,10 +44,10 @@ STRONGEST_SHADE = 5
 
 
 def models_of(run: TrainingRun) -> list[ModelVersion]:
-    """The run's models, the one before the gate first; each knows whether its files are kept."""
+    """The run's models, the one before the gate first; each knows why it can't take charge."""
     versions = sorted(run.versions.all(), key=lambda version: version.standing(), reverse=True)
     for version in versions:
-        version.is_kept = has_files(version)
+        version.refusal = refusal_of(version)
     return versions
 
 

@@ -12,7 +12,8 @@ from training.algorithms.examples import Span
 from training.model_folders import read_manifest
 from training.models import ModelVersion, TrainingPolicy
 from training.services.acquisition import Opinion, acquisition_of
-from training.services.embeddings import embed_new_tasks, encoder_of, vector_pages, vectors_of_texts
+from training.services.base_models import ENCODER_GONE, folder_of_encoder
+from training.services.embeddings import embed_tasks, vector_pages, vectors_of_texts
 from training.services.marks import MARKING
 
 N_DRAWS, DROPOUT = 10, 0.3  # of BALD
@@ -50,21 +51,19 @@ def probabilities_of_texts(
     on_progress: Callable[[float], None] = lambda share_done: None,
 ) -> np.ndarray:
     """Calibrated probabilities [N, K] of texts that need not be tasks; not of a model that marks."""
-    manifest = read_manifest(version.path)
     if version.family == Family.TFIDF:
         return linear.predict_tfidf(version.path, texts, seconds)
     if version.family == Family.EMBEDDING:
-        folder, sha256 = encoder_of(version.campaign)
-        _refuse_another_encoder(sha256, manifest)
+        folder = _folder_of_encoder(version)
         return linear.predict_embedding(version.path, vectors_of_texts(folder, texts, seconds))
     return encoder.predict_proba(version.path, texts, seconds, on_progress=on_progress)
 
 
-def _refuse_another_encoder(sha256: str, manifest: dict) -> None:
-    if sha256 != manifest["base_model_sha256"]:
-        raise encoder.TrainingRefused(
-            "another_encoder", "The model was made with another encoder than the campaign has now."
-        )
+def _folder_of_encoder(version: ModelVersion) -> str:
+    folder = folder_of_encoder(version)
+    if folder is None:
+        raise encoder.TrainingRefused("encoder_gone", ENCODER_GONE)
+    return folder
 
 
 def spans_of_texts(version: ModelVersion, texts: Sequence[str]) -> list[list[tuple[Span, float]]]:
@@ -75,9 +74,16 @@ def spans_of_texts(version: ModelVersion, texts: Sequence[str]) -> list[list[tup
 def _by_vectors(
     version: ModelVersion, manifest: dict, policy: TrainingPolicy, on_progress: Callable[[float], None]
 ) -> tuple[OpenTasks, Opinion]:
-    """Vectors are read and scored a page at a time: ten million do not fit the memory at once."""
-    _refuse_another_encoder(encoder_of(version.campaign)[1], manifest)
-    embed_new_tasks(version.campaign, on_progress=lambda share: on_progress(0.5 * share))
+    """Vectors are read and scored a page at a time: ten million do not fit the memory at once.
+
+    Where the campaign has the vectors of another encoder, all texts are read anew by the model's.
+    """
+    embed_tasks(
+        version.campaign,
+        _folder_of_encoder(version),
+        manifest["base_model_sha256"],
+        on_progress=lambda share: on_progress(0.5 * share),
+    )
     tasks = exchange.open_tasks(version.campaign_id)
     wants_draws = acquisition_of(policy) == TrainingPolicy.Acquisition.BALD
     probabilities = np.full((len(tasks), len(manifest["class_names"])), np.nan, dtype=np.float32)

@@ -14,7 +14,8 @@ from training import linear
 from training.algorithms.splits import record_places
 from training.algorithms.stream_comparison import Comparison, brings_nothing, compare
 from training.models import StreamRound, TrainingPolicy, TrainingRun
-from training.services.embeddings import encoder_of, vectors_of_tasks
+from training.services.base_models import encoder_of
+from training.services.embeddings import vectors_of_tasks
 from training.services.runs import policy_of
 
 C = 30.0  # inverse strength of regularisation, the same for both sides

@@ -16,7 +16,7 @@ from training.models import (
     TrainingRunQuerySet,
 )
 from training.services.learning_curve import CurvePoint, learning_points, returns_sentence
-from training.services.promotions import in_charge, replaced, took_charge
+from training.services.promotions import in_charge, refusal_of, replaced, took_charge
 from training.services.run_report import change_words
 from training.services.runs import policy_of
 from training.services.stream_rounds import sentence_of
@@ -38,6 +38,7 @@ def _runs(campaign: Campaign) -> TrainingRunQuerySet:
 def model_card(context: dict, campaign: Campaign) -> dict:
     version = in_charge(campaign.pk)
     promotion = took_charge(version) if version else None
+    previous = replaced(promotion)
     return {
         "csrf_token": context.get("csrf_token"),
         "campaign": campaign,
@@ -47,7 +48,8 @@ def model_card(context: dict, campaign: Campaign) -> dict:
         "gain_words": _gain_words(version),
         "change_words": change_words(promotion),
         "ordered_words": _ago(version.ordered_at) if version and version.ordered_at else "",
-        "previous": replaced(promotion),
+        "previous": previous,
+        "refusal": previous and refusal_of(previous),
         "run": _runs(campaign).open().first(),
         "policy": policy_of(campaign),
     }

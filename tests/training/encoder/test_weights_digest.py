@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from training.encoder import base_model, weights_sha256
+from training import model_folders
+from training.model_folders import weights_sha256
 
 ONE, TWO = b"one" * 1000, b"two" * 1000
 AT = 1_700_000_000  # seconds since the epoch: long ago
@@ -27,7 +28,7 @@ def weights(tmp_path):
 @pytest.fixture
 def long_ago(monkeypatch):
     """Files count as settled at once: nobody can set back when the system saw a file change."""
-    monkeypatch.setattr(base_model, "SETTLED_NANOSECONDS", -1)
+    monkeypatch.setattr(model_folders, "SETTLED_NANOSECONDS", -1)
 
 
 def unwanted(*content):

@@ -16,8 +16,8 @@ from training.errors import RunLost
 from training.models import AdaptedEncoder, ModelVersion, TrainingRun
 from training.services import runs
 from training.services.adaptation import drawn_texts, folder_to_start_from, texts_of_run
+from training.services.base_models import encoder_of
 from training.services.base_origin import UNKNOWN, BaseOrigin
-from training.services.embeddings import encoder_of
 from training.services.execution import execute_run
 from training.services.model_export import export_model
 from training.services.policies import change_policy

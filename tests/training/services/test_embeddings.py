@@ -7,13 +7,15 @@ import pytest
 
 from annotation.models import Campaign, MicroTask
 from tests.factories import NOW, make_campaign, make_pair, make_tasks
-from tests.labelled import add_open, sentences
+from tests.labelled import WORDS, add_open, sentences
+from tests.tiny_bert import save_tiny_bert
 from training import encoder
 from training.models import Embedding, TrainingPolicy
 from training.services import embeddings
+from training.services.base_models import encoder_of
 from training.services.embeddings import (
     embed_new_tasks,
-    encoder_of,
+    embed_tasks,
     vector_pages,
     vectors_of_tasks,
 )
@@ -34,7 +36,7 @@ def imported(campaign) -> Campaign:
 def test_every_text_gets_the_encoders_vector(imported, tiny_bert):
     assert campaigns_to_read() == [imported.pk]
     shares = []
-    assert embed_new_tasks(imported, on_progress=shares.append) == 0
+    assert embed_tasks(imported, *encoder_of(imported), on_progress=shares.append) == 0
     assert campaigns_to_read() == []
     assert shares == [1.0]
     tasks = list(MicroTask.objects.order_by("pk").select_related("record"))
@@ -80,8 +82,12 @@ def test_texts_are_read_again_once_the_campaign_has_another_base_model(imported,
     embed_new_tasks(imported)
     change_policy(policy_of(imported), by=None, now=NOW, min_new_labels=33)
     assert campaigns_to_read() == []
+    same, other = shutil.copytree(tiny_bert, tmp_path / "same"), tmp_path / "other"
+    change_policy(policy_of(imported), by=None, now=NOW, base_model=str(same))
+    assert campaigns_to_read() == []
+    other.mkdir()
     change_policy(
-        policy_of(imported), by=None, now=NOW, base_model=str(shutil.copytree(tiny_bert, tmp_path / "other"))
+        policy_of(imported), by=None, now=NOW, base_model=str(save_tiny_bert(other, WORDS, width=48))
     )
     assert campaigns_to_read() == [imported.pk]
 

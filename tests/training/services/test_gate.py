@@ -1,5 +1,6 @@
 """Which model is in charge, and what it takes to change that. Training is real, the encoder tiny."""
 
+import html
 import json
 import shutil
 import threading
@@ -14,15 +15,18 @@ from django.utils import timezone
 from annotation.errors import Conflict
 from annotation.models import Consensus, Membership, MicroTask, Role, TrailEntry
 from tests.factories import make_gold, queue_of
-from tests.labelled import add_labelled, add_open, sentences
+from tests.labelled import WORDS, add_labelled, add_open, sentences
 from tests.locks import wait_until_somebody_waits_for_a_lock
-from training.models import ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
+from tests.tiny_bert import save_tiny_bert
+from training.models import Embedding, ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
 from training.services import gate, promotions, runs
 from training.services.agreement_guard import return_where_agreement_fell
 from training.services.execution import execute_run
+from training.services.policies import change_policy
 from training.services.promotions import in_charge, put_in_charge
 from training.services.snapshot import learned_tasks, read_snapshot
 from training.services.tidying import tidy
+from training.services.unread import campaigns_to_read
 from training.tasks import tick
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a run's heartbeat has a connection of its own
@@ -196,6 +200,76 @@ def test_another_way_to_choose_orders_the_queue_anew(labelled, alice, client, ch
     assert queue_of(labelled) != before
     runs.open_wanted_orders(now=timezone.now())
     assert not TrainingRun.objects.open().exists(), "once"
+
+
+@pytest.fixture
+def of_two_encoders(labelled, tmp_path):
+    """Two models on vectors, each of an encoder of its own; the later one is in charge. And its encoder."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    save_tiny_bert(folder, WORDS, width=48)
+    first = run_of(labelled).versions.get(family="embedding")
+    if in_charge(labelled.pk) != first:
+        put_in_charge(first, cause=Promotion.Cause.HAND, now=timezone.now())
+    change_policy(runs.policy_of(labelled), by=None, now=timezone.now(), base_model=str(folder))
+    second = run_of(labelled).versions.get(family="embedding")
+    for version in (first, second):  # whichever the gate had chosen
+        if in_charge(labelled.pk) != version:
+            put_in_charge(version, cause=Promotion.Cause.HAND, now=timezone.now())
+    run_of(labelled, Kind.ORDER)
+    assert vectors_are_of(second)
+    return first, second, folder
+
+
+def vectors_are_of(version) -> bool:
+    encoders = set(Embedding.objects.values_list("encoder", flat=True))
+    return encoders == {version.lineage["base_model_sha256"][:16]}
+
+
+def test_a_model_of_another_encoder_reads_all_texts_with_its_own_and_orders_the_queue(
+    labelled, of_two_encoders
+):
+    first, second, _ = of_two_encoders
+    put_in_charge(first, cause=Promotion.Cause.HAND, now=timezone.now())
+    assert campaigns_to_read() == [labelled.pk]
+    order = run_of(labelled, Kind.ORDER)
+    assert vectors_are_of(first)
+    assert campaigns_to_read() == [], "what was read stays, though the next models learn from another encoder"
+    labelled.refresh_from_db()
+    assert labelled.ordered_by_run == order.number
+    assert set(Prediction.objects.values_list("model_version", flat=True)) == {first.pk}
+    again = run_of(labelled)
+    learned = again.versions.get(family="embedding")
+    assert learned.lineage["base_model_sha256"] == second.lineage["base_model_sha256"]
+    codes = [check["code"] for check in again.verdict["checks"]]
+    assert "incomparable" not in codes, "the model in charge could still answer"
+
+
+def test_a_model_whose_encoder_is_gone_cannot_take_charge_again_and_it_is_said_beforehand(
+    labelled, of_two_encoders, client, alice
+):
+    first, second, folder = of_two_encoders
+    put_in_charge(first, cause=Promotion.Cause.HAND, now=timezone.now())
+    assert promotions.returnable(labelled.pk) == second
+    shutil.rmtree(folder)
+    assert promotions.returnable(labelled.pk) is None
+    Membership.objects.create(user=alice, campaign=labelled, role=Role.CAMPAIGN_ADMIN)
+    client.force_login(alice)
+    words = (
+        f"v{second.number} can't take charge again. The encoder whose vectors this model takes is no longer"
+    )
+    dashboard, run = reverse("campaign_dashboard", args=[labelled.pk]), second.run_id
+    page = client.get(dashboard).content.decode()
+    assert words in html.unescape(page)
+    assert reverse("model_charge", args=[labelled.pk, second.pk]) not in page
+    assert "its encoder is gone" in client.get(reverse("training_run", args=[run])).content.decode()
+    models = f"/api/v1/campaigns/{labelled.pk}/models/"
+    reply = client.post(f"{models}{second.pk}/charge/", {}, content_type="application/json")
+    assert (reply.status_code, reply.json()["code"]) == (409, "encoder_gone")
+    shown = client.get(models).json()
+    kept = {one["number"]: one["is_kept"] for one in shown["results"]}
+    assert (shown["previous"], kept[second.number], kept[first.number]) == (None, False, True)
+    assert in_charge(labelled.pk) == first
 
 
 def test_a_model_whose_files_were_let_go_since_it_was_looked_at_takes_no_charge(labelled):

@@ -17,7 +17,8 @@ from training.algorithms.examples import Examples
 from training.algorithms.splits import TRAIN, record_places
 from training.linear import fit_embedding
 from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
-from training.services.embeddings import encoder_of, write_vectors
+from training.services.base_models import encoder_of
+from training.services.embeddings import write_vectors
 from training.services.priorities import order_queue, order_start, write_predictions
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +114,7 @@ def ordered(campaign, tmp_path):
     fitted = fit_embedding(examples, teaching, output_dir=tmp_path / "head", seed=0, base_model_sha256=sha256)
     version = make_version(campaign, 1)
     version.family, version.path = ModelVersion.Family.EMBEDDING, str(fitted.path)
+    version.lineage = {"base_model_sha256": sha256}
     version.save()
     settle(campaign, 20)
     return version, ids

@@ -10,7 +10,8 @@ from tests.factories import NOW
 from tests.labelled import add_labelled
 from training.algorithms.splits import record_places
 from training.models import ModelVersion, StreamRound, TrainingPolicy, TrainingRun
-from training.services.embeddings import encoder_of, write_vectors
+from training.services.base_models import encoder_of
+from training.services.embeddings import write_vectors
 from training.services.policies import change_policy
 from training.services.runs import policy_of
 from training.services.stream_guard import measure_round
