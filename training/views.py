@@ -47,7 +47,7 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "stage_words": STAGES.get(run.stage, run.stage),
         "verdict": run_report.verdict_words(run),
         "family_words": run_report.best_family_words(versions),
-        "curve": run_report.loss_curve(run.history),
+        "curves": run_report.loss_curves(run.history),
         "settings": shown_settings(run.config),
     }
     if version:

@@ -82,6 +82,16 @@ def test_a_running_run_shows_how_far_it_is_and_looks_again_by_itself(client, ali
     assert '"values": [1.0, 0.7]' in html
 
 
+def test_of_relations_the_loss_of_both_encoders_is_shown_by_name(client, alice, campaign):
+    history = [{"encoder": name} | point for name in ("spans", "pairs") for point in HISTORY]
+    run = make_run(campaign, state="succeeded", history=history)
+    client.force_login(alice)
+    html = client.get(reverse("training_run", args=[run.pk])).content.decode()
+    assert html.index("How the encoder that marks learned") < html.index("How the encoder that relates")
+    assert html.count('"values": [1.0, 0.7]') == 2
+    assert ('id="chart-loss-spans"' in html, 'id="chart-loss-pairs"' in html) == (True, True)
+
+
 def test_the_settings_of_a_run_are_shown_without_a_place_on_the_server(client, alice, campaign):
     run = make_run(campaign, config={"base_model_path": "/srv/secret/bert", "seed": 17})
     client.force_login(alice)

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from training.model_folders import appearing_file, read_manifest, sha256_of_file
 SPANS, PAIRS = "spans", "pairs"  # the two encoders' folders, each a model of its own
 SPANS_SHARE = 0.3  # of the time that both take
 TEXTS_AT_ONCE = 1000  # whose pairs are read in one go
+History = list[dict[str, Any]]  # an entry an epoch, as in Progress
 
 
 def fine_tune_relations(
@@ -43,6 +45,7 @@ def fine_tune_relations(
 ) -> FineTuned:
     """Fine-tune both encoders as fine_tune does one, with the same promises.
 
+    Each point of the history says of which encoder it is: "spans", which marks, or "pairs".
     The manifest comes last, so that a folder without it is no model. What it says of the pairs' encoder is
     what a reader of relations needs; each encoder's own stands in its folder.
     """
@@ -57,10 +60,12 @@ def fine_tune_relations(
     _refuse_unlearnable(pairs)
     learned_rows(pairs)  # refuses too few of them before the first encoder has taken its time
 
-    def tune(name: str, of_this: Examples, begin: float, end: float) -> FineTuned:
+    def tune(name: str, of_this: Examples, begin: float, end: float, before: History) -> FineTuned:
         def tell(progress: Progress) -> None:
             if on_progress is not None:
-                on_progress(replace(progress, share_done=begin + (end - begin) * progress.share_done))
+                share_done = begin + (end - begin) * progress.share_done
+                history = [*before, *_history_of(name, progress.history)]
+                on_progress(replace(progress, share_done=share_done, history=history))
 
         return fine_tune(
             of_this,
@@ -71,8 +76,9 @@ def fine_tune_relations(
         )
 
     try:
-        spans = tune(SPANS, _span_examples(examples), 0.0, SPANS_SHARE)
-        related = tune(PAIRS, pairs, SPANS_SHARE, 1.0)
+        spans = tune(SPANS, _span_examples(examples), 0.0, SPANS_SHARE, [])
+        of_spans = _history_of(SPANS, spans.history)
+        related = tune(PAIRS, pairs, SPANS_SHARE, 1.0, of_spans)
     except TrainingRefused:
         shutil.rmtree(output_dir, ignore_errors=True)
         raise
@@ -81,6 +87,7 @@ def fine_tune_relations(
         "head": "relations",
         "class_names": list(examples.class_names),
         "joined": sorted(joined),
+        "history": [*of_spans, *_history_of(PAIRS, related.history)],
         "derived": {SPANS: spans.manifest["derived"], PAIRS: related.manifest["derived"]},
         "sha256": sha256_of_both(output_dir),
     }
@@ -90,6 +97,10 @@ def fine_tune_relations(
             json.dump(manifest, file, indent=1)
     process.wait_for_everyone()
     return FineTuned(output_dir, manifest["sha256"], manifest["history"], manifest)
+
+
+def _history_of(name: str, history: History) -> History:
+    return [{"encoder": name, **point} for point in history]
 
 
 def read_relations(

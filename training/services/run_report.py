@@ -41,6 +41,11 @@ FIGURES = [
     ),
 ]
 STRONGEST_SHADE = 5
+LEARNED = {
+    "": "How the encoder learned",
+    "spans": "How the encoder that marks learned",
+    "pairs": "How the encoder that relates two marks learned",
+}
 
 
 def models_of(run: TrainingRun) -> list[ModelVersion]:
@@ -136,10 +141,19 @@ def change_words(promotion: Promotion | None) -> str:
     )
 
 
-def loss_curve(history: list[dict]) -> dict | None:
-    """A pair of lines for each seed that was tried, pass after pass."""
-    if not history:
-        return None
+def loss_curves(history: list[dict]) -> list[dict]:
+    """A chart under a heading for each encoder that learned: of relations, two do."""
+    points: dict[str, list[dict]] = {}
+    for point in history:
+        points.setdefault(point.get("encoder", ""), []).append(point)
+    return [
+        {"name": f"chart-loss-{encoder}", "heading": LEARNED[encoder], "chart": _loss_curve(of_encoder)}
+        for encoder, of_encoder in points.items()
+    ]
+
+
+def _loss_curve(history: list[dict]) -> dict:
+    """A pair of lines, pass after pass, of each seed that was tried."""
     series = [
         ("on texts it learns from", "train_loss", "ink-2", True),
         ("on others", "validation_loss", "brand", False),

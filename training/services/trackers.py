@@ -73,9 +73,10 @@ def _log_model(client, experiment_id: str, run: TrainingRun, version: ModelVersi
 
 def _curve(run: TrainingRun) -> Iterator[tuple[str, float, int]]:
     for point in run.history:
+        encoder = f"{point['encoder']}/" if "encoder" in point else ""  # of relations, which two learn
         for name in ("train_loss", "validation_loss", "validation_accuracy", "validation_f1"):
             if point.get(name) is not None:
-                yield f"seed_{point.get('seed', 0)}/{name}", point[name], point["step"]
+                yield f"{encoder}seed_{point.get('seed', 0)}/{name}", point[name], point["step"]
 
 
 def _figures(version: ModelVersion) -> Iterator[tuple[str, float]]:

@@ -13,7 +13,7 @@ from tests.tiny_bert import save_tiny_bert
 from training.algorithms.examples import Relation, Span
 from training.algorithms.splits import TEST, VALIDATION
 from training.config import FineTuneConfig
-from training.encoder import TrainingRefused, fine_tune_relations, read_relations
+from training.encoder import Progress, TrainingRefused, fine_tune_relations, read_relations
 from training.encoder.relating import PAIRS, SPANS, sha256_of_both
 
 
@@ -27,7 +27,7 @@ def config(tmp_path_factory) -> FineTuneConfig:
 
 
 @pytest.fixture(scope="module")
-def told() -> list[float]:
+def told() -> list[Progress]:
     return []
 
 
@@ -37,7 +37,7 @@ def tuned(config, told, tmp_path_factory):
         examples_of("relations"),
         config,
         output_dir=tmp_path_factory.mktemp("relations") / "model",
-        on_progress=lambda progress: told.append(progress.share_done),
+        on_progress=told.append,
     )
 
 
@@ -78,7 +78,15 @@ def test_the_folder_says_what_it_holds_and_progress_never_goes_back(tuned, told)
     assert manifest["joined"] == [["drug", "effect"]]
     assert manifest["sha256"] == tuned.sha256 == sha256_of_both(tuned.path)
     assert {path.name for path in tuned.path.iterdir()} == {SPANS, PAIRS, "manifest.json"}
-    assert told == sorted(told)
+    shares = [progress.share_done for progress in told]
+    assert shares == sorted(shares)
+    assert manifest["history"] == told[-1].history, "of both encoders, each point by its name"
+    of_encoders = [json.loads((tuned.path / name / "manifest.json").read_text()) for name in (SPANS, PAIRS)]
+    assert manifest["history"] == [
+        {"encoder": name} | point
+        for name, one in zip((SPANS, PAIRS), of_encoders, strict=True)
+        for point in one["history"]
+    ]
 
 
 def test_a_training_stopped_in_the_second_encoder_goes_on_and_ends_as_if_it_had_not_been(

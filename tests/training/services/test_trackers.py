@@ -59,6 +59,14 @@ def test_a_runs_curve_and_figures_are_event_files_however_often_they_are_written
     assert not (tmp_path / "run-2").exists(), "a run that failed has nothing to show"
 
 
+def test_of_relations_the_curves_of_both_encoders_are_told_apart(campaign, tmp_path):
+    history = [{"encoder": name} | point for name in ("spans", "pairs") for point in CURVE]
+    TrainingRun.objects.filter(number=1).update(history=history)
+    write_tensorboard(campaign, tmp_path)
+    names = [name for name, _, step in events_of(tmp_path / "run-1") if step == 10]
+    assert {"spans/seed_3/train_loss", "pairs/seed_3/train_loss"} <= set(names)
+
+
 def test_models_are_logged_to_mlflow_once_with_their_settings(campaign, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = f"file://{tmp_path}/tracked"
