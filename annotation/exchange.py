@@ -17,9 +17,9 @@ from django.db.models import Count, F
 from annotation.kinds import kind_named
 from annotation.models import Answer, Campaign, Consensus, Gold, Opinion, Suggestion, User
 from annotation.services.export import harmless
-from annotation.services.file_texts import FileText, texts_in_file
+from annotation.services.file_texts import texts_in_file
 from annotation.services.gold import import_gold
-from annotation.services.intake.refusals import Refusal, Tally
+from annotation.services.intake.refusals import SENTENCES, Refusal, Tally
 from annotation.services.open_tasks import (
     OpenTasks,
     answer_times,
@@ -34,7 +34,7 @@ from annotation.services.staging import copy_json
 from annotation.services.suggestions import set_suggestions
 
 __all__ = [
-    "FileText",
+    "SENTENCES",
     "GoldExample",
     "LabelledExample",
     "OpenTasks",

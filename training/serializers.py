@@ -6,11 +6,11 @@ from rest_framework import serializers
 from annotation.serializers import StrictSerializer, UnknownFieldsRefused
 from training.config import shown_settings
 from training.models import TOO_FEW_TO_JUDGE, ModelVersion, PredictionJob, TrainingPolicy, TrainingRun
+from training.services.prediction_jobs import MAX_SPANS
 from training.services.promotions import refusal_of
 
 MAX_TEXTS = 256
 MAX_CHARACTERS = 20_000
-MAX_SPANS = 200  # given with a text
 
 
 class PolicySerializer(UnknownFieldsRefused, serializers.ModelSerializer):

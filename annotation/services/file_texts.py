@@ -1,6 +1,7 @@
 """Texts of a file that become no records, read and checked as an import reads them."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,12 +19,15 @@ class FileText(NamedTuple):
     name: str  # its id
     text: str
     second: str | None  # of a pair
+    spans: object  # as JSONL gives them, not looked at; None where it gives none
 
 
 def texts_in_file(
-    path: Path, *, pairs: bool, on_progress: Callable[[float], None]
+    path: Path, *, pairs: bool, spans: bool, on_progress: Callable[[float], None]
 ) -> Iterator[FileText | Refusal]:
-    """Columns or fields id and text, for pairs also second. Of the file no more is held than a few rows.
+    """Columns or fields id and text, for pairs also second; with `spans` also these, from JSONL alone.
+
+    Of the file no more is held than a few rows.
 
     on_progress gets the share of the file that was read, row by row.
     """
@@ -35,12 +39,13 @@ def texts_in_file(
         )
     with open_file(path) as file:
         n_bytes = path.stat().st_size
-        for item in reader(file, (*ONE_TEXT, "second") if pairs else ONE_TEXT):
+        read = partial(read_jsonl, given="spans") if spans and reader is read_jsonl else reader
+        for item in read(file, (*ONE_TEXT, "second") if pairs else ONE_TEXT):
             on_progress(file.tell() / n_bytes)
             if isinstance(item, Refusal):
                 yield item
             elif item.divider is None:
-                yield FileText(item.line, item.external_id, item.text, None)
+                yield FileText(item.line, item.external_id, item.text, None, item.given)
             else:
                 first, second = item.text[: item.divider - len(BETWEEN)], item.text[item.divider :]
-                yield FileText(item.line, item.external_id, first, second)
+                yield FileText(item.line, item.external_id, first, second, None)

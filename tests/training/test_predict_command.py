@@ -103,6 +103,61 @@ def test_other_kinds_of_question_have_their_own_columns(kind, served, tmp_path):
         assert [row[1] for row in table] == [keys[best] for best in expected.argmax(axis=1)]
 
 
+def test_a_model_of_relations_takes_the_spans_that_a_file_gives(served, tmp_path, capsys):
+    campaign, examples = campaign_of("relations"), examples_of("relations")
+    put_in_charge(campaign, served("relations"))
+    source, out = tmp_path / "notes.jsonl", tmp_path / "out.jsonl"
+    texts, known = examples.texts[:4], examples.spans[:4]
+    rows = [
+        {"id": f"t{n}", "text": text, "spans": [span._asdict() for span in spans]}
+        for n, (text, spans) in enumerate(zip(texts, known, strict=True))
+    ]
+    del rows[3]["spans"]
+    drug = rows[0]["spans"][0]
+    long = {"id": "long", "text": "calm " * 900, "spans": [drug | {"end": 5 + n} for n in range(200)]}
+    wrong = {
+        "outside": [drug | {"end": len(texts[0]) + 1}],
+        "empty": [drug | {"end": drug["start"]}],
+        "other": [drug | {"label": "causes"}],
+        "twice": [drug, drug],
+        "many": [drug | {"end": 5 + n} for n in range(201)],
+        "more": [drug | {"probability": 1.0}],
+        "less": [{"start": 0, "end": 4}],
+        "before": [drug | {"start": -1}],
+        "words": "calm",
+    }
+    refused = [{"id": name, "text": texts[0], "spans": spans} for name, spans in wrong.items()]
+    source.write_text("\n".join(map(json.dumps, [*rows, long, *refused])))
+    predict(campaign, source, out)
+    found, shown = jsonl_of(out), capsys.readouterr().out
+    readings = read_relations(served("relations"), texts, [*known[:3], None])
+    assert [one["id"] for one in found] == ["t0", "t1", "t2", "t3", "long"]
+    assert [{"spans": one["spans"], "relations": one["relations"]} for one in found[:4]] == [
+        answer_of(reading) for reading in readings
+    ]
+    assert [span["probability"] for span in found[0]["spans"]] == [1.0] * len(known[0])
+    assert len(found[4]["spans"]) == 200
+    outside = "A span is empty or ends outside its text."
+    form = "Its spans are too many, or are not each a start, an end and a label, and no more."
+    for line, (name, sentence) in enumerate(
+        [
+            ("outside", outside), ("empty", outside),
+            ("other", "This label is not one of the campaign's label keys."),
+            ("twice", "A span stands twice with its text."),
+            *((name, form) for name in ("many", "more", "less", "before", "words")),
+        ],
+        start=6,
+    ):  # fmt: skip
+        assert f"line {line} ({name}): {sentence}" in shown
+
+
+def test_another_campaign_reads_a_field_of_spans_as_any_other(campaign, tmp_path):
+    source, out = tmp_path / "notes.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"id": "a", "text": "a rash", "spans": "two"}\n')
+    predict(campaign, source, out)
+    assert [one["id"] for one in jsonl_of(out)] == ["a"]
+
+
 def test_what_goes_wrong_leaves_what_was_there(campaign, tmp_path):
     source, out = tmp_path / "notes.csv", tmp_path / "out.csv"
     source.write_text("id,text\na,\n")

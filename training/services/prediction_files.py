@@ -9,19 +9,20 @@ from typing import TextIO
 import orjson
 
 from annotation.errors import Invalid
-from annotation.exchange import FileText, Refusal, Tally, harmless, texts_in_file
+from annotation.exchange import Refusal, Tally, harmless, texts_in_file
 from annotation.models import Campaign
 from training.algorithms.examples import MARKING_HEADS
 from training.errors import NoModel
 from training.model_folders import appearing_file, read_manifest
 from training.models import ModelVersion
 from training.services.prediction import predictions
-from training.services.prediction_jobs import AskedText
+from training.services.prediction_jobs import MAX_SPANS, AskedText, fault_of_spans
 from training.services.promotions import in_charge
 
 CHUNK_TEXTS = 2000  # read, scored and written at a time
 CHUNK_CHARACTERS = 2_000_000
 FORMATS = (".csv", ".jsonl")
+Named = tuple[str, AskedText]  # the row's id, and what is asked of it
 # By a model's head: the column of its answers, and how one is written, as in an export of the consensus.
 CELLS: dict[str, tuple[str, Callable[[dict], str]]] = {
     "multiple": ("labels", lambda answer: "|".join(answer["labels"])),
@@ -45,7 +46,7 @@ def predict_file(
     if version is None:
         raise NoModel()
     tally = Tally()
-    items = texts_in_file(source, pairs=campaign.kind == "pairs", on_progress=on_progress)
+    items = _asked_texts(campaign, source, on_progress)
     write = _write_csv if target.suffix.lower() == ".csv" else _write_jsonl
     with appearing_file(target) as file:
         write(file, version, _answered(version, items, tally))
@@ -54,24 +55,53 @@ def predict_file(
     return tally
 
 
+def _asked_texts(
+    campaign: Campaign, source: Path, on_progress: Callable[[float], None]
+) -> Iterator[Named | Refusal]:
+    """The file's rows; in campaigns of relations with the spans that are known of them."""
+    pairs, spans = campaign.kind == "pairs", campaign.kind == "relations"
+    for row in texts_in_file(source, pairs=pairs, spans=spans, on_progress=on_progress):
+        if isinstance(row, Refusal):
+            yield row
+            continue
+        asked = AskedText(row.text, row.second, row.spans)
+        fault = fault_of_spans(campaign, asked) if _are_spans(row.spans) else "bad_spans"
+        yield Refusal(row.line, row.name, fault) if fault else (row.name, asked)
+
+
+def _are_spans(given: object) -> bool:
+    """Whether they are of the form that a request for a prediction gives them in, or none."""
+    if given is None:
+        return True
+    return isinstance(given, list) and len(given) <= MAX_SPANS and all(map(_is_span, given))
+
+
+def _is_span(given: object) -> bool:
+    match given:
+        case {"start": int(start), "end": int(), "label": str(), **more}:
+            return start >= 0 and not more
+    return False
+
+
 def _answered(
-    version: ModelVersion, items: Iterable[FileText | Refusal], tally: Tally
+    version: ModelVersion, items: Iterable[Named | Refusal], tally: Tally
 ) -> Iterator[tuple[str, dict]]:
     for chunk in _chunks(items, tally):
-        answers = predictions(version, [AskedText(row.text, row.second) for row in chunk])
+        answers = predictions(version, [asked for _, asked in chunk])
         tally.n_taken += len(chunk)
-        yield from zip([row.name for row in chunk], answers, strict=True)
+        yield from zip([name for name, _ in chunk], answers, strict=True)
 
 
-def _chunks(items: Iterable[FileText | Refusal], tally: Tally) -> Iterator[list[FileText]]:
-    chunk: list[FileText] = []
+def _chunks(items: Iterable[Named | Refusal], tally: Tally) -> Iterator[list[Named]]:
+    chunk: list[Named] = []
     n_characters = 0
     for item in items:
         if isinstance(item, Refusal):
             tally.refuse(*item)
             continue
         chunk.append(item)
-        n_characters += len(item.text) + len(item.second or "")
+        _, asked = item
+        n_characters += len(asked.text) + len(asked.second or "")
         if len(chunk) == CHUNK_TEXTS or n_characters >= CHUNK_CHARACTERS:
             yield chunk
             chunk, n_characters = [], 0

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from annotation.errors import Invalid, TooMany
+from annotation.exchange import SENTENCES
 from annotation.models import Campaign, User
 from training.errors import NoModel
 from training.models import PredictionJob
@@ -23,6 +24,7 @@ from training.services.promotions import in_charge
 State = PredictionJob.State
 LEASE = timedelta(seconds=60)  # kept about every second while a model reads; loading one takes seconds
 MAX_ATTEMPTS = 3
+MAX_SPANS = 200  # given with a text
 MAX_UNFINISHED = 4  # of one person
 MAX_A_MINUTE = 60  # of one person
 KEPT = timedelta(hours=1)  # whatever becomes of it
@@ -70,14 +72,22 @@ def refuse_spans(campaign: Campaign, texts: Sequence[AskedText]) -> None:
     marked = [one for one in texts if one.spans is not None]
     if marked and campaign.kind != "relations":
         raise Invalid("This campaign's models relate no spans: leave them out.", code="spans_not_asked")
+    for one in marked:
+        if fault := fault_of_spans(campaign, one):
+            raise Invalid(SENTENCES[fault], code=fault)
+
+
+def fault_of_spans(campaign: Campaign, asked: AskedText) -> str:
+    """The code of what is wrong with a text's spans; empty where nothing is."""
+    spans = asked.spans or []
     keys = {label["key"] for label in campaign.labels if label.get("role") == "span"}
-    for text, _, spans in marked:
-        if any(not span["start"] < span["end"] <= len(text) for span in spans):
-            raise Invalid("A span is empty or ends outside its text.", code="span_outside_text")
-        if any(span["label"] not in keys for span in spans):
-            raise Invalid("A span's label is none of the campaign's labels for spans.", code="unknown_label")
-        if len({(span["start"], span["end"], span["label"]) for span in spans}) < len(spans):
-            raise Invalid("A span stands twice with its text.", code="span_twice")
+    if any(not span["start"] < span["end"] <= len(asked.text) for span in spans):
+        return "span_outside_text"
+    if any(span["label"] not in keys for span in spans):
+        return "unknown_label"
+    if len({(span["start"], span["end"], span["label"]) for span in spans}) < len(spans):
+        return "span_twice"
+    return ""
 
 
 def _refuse_too_many(user: User, now: datetime) -> None:

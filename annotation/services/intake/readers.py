@@ -36,6 +36,7 @@ class Row(NamedTuple):
     text: str
     metadata: str  # JSON
     divider: int | None  # where a pair's second text begins, in code points
+    given: object = None  # what is known of the text, where it was asked for; not looked at
 
 
 Item = Row | Refusal
@@ -64,8 +65,13 @@ def read_csv(file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT) -> Iterator[Ite
         yield _checked(line, cells[at_id], [cells[n] for n in at_texts], metadata)
 
 
-def read_jsonl(file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT) -> Iterator[Item]:
-    """An object a line with id and text, or those of a pair; its other fields become metadata."""
+def read_jsonl(
+    file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT, *, given: str | None = None
+) -> Iterator[Item]:
+    """An object a line with id and text, or those of a pair; its other fields become metadata.
+
+    The one that `given` names is handed on instead, as it is.
+    """
     start = file.read(4096)
     refuse_binary(start)
     if not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
@@ -76,10 +82,10 @@ def read_jsonl(file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT) -> Iterator[I
     file.seek(0)
     for line, data, fault in read_frames(file, JsonLines()):
         if data.strip() or fault:
-            yield Refusal(line, "", fault) if fault else _parse_object(line, data, fields)
+            yield Refusal(line, "", fault) if fault else _parse_object(line, data, fields, given)
 
 
-def _parse_object(line: int, data: bytes, fields: tuple[str, ...]) -> Item:
+def _parse_object(line: int, data: bytes, fields: tuple[str, ...], given: str | None) -> Item:
     try:
         found = orjson.loads(data.decode())
     except UnicodeDecodeError:
@@ -94,7 +100,9 @@ def _parse_object(line: int, data: bytes, fields: tuple[str, ...]) -> Item:
     if not isinstance(external_id, str):
         return Refusal(line, "", "no_id")
     texts = [text if isinstance(text, str) else "" for text in texts]
-    return _checked(line, external_id, texts, found)
+    known = found.pop(given, None) if given else None
+    item = _checked(line, external_id, texts, found)
+    return item if isinstance(item, Refusal) else item._replace(given=known)
 
 
 def _checked(line: int, external_id: str, texts: list[str], metadata: dict) -> Item:

@@ -22,7 +22,11 @@ class Command(PlatformCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("campaign", help="the campaign's id")
-        parser.add_argument("file", type=Path, help="CSV or JSONL with id and text; for pairs also second")
+        parser.add_argument(
+            "file",
+            type=Path,
+            help="CSV or JSONL with id and text; for pairs also second; of relations JSONL may give spans",
+        )
         parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".csv or .jsonl")
 
     def handle(self, *, campaign: str, file: Path, out: Path, **options):
