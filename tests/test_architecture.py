@@ -1,6 +1,7 @@
 """The layout's promises: who imports whom, and what the web process never loads."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,17 @@ def test_algorithms_load_without_django_and_everything_that_comes_with_it():
     imports = "\n".join(f"import {module}" for module in ALGORITHMS)
     done = python(f"import sys\n{imports}\nprint(sorted({heavy} & set(sys.modules)))")
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+def test_shares_are_written_in_one_way():
+    """By annotation.shares, in sentences as on pages; Python's own per cent has no space."""
+    found = [
+        f"{path.relative_to(ROOT)}: {written}"
+        for app in ("hc_platform", "annotation", "training")
+        for path in (ROOT / app).rglob("*.py")
+        for written in re.findall(r"\{[^{}]*:\.\d%\}", path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
 
 
 def test_nothing_is_unpickled_and_no_remote_code_is_trusted():

@@ -11,6 +11,8 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 from scipy.stats import norm
 
+from annotation.shares import percent
+
 LATEST = 50  # answers that drift holds against all earlier ones
 FEWEST = 20  # answers below which nothing is said of a volunteer
 FEWEST_PEERS = 5  # volunteers of whom a crowd's usual speed can be told
@@ -39,8 +41,8 @@ class Drift:
     @property
     def sentence(self) -> str:
         shares = (
-            f"Right on {self.latest:.0%} of the latest {self.n_latest} answers, "
-            f"on {self.earlier:.0%} of {self.n_earlier:,} before"
+            f"Right on {percent(self.latest)} of the latest {self.n_latest} answers, "
+            f"on {percent(self.earlier)} of {self.n_earlier:,} before"
         )
         if self.p < 0.01:
             return (
@@ -50,13 +52,13 @@ class Drift:
 
 
 def drift(right: np.ndarray, latest: int = LATEST) -> Drift | None:
-    """The latest answers against all before them, by a two-proportion z test; None with too few of either.
+    r"""The latest answers against all before them, by a two-proportion z test; None with too few of either.
 
     right: [N] in order of time, 1 for a right answer and 0 for a wrong one; a posterior probability of being
     right does as well. p is two-sided, with the pooled share's variance.
 
-    >>> print(drift(np.repeat([1, 0, 1], [150, 25, 25])).sentence)
-    Right on 50% of the latest 50 answers, on 100% of 150 before: worse than chance explains (p < 0.0001).
+    >>> print(drift(np.repeat([1, 0, 1], [150, 25, 25])).sentence.replace("\N{NARROW NO-BREAK SPACE}", " "))
+    Right on 50 % of the latest 50 answers, on 100 % of 150 before: worse than chance explains (p < 0.0001).
     """
     right = np.asarray(right, dtype=float)
     earlier, lately = right[:-latest], right[-latest:]
@@ -144,7 +146,7 @@ class Habit:
 
     @property
     def sentence(self) -> str:
-        most = f"the commonest is {self.share:.0%} of their {self.n_answers:,} answers"
+        most = f"the commonest is {percent(self.share)} of their {self.n_answers:,} answers"
         if self.is_striking:
             return f"The answers do not depend on the task ({_times(self.log_odds)} likelier so); {most}."
         if self.log_odds < -math.log(100.0):

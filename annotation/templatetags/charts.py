@@ -2,6 +2,8 @@
 
 from django import template
 
+from annotation import shares
+
 register = template.Library()
 
 
@@ -34,8 +36,7 @@ def interval(low: float, value: float, high: float, words: str = "", middle: boo
 
 @register.filter
 def percent(share: float | None) -> str:
-    """0.6789 is "68 %": a thin, unbreakable space, and no decimals that nobody needs."""
-    return "–" if share is None else f"{100 * share:.0f}\N{NARROW NO-BREAK SPACE}%"
+    return "–" if share is None else shares.percent(share)
 
 
 @register.filter

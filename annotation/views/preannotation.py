@@ -5,6 +5,7 @@ from math import log2
 from annotation.algorithms.preannotation import Comparison
 from annotation.models import Campaign
 from annotation.services.preannotation import FEWEST_ANSWERS, FEWEST_VOLUNTEERS, preannotation_of
+from annotation.shares import percent
 
 ROWS = [
     ("kept", "Suggested marks that stand in the answer"),
@@ -40,18 +41,18 @@ def _time_words(time: Comparison) -> str:
     pace = f"{_seconds(time.shown.value)} with the model's marks and {_seconds(time.hidden.value)} without"
     less, least, most = (1 - ratio for ratio in (time.effect.value, time.effect.high, time.effect.low))
     if least > 0:
-        return f"An answer takes {pace}: {_percent(less)} less ({_percent(least)} to {_percent(most)})."
+        return f"An answer takes {pace}: {percent(less)} less ({percent(least)} to {percent(most)})."
     if most < 0:
-        return f"An answer takes {pace}: {_percent(-less)} more ({_percent(-most)} to {_percent(-least)})."
+        return f"An answer takes {pace}: {percent(-less)} more ({percent(-most)} to {percent(-least)})."
     return (
         f"An answer takes {pace}. Whether they save time is open still: the true figure lies between "
-        f"{_percent(most)} less and {_percent(-least)} more."
+        f"{percent(most)} less and {percent(-least)} more."
     )
 
 
 def _sway_words(kept: Comparison) -> str:
     """Who is shown a mark may keep what they would not have found: measured against who did not see it."""
-    shown, hidden = _percent(kept.shown.value), _percent(kept.hidden.value)
+    shown, hidden = percent(kept.shown.value), percent(kept.hidden.value)
     shares = (
         f"Of the marks suggested, {shown} stand in answers of those who saw them and {hidden} in answers of"
     )
@@ -63,10 +64,6 @@ def _sway_words(kept: Comparison) -> str:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\N{NARROW NO-BREAK SPACE}%"
 
 
 def _on_the_line(time: Comparison) -> dict[str, float]:

@@ -326,7 +326,7 @@ def test_a_runs_page_draws_calibration_groups_and_the_surest_mistakes(client, al
     client.force_login(alice)
     response = client.get(reverse("training_run", args=[version.run_id]))
     html = response.content.decode()
-    assert '"labels": ["80%"]' in html
+    assert '"labels": ["80\\u202F%"]' in html
     assert "largest gap 25\N{NARROW NO-BREAK SPACE}%, smallest group M" in html
     assert [one["task_id"] for one in response.context["mistakes"]] == [str(task.pk)]
     [mistake] = response.context["mistakes"]

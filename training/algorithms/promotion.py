@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from annotation.shares import percent
 from training.algorithms.judged import FAMILIES, Judged
 from training.algorithms.outcomes import Outcomes
 
@@ -214,8 +215,8 @@ def _f1_check(challenger: Judged, incumbent: Judged, seen: Gains, drawn: Gains) 
     now, before = (one.outcomes.macro_f1(_once(one))[0] for one in (challenger, incumbent))
     sentence = (
         f"On {len(challenger)} texts its F1 is {_points(now)}, and {_points(before)} of the model in charge. "
-        f"The chance that it is worse by more than {_points(HARM)} points is {chance:.0%} "
-        f"(allowed are {allowed:.0%}{because})."
+        f"The chance that it is worse by more than {_points(HARM)} points is {percent(chance)} "
+        f"(allowed are {percent(allowed)}{because})."
     )
     return Check("f1", chance <= allowed, sentence, "", -float(seen.f1[0]), HARM, chance)
 

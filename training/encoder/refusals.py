@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from accelerate.utils.memory import should_reduce_batch_size
 from safetensors import SafetensorError
 
+from annotation.shares import percent
 from training.errors import TrainingRefused
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk's end, the quota's, the process's limit
@@ -23,8 +24,9 @@ def too_few_examples() -> TrainingRefused:
 def texts_not_readable(unknown_share: float, at_most: float) -> TrainingRefused:
     return TrainingRefused(
         "texts_not_readable",
-        f"The base model does not know {unknown_share:.0%} of the texts' tokens (at most {at_most:.0%} is "
-        "accepted). It was probably made for another language; set a base model for this one.",
+        f"The base model does not know {percent(unknown_share)} of the texts' tokens (at most "
+        f"{percent(at_most)} is accepted). It was probably made for another language; set a base model for "
+        "this one.",
     )
 
 

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from annotation import exchange
 from annotation.models import Campaign, MicroTask, TrailEntry, User
+from annotation.shares import percent
 from training.models import ModelVersion, Promotion, TrainingRun
 from training.services.promotions import refusal_of
 
@@ -221,7 +222,7 @@ def _calibration_chart(bins: list[dict]) -> dict | None:
         "kind": "line",
         "x": "how sure it is",
         "y": "how often it is right",
-        "labels": [f"{one['confidence']:.0%}" for one in bins],
+        "labels": [percent(one["confidence"]) for one in bins],
         "series": [
             {"name": "if its word held", "values": [round(one["confidence"], 3) for one in bins],
              "tone": "ink-2", "dashed": True},

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from annotation.models import TrailEntry, User
+from annotation.shares import percent
 from training.models import StreamRound, TrainingPolicy
 from training.services.runs import want_order
 
@@ -24,7 +25,7 @@ def sentence_of(policy: TrainingPolicy) -> str:
     newest = StreamRound.objects.filter(campaign=policy.campaign_id).first()
     if newest is None:
         return ""
-    chosen, drawn = f"{newest.acquired:.1%}", f"{newest.drawn:.1%}"
+    chosen, drawn = percent(newest.acquired, 1), percent(newest.drawn, 1)
     if policy.at_random_since:
         return (
             f"Chosen tasks taught no more than tasks drawn at random over four rounds (last {chosen} against "
@@ -34,5 +35,5 @@ def sentence_of(policy: TrainingPolicy) -> str:
     verb = "more than" if newest.gain > 0 else "no more than"
     return (
         f"{newest.n_learned} chosen tasks teach {verb} as many drawn at random: {chosen} against {drawn} of "
-        f"{newest.n_judged} labels found (± {newest.deviation:.1%})."
+        f"{newest.n_judged} labels found (± {percent(newest.deviation, 1)})."
     )

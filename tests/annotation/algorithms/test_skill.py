@@ -8,6 +8,7 @@ import pytest
 from annotation.algorithms import skill
 from annotation.algorithms.simulated_crowd import Worker, answers, of_accuracy
 from annotation.algorithms.skill import drift, habits, speeds
+from annotation.shares import percent
 
 
 def test_the_examples_in_the_docstrings_hold():
@@ -22,7 +23,9 @@ def test_a_drop_of_the_latest_answers_is_measured_by_a_two_proportion_test():
     assert found.z == pytest.approx(-4.330, abs=0.001)
     assert found.p == pytest.approx(1.49e-5, rel=0.01)
     assert found.is_striking
-    assert "60% of the latest 50 answers, on 90% of 100 before: worse than chance explains" in found.sentence
+    of_latest, of_earlier = percent(0.6), percent(0.9)
+    words = f"{of_latest} of the latest 50 answers, on {of_earlier} of 100 before: worse than chance"
+    assert words in found.sentence
 
 
 def test_getting_better_is_said_and_is_nothing_to_look_into():

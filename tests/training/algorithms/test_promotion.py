@@ -70,7 +70,10 @@ def test_an_uncertain_gain_is_enough_where_the_losses_support_it():
     p_right = np.where(np.arange(N) < 20, 0.34, 0.96)  # wrong only where it is unsure
     supported = decide(replace(challenger, losses=-np.log(p_right)), incumbent).checks[0]
     assert supported.passed and supported.chance == refused.chance
-    assert "(allowed are 30% where right answers have clearly become more probable" in supported.sentence
+    assert (
+        "(allowed are 30\N{NARROW NO-BREAK SPACE}% where right answers have clearly become more probable"
+        in supported.sentence
+    )
 
 
 def test_a_model_that_is_better_on_the_mean_and_misses_one_label_more_often_is_refused_by_name():
