@@ -57,9 +57,9 @@ def try_the_gate(
 
     opinions: of the bench's texts, by models that were asked already.
     """
-    current = in_charge(run.campaign_id)
-    if not versions or current in versions:  # judged before the worker was lost
+    if not versions or run.verdict:  # judged before the worker was lost; somebody may have chosen since
         return
+    current = in_charge(run.campaign_id)
     versions = sorted(versions, key=lambda version: FAMILIES.index(version.family))
     candidates = []
     for n_done, version in enumerate(versions):

@@ -6,6 +6,7 @@ import shutil
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import psycopg2.errors
@@ -19,9 +20,10 @@ from tests.factories import make_gold, make_volunteer, queue_of
 from tests.labelled import add_labelled, add_open, sentences
 from training.algorithms.splits import record_places
 from training.errors import RunLost, SnapshotGone
-from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
+from training.models import ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
 from training.services import execution, runs
 from training.services.execution import execute_run
+from training.services.promotions import put_in_charge
 from training.services.runs import open_run, start_run
 from training.services.snapshot import kept_snapshot
 from training.services.tidying import tidy
@@ -128,6 +130,34 @@ def test_a_run_whose_worker_was_lost_while_it_scored_is_not_trained_again(labell
     assert (Path(version.path) / "model.safetensors").stat().st_mtime_ns == trained_at
     assert ModelVersion.objects.count() == 3
     assert set(MicroTask.objects.filter(is_open=True).values_list("priority_run", flat=True)) == {1}
+
+
+def test_a_run_that_is_taken_up_again_does_not_undo_what_somebody_chose_since(labelled, monkeypatch):
+    run = open_run(labelled, kind=TrainingRun.Kind.REFIT, now=timezone.now())
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "order_queue", database_is_away)
+        with pytest.raises(OperationalError):
+            execute_run(run.pk)
+    chosen = put_earlier_in_charge(labelled, run)
+    TrainingRun.objects.filter(pk=run.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert execute_run(run.pk)
+    assert ModelVersion.objects.get(in_charge=True) == chosen
+    assert Promotion.objects.count() == 2
+    assert set(Prediction.objects.values_list("model_version", flat=True)) == {chosen.pk}
+
+
+def put_earlier_in_charge(campaign, run) -> ModelVersion:
+    """A model of another run, made of the files of one that this run did not choose."""
+    other = run.versions.get(in_charge=False)
+    earlier = TrainingRun.objects.create(
+        campaign=campaign, number=9, opened_at=timezone.now(), state=State.SUCCEEDED,
+        config=TrainingRun.objects.get(pk=run.pk).config,
+    )  # fmt: skip
+    other.pk, other.run, other.number, other._state.adding = uuid4(), earlier, 9, True
+    other.path = str(shutil.copytree(other.path, runs.run_directory(earlier) / other.family))
+    other.save()
+    put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now())
+    return other
 
 
 def test_a_run_whose_model_vanished_before_it_scored_says_so_in_words(labelled, monkeypatch):
