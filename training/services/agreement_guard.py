@@ -5,12 +5,14 @@ is low by design.
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
 from django.db import connection
 
+from annotation.errors import Conflict
 from annotation.models import Campaign
 from training.algorithms.judged import CHOSEN_FROM
 from training.models import ModelVersion, Promotion
@@ -63,8 +65,9 @@ def return_where_agreement_fell(*, now: datetime) -> list[ModelVersion]:
             continue
         agreement = agreement_of(version, since=last.at)
         if agreement is not None and agreement.has_fallen:
-            put_in_charge(previous, cause=Promotion.Cause.GUARD, now=now)
-            fallen.append(version)
+            with suppress(Conflict):  # somebody put another in charge just now
+                put_in_charge(previous, cause=Promotion.Cause.GUARD, now=now)
+                fallen.append(version)
     return fallen
 
 

@@ -356,6 +356,22 @@ def test_a_model_that_volunteers_contradict_goes_back_by_itself_once(labelled, f
     assert return_where_agreement_fell(now=timezone.now()) == [], "two models do not take turns"
 
 
+def test_a_model_that_somebody_replaces_meanwhile_is_left_to_them(labelled, fallen):
+    standing, _ = fallen
+    answer(labelled, rightly=False)
+    looked = []
+    guard = threading.Thread(
+        target=lambda: (looked.append(return_where_agreement_fell(now=timezone.now())), connection.close())
+    )
+    with transaction.atomic():
+        put_in_charge(standing, cause=Promotion.Cause.HAND, now=timezone.now())
+        guard.start()
+        wait_until_somebody_waits_for_a_lock()
+    guard.join()
+    assert looked == [[]]
+    assert Promotion.objects.first().cause == Promotion.Cause.HAND
+
+
 def test_a_model_that_volunteers_agree_with_stays(labelled, fallen):
     answer(labelled, rightly=True)
     tick()
