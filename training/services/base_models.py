@@ -27,13 +27,15 @@ ENCODER_GONE = (
 def offered_models() -> list[str]:
     """Return the names of the folders in BASE_MODELS_DIR that hold a model: "bert" or "organisation/bert".
 
-    A link that leads out of BASE_MODELS_DIR is not offered: who may write there is not for us to know.
+    A link that leads out of BASE_MODELS_DIR is not offered: who may write there is not for us to know. Nor is
+    a part of a model, such as a pooling layer's folder.
     """
     root = settings.BASE_MODELS_DIR
     if root is None:
         return []
     folders = [path.parent for pattern in ("*/config.json", "*/*/config.json") for path in root.glob(pattern)]
-    inside = [folder for folder in folders if folder.resolve().is_relative_to(root.resolve())]
+    whole = [folder for folder in folders if not (folder.parent / "config.json").is_file()]
+    inside = [folder for folder in whole if folder.resolve().is_relative_to(root.resolve())]
     return sorted(folder.relative_to(root).as_posix() for folder in inside)
 
 

@@ -1,5 +1,7 @@
 """Which base models a campaign admin may choose, and how no choice leads out of the operator's folder."""
 
+import shutil
+
 import pytest
 
 from annotation.errors import Invalid
@@ -20,6 +22,8 @@ def shelf(settings, tmp_path):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "config.json").write_text("{}")
     (tmp_path / "shelf" / "empty").mkdir()
+    (tmp_path / "shelf" / "clinical-bert" / "1_Pooling").mkdir()
+    (tmp_path / "shelf" / "clinical-bert" / "1_Pooling" / "config.json").write_text("{}")
     settings.BASE_MODELS_DIR = tmp_path / "shelf"
     return tmp_path / "shelf"
 
@@ -57,6 +61,7 @@ def test_an_admin_chooses_an_offered_model_and_runs_train_from_its_folder(shelf,
         "{root}/shelf/clinical-bert",
         "link",
         "empty",
+        "clinical-bert/1_Pooling",
         "no-such-bert",
         "/",
         ".",
@@ -84,16 +89,14 @@ def test_the_operator_may_name_any_folder_that_holds_a_model(shelf, policy, alic
     assert refusal_of(policy, "elsewhere/private-bert", by=None).code == "base_model_missing"
     change_policy(policy, by=None, now=NOW, base_model=anywhere)
     assert folder_of(policy.base_model) == anywhere
-    change_policy(
-        policy, by=alice, now=NOW, base_model=anywhere, min_new_labels=50
-    )  # a page sends all its fields
+    # A page sends all its fields.
+    change_policy(policy, by=alice, now=NOW, base_model=anywhere, min_new_labels=50)
     assert (anywhere, "set by the operator") in base_model_choices(policy.base_model)
 
 
 def test_a_link_that_leads_out_later_is_refused_when_the_run_begins(shelf, policy, alice):
     change_policy(policy, by=alice, now=NOW, base_model="clinical-bert")
-    (shelf / "clinical-bert" / "config.json").unlink()
-    (shelf / "clinical-bert").rmdir()
+    shutil.rmtree(shelf / "clinical-bert")
     (shelf / "clinical-bert").symlink_to(shelf.parent / "elsewhere" / "private-bert")
     with pytest.raises(Invalid) as caught:
         folder_of(policy.base_model)
