@@ -23,10 +23,10 @@ class BaseOrigin:
     is_adapted: bool = False  # these weights had read the campaign's texts
 
 
-def base_origin(folder: str, sha256: str) -> BaseOrigin:
-    """Nothing is said of a folder that holds another model by now; its place on the server is never told."""
-    path = Path(folder)
-    if not (path / "config.json").is_file() or weights_sha256(path) != sha256:
+def base_origin(folder: str | None, sha256: str) -> BaseOrigin:
+    """Nothing is said of a folder that holds another model by now, or is gone; its place is never told."""
+    path = Path(folder or "")
+    if not folder or not (path / "config.json").is_file() or weights_sha256(path) != sha256:
         return BaseOrigin("unknown", UNKNOWN, sha256)
     if known := _noted(path):
         return BaseOrigin(known["name"], known["licence"], sha256, is_adapted=True)

@@ -23,6 +23,7 @@ WRITE = """
 INSERT INTO training_embedding (task_id, campaign_id, encoder, vector)
 SELECT s.task_id, t.campaign_id, %s, s.vector
 FROM staged_embedding s JOIN annotation_microtask t ON t.id = s.task_id
+ORDER BY t.id
 ON CONFLICT (task_id) DO UPDATE SET encoder = excluded.encoder, vector = excluded.vector
 """
 READ_PAGE = """

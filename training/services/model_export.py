@@ -1,6 +1,5 @@
 """A model as a folder for others: loadable by path, with a card that says what it is and what it is not."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,12 +9,11 @@ from annotation.models import Campaign
 from training.algorithms.token_tags import TAGS
 from training.config import shown_settings
 from training.encoder.heads import HEADS
-from training.model_folders import appearing_folder, read_manifest
+from training.model_folders import appearing_folder, read_manifest, sha256_of_files
 from training.models import ModelVersion
-from training.services.base_models import folder_of
+from training.services.base_models import folder_of_encoder
 from training.services.base_origin import BaseOrigin, base_origin
 from training.services.model_card import card_of
-from training.services.runs import policy_of
 
 COPIED = (".safetensors", ".json", ".txt", ".model")  # nothing that would have to be unpickled
 SERVER_PATHS = ("_name_or_path", "name_or_path")  # keys under which transformers keeps where it loaded from
@@ -56,20 +54,15 @@ def names_of(campaign: Campaign, keys: list[str]) -> list[str]:
 def _base_of(version: ModelVersion, manifest: dict) -> BaseOrigin | None:
     if version.family == ModelVersion.Family.TFIDF:
         return None
-    if version.family == ModelVersion.Family.ENCODER:
-        folder = manifest["config"]["base_model_path"]
-    else:
-        folder = folder_of(policy_of(version.campaign).base_model)
+    is_encoder = version.family == ModelVersion.Family.ENCODER
+    folder = manifest["config"]["base_model_path"] if is_encoder else folder_of_encoder(version)
     return base_origin(folder, manifest["base_model_sha256"])
 
 
 def _refuse_changed(folder: Path, version: ModelVersion) -> None:
     """What is published is what was judged."""
-    digest = hashlib.sha256()
-    for path in [*sorted(folder.rglob("*.safetensors")), folder / "vocabulary.json"]:
-        if path.is_file():
-            digest.update(path.read_bytes())
-    if digest.hexdigest() != version.sha256:
+    weights = sorted(folder.rglob("*.safetensors"))
+    if sha256_of_files([*weights, *folder.glob("vocabulary.json")]) != version.sha256:
         raise Conflict("The model's files were changed since it was made.", code="model_changed")
 
 

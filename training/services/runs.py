@@ -194,6 +194,7 @@ def finish_run(run_id: UUID, token: int, *, now: datetime) -> None:
     run.save(update_fields=["state", "finished_at", "share_done", "stage"])
 
 
+@transaction.atomic
 def fail_run(run_id: UUID, token: int, *, code: str, sentence: str, now: datetime) -> None:
     """End the run with the reason in plain words; a run that is no longer ours is left alone."""
     ours = TrainingRun.objects.filter(pk=run_id, fencing_token=token, state=State.RUNNING)
