@@ -62,9 +62,27 @@ def agreement_by_label(
 ) -> list[dict[str, Measure | None]]:
     """The coefficients of each label against the rest, K reports as `counts_report` gives them."""
     counts = label_counts(task, label, n_classes)
-    n = counts.sum(axis=1)
-    one_against_rest = [np.column_stack([n - counts[:, k], counts[:, k]]) for k in range(n_classes)]
-    return [counts_report(two, rng=rng) for two in one_against_rest]
+    return _each_against_the_rest(counts, counts.sum(axis=1), rng)
+
+
+def sets_by_label(
+    task: np.ndarray, chosen: np.ndarray, *, rng: np.random.Generator
+) -> list[dict[str, Measure | None]]:
+    """The coefficients of each label, chosen or not, from task int [N] and chosen bool [N, K]: K reports."""
+    _, row = np.unique(task, return_inverse=True)
+    n = np.bincount(row)
+    counts = np.stack([np.bincount(row, chosen[:, k]) for k in range(chosen.shape[1])], axis=1)
+    return _each_against_the_rest(counts.astype(int), n, rng)
+
+
+def _each_against_the_rest(
+    counts: np.ndarray, n: np.ndarray, rng: np.random.Generator
+) -> list[dict[str, Measure | None]]:
+    """counts [T, K]: how many of the n [T] answers of each task have the label."""
+    return [
+        counts_report(np.column_stack([n - counts[:, k], counts[:, k]]), rng=rng)
+        for k in range(counts.shape[1])
+    ]
 
 
 def label_counts(task: np.ndarray, label: np.ndarray, n_classes: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 A worker computes it when enough has changed, and keeps it for the page.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from annotation.algorithms.agreement_report import (
     agreement_report,
     label_counts,
     set_report,
+    sets_by_label,
     span_report,
     text_report,
 )
@@ -193,11 +194,17 @@ class _Coded:
 
 
 def _by_label(campaign: Campaign, coded: _Coded, rng: np.random.Generator) -> list[LabelAgreement]:
-    names = list(campaign.label_names.values())
-    if len(names) > MOST_LABELS or not len(coded.task):
+    if not len(coded.task):
         return []
-    reports = agreement_by_label(coded.task, coded.label, coded.n_labels, rng=rng)
-    return [LabelAgreement(name, report["alpha"]) for name, report in zip(names, reports, strict=True)]
+    return _named(campaign, lambda: agreement_by_label(coded.task, coded.label, coded.n_labels, rng=rng))
+
+
+def _named(campaign: Campaign, reports: Callable[[], list[dict]]) -> list[LabelAgreement]:
+    """Each label's alpha; not of so many labels that nobody would read them."""
+    names = list(campaign.label_names.values())
+    if len(names) > MOST_LABELS:
+        return []
+    return [LabelAgreement(name, report["alpha"]) for name, report in zip(names, reports(), strict=True)]
 
 
 def _by_week(coded: _Coded) -> list[WeekAgreement]:
@@ -245,7 +252,9 @@ def _of_other_kinds(
     if "labels" in first:
         keys = list(campaign.label_names)
         chosen = np.array([[key in g.value["labels"] for key in keys] for g in given])
-        return set_report(np.array([g.task for g in given]), chosen, rng=rng), []
+        task = np.array([g.task for g in given])
+        measures = set_report(task, chosen, rng=rng)
+        return measures, _named(campaign, lambda: sets_by_label(task, chosen, rng=rng))
     if "text" in first:
         texts = [[value["text"] for value in values] for values in _by_task(given, len(lengths))]
         return {"similarity": text_report(texts, rng=rng)}, []

@@ -118,7 +118,10 @@ def test_sets_spans_and_texts_have_measures_of_their_own():
     some = [[{"labels": ["yes"]}, {"labels": ["yes", "no"]}], [{"labels": []}, {"labels": []}]] * 5
     sets = make_campaign(kind="multiple")
     answered(sets, some)
-    assert agreement_of(sets).measures["agreement"].value == 0.5
+    found = agreement_of(sets)
+    assert found.measures["agreement"].value == 0.5
+    by_label = {row.name: row.alpha and round(row.alpha.value, 2) for row in found.labels}
+    assert by_label == {"Yes": 1.0, "No": -0.27, "Unclear": None}, "chosen by one of two, by nobody"
     spans = make_campaign(kind="spans")
     first, second = {"start": 0, "end": 6, "label": "yes"}, {"start": 0, "end": 3, "label": "no"}
     answered(spans, [[{"spans": [first]}, {"spans": [first]}], [{"spans": [second]}, {"spans": []}]] * 5)
