@@ -237,9 +237,24 @@ class UploadForm(forms.Form):
 class RuleForm(forms.Form):
     """A stop rule to try; and a guess at the volunteers' accuracy for what can be known beforehand."""
 
-    certainty = forms.FloatField(label="Stop when so sure", min_value=0.5, max_value=0.9999)
-    first = forms.IntegerField(label="Answers to start with", min_value=1, max_value=20)
-    most = forms.IntegerField(label="Answers at most", min_value=1, max_value=100)
+    certainty = forms.FloatField(
+        label="Stop when so sure",
+        min_value=0.5,
+        max_value=0.9999,
+        help_text="How probable the likeliest label has to be. At 0.97 three of a hundred may be wrong.",
+    )
+    first = forms.IntegerField(
+        label="Answers to start with",
+        min_value=1,
+        max_value=20,
+        help_text="That every task gets, however clear it is.",
+    )
+    most = forms.IntegerField(
+        label="Answers at most",
+        min_value=1,
+        max_value=100,
+        help_text="What is undecided then goes to a reviewer.",
+    )
     guessed_accuracy = forms.FloatField(
         label="Volunteers right, guessed",
         min_value=0.4,

@@ -11,7 +11,8 @@ register = template.Library()
 def chart(name: str, data: dict) -> dict:
     """`data`: {title, kind: bar|line, x, y, labels: [...], series: [{name, values, tone, dashed}]}.
 
-    With `at`, numbers one a label, a line's points stand there; without, one beside the other.
+    With `at`, numbers one a label, a line's points stand there; without, one beside the other. With `range`,
+    (low, high), the upright axis shows at least that.
     """
     columns = [series["values"] for series in data["series"]]
     return {

@@ -28,6 +28,7 @@ from annotation.services.wording import answer_words
 from annotation.views.access import administered_campaign, reviewed_campaign
 
 SHORT = 40  # characters of a choice on its button
+NAMES = 3  # of those who gave it
 
 
 @login_required
@@ -183,6 +184,7 @@ def _of_task(campaign: Campaign, why: Explanation) -> dict:
         "options": _options(campaign, why) if verdict else [],
         "method_name": verdict and dict(Campaign.Aggregation.choices).get(verdict.method, verdict.method),
         "method_sentence": verdict and kind_named(campaign.kind).methods.get(verdict.method, ""),
+        "one_label": kind_named(campaign.kind).one_label,
     }
 
 
@@ -197,13 +199,14 @@ def _options(campaign: Campaign, why: Explanation) -> list[dict]:
     for value, words in found:
         same = next((option for option in options if option["value"] == value), None)
         if same:
-            same["words"] += f", {words}"
+            same["words"].append(words)
         else:
-            options.append({"value": value, "words": words})
-    return [
-        option | {"json": orjson.dumps(option["value"]).decode(), "words": option["words"][:SHORT]}
-        for option in options
-    ]
+            options.append({"value": value, "words": [words]})
+    for option in options:
+        option["json"] = orjson.dumps(option["value"]).decode()
+        option["n_more"] = len(option["words"][NAMES:])
+        option["words"] = [words[:SHORT] for words in option["words"][:NAMES]]
+    return options
 
 
 def _sent_value(request: HttpRequest) -> object:

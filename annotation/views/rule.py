@@ -1,5 +1,6 @@
 """When a task is done: the campaign's rule in words, another one tried on the answers there are."""
 
+from math import floor
 from uuid import UUID
 
 from django.contrib import messages
@@ -64,7 +65,8 @@ def _curve(trial: RuleTrial) -> dict:
         "title": "Right, by answers for each task",
         "kind": "line",
         "x": "answers for each task (stopping at this certainty)",
-        "y": "",
+        "y": "share right",
+        "range": _range([*(point.accuracy for point in points), trial.accuracy_now]),
         "labels": [f"{point.answers_per_task:.2f} ({point.certainty:.2f})" for point in points],
         "series": [
             {"name": "Right", "values": [_rounded(point.accuracy) for point in points], "tone": "brand"},
@@ -83,10 +85,17 @@ def _majority(by_answers: list[float]) -> dict:
         "title": "Right by majority, by answers for each task",
         "kind": "line",
         "x": "answers for each task",
-        "y": "",
+        "y": "share right",
+        "range": _range(by_answers),
         "labels": [str(n) for n in range(1, len(by_answers) + 1)],
         "series": [{"name": "Right", "values": [_rounded(a) for a in by_answers], "tone": "brand"}],
     }
+
+
+def _range(shares: list[float | None]) -> tuple[float, float]:
+    """At least a tenth up to all right, so that a task or two more do not look like a cliff."""
+    lowest = min((share for share in shares if share is not None), default=0.9)
+    return min(0.9, floor(10 * lowest + 1e-9) / 10), 1.0
 
 
 def _rounded(share: float | None) -> float | None:

@@ -18,7 +18,7 @@ function dataset(series, { kind, at }) {
   return {
     label: series.name, data: at ? series.values.map((y, n) => ({ x: at[n], y })) : series.values, borderColor: tone, backgroundColor: kind === "bar" ? tone : "transparent",
     borderWidth: kind === "bar" ? 0 : 2.5, borderDash: series.dashed ? [6, 4] : [], borderRadius: 4, spanGaps: true,
-    pointRadius: series.values.length > 40 ? 0 : 3, pointBackgroundColor: tone, tension: 0.25, maxBarThickness: 36,
+    pointRadius: series.values.length > 40 ? 0 : 3, pointBackgroundColor: tone, cubicInterpolationMode: "monotone", maxBarThickness: 36,
   };
 }
 
@@ -42,7 +42,7 @@ function draw(canvas) {
       plugins: { legend: { display: data.series.length > 1, position: "bottom", labels: { color: colour("ink"), boxHeight: 2, boxWidth: 22 } } },
       scales: {
         x: { type: data.at ? "linear" : "category", ...axis(data.x), grid: { display: false } },
-        y: { ...axis(data.y, { maxTicksLimit: 5, precision: data.kind === "bar" ? 0 : undefined }), grid, beginAtZero: data.kind === "bar" },
+        y: { ...axis(data.y, { maxTicksLimit: 5, precision: data.kind === "bar" ? 0 : undefined }), grid, beginAtZero: data.kind === "bar", suggestedMin: data.range?.[0], suggestedMax: data.range?.[1] },
       },
     },
   }));

@@ -109,7 +109,7 @@ def test_of_a_kind_without_single_labels_one_of_the_answers_is_chosen(client, bo
         submit_answer(place, volunteer.user, {"labels": labels}, key=uuid4(), now=NOW)
     client.force_login(bob)
     html = html_of(client, page("campaign_review", campaign))
-    assert "Answer 1</span> <kbd" in html and "Answer 2</span> <kbd" in html
+    assert "Answer 1</span></span> <kbd" in html and "Answer 2</span></span> <kbd" in html
     sent = {"value": json.dumps({"labels": ["no"]})}
     client.post(page("campaign_decide", campaign, task.pk), sent)
     assert (Gold.objects.get().value, Gold.objects.get().label) == ({"labels": ["no"]}, "")

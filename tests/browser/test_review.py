@@ -10,6 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from annotation.models import Campaign, Consensus, Gold, GuidelineDoubt, Membership, Role, Skill, Volunteer
+from annotation.services.agreement import store_agreement
 from annotation.services.answers import submit_answer
 from annotation.services.crowd import refit
 from annotation.services.doubts import doubt_guideline
@@ -70,6 +71,7 @@ def campaign(campaign, alice, bob, charlie):
         "speed": {"sentence": "Half of the answers took less than 8 s: as usual.", "striking": False},
     })  # fmt: skip
     set_standing(volunteers[3], "flagged", "The answers do not depend on the task.", by=None, now=began)
+    store_agreement(campaign, now=timezone.now())
     doubt_guideline(campaign, tasks[8].pk, "Does a sister's rash count?", by=charlie, now=timezone.now())
     decide_task(campaign, tasks[10].pk, {"label": "no"}, by=charlie, now=timezone.now())
     return campaign
@@ -93,6 +95,53 @@ def test_review_skill_and_agreement_are_open_to_everyone(open_page, alice, bob, 
     page.goto(reverse("campaign_label", args=[campaign.pk]))
     expect(page.get_by_role("heading", level=1)).to_contain_text("before you go on")
     is_fine(page)
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_what_somebody_found_and_invented_fits_every_screen(open_page, alice, device):
+    campaign = make_campaign(
+        kind="relations",
+        aggregation="engine",
+        labels=[
+            {"key": "drug", "name": "Drug or other substance", "hint": "", "role": "span"},
+            {"key": "causes", "name": "Causes", "hint": "", "role": "relation"},
+        ],
+    )
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    volunteer = make_volunteer(campaign)
+    found, invented = [0.84, 0.71, 0.93, 31.0], [0.07, 0.02, 0.15, 12.0]
+    Skill.objects.create(
+        volunteer=volunteer, version=1, parameters={}, accuracy=0.9, low=0.8, high=0.95, n_answers=40,
+        finds=[{"label": key, "found": found, "invented": invented} for key in ("drug", "")],
+    )  # fmt: skip
+    page = open_page(alice, device)
+    page.goto(reverse("campaign_volunteer", args=[campaign.pk, volunteer.pk]))
+    expect(page.get_by_role("row", name="All relations")).to_contain_text("of 12")
+    is_all_in_sight(page.get_by_role("region", name="What was found, and what was not there"))
+    is_fine(page)
+
+
+def is_all_in_sight(region):
+    assert region.evaluate("region => region.scrollWidth - region.clientWidth") <= 0
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_who_counts_is_in_sight_and_a_term_is_explained_where_it_stands(open_page, alice, campaign, device):
+    page = open_page(alice, device)
+    page.goto(reverse("campaign_volunteers", args=[campaign.pk]))
+    is_all_in_sight(page.get_by_role("region", name="Volunteers"))
+    doubted = GuidelineDoubt.objects.get().task_id
+    for term, path in (
+        ("Accuracy", reverse("campaign_volunteers", args=[campaign.pk])),
+        ("entropy", reverse("campaign_task", args=[campaign.pk, doubted])),
+    ):
+        page.goto(path)
+        button = page.get_by_role("button", name=term)
+        button.focus()
+        tip = page.locator(f"#{button.get_attribute('aria-describedby')}")
+        expect(tip).to_be_visible()
+        below = tip.bounding_box()["y"] - button.bounding_box()["y"]
+        assert 0 < below < 80, term
 
 
 @pytest.mark.parametrize("device", WIDTHS)
