@@ -1,10 +1,11 @@
 """Accuracy and calibration of the consensus on sixteen real crowds, beside crowd-kit's methods. Prints JSON.
 
 Each method sees the answers alone. Accuracy is the share of gold tasks whose most probable label is gold; a
-tie counts as the share of the tied labels that are right. Calibration: a temperature is fitted on a random
+tie counts as the share of the tied labels that are right. Calibration: certainty is calibrated on a random
 fifth of the gold and the error (15 bins of equal mass) measured on the rest, both on the engine's posterior
-of a fit without gold; the mean over --seeds such splits. crowd-kit is slow, so what it found is kept in
---references and not computed again; --only-engine leaves out what is not there.
+of a fit without gold; the mean over --seeds such splits. And as a campaign does it, where that fifth also
+teaches the fit who is right: over SEEDS_WITH_GOLD of the splits. crowd-kit is slow, so what it found is kept
+in --references and not computed again; --only-engine leaves out what is not there.
 """
 
 import argparse
@@ -17,13 +18,20 @@ from pathlib import Path
 import numpy as np
 from _crowds import SETS, Crowd, read_crowd
 
-from annotation.algorithms.crowd import METHODS, fit_crowd
-from annotation.algorithms.posterior_calibration import calibrate, calibration_error, tempered
+from annotation.algorithms.crowd import METHODS, fit_crowd, posterior_without_own_gold
+from annotation.algorithms.posterior_calibration import calibrate, calibration_error, recalibrated
 
 REFERENCES = ("MajorityVote", "DawidSkene", "OneCoinDawidSkene", "MACE")
 BELOW_BEST = 0.003
 GOLD_FOR_CALIBRATION = 0.2
-CALIBRATION = ("calibration_error", "calibration_error_before", "calibration_error_by_chance")
+SEEDS_WITH_GOLD = 3
+CALIBRATION = (
+    "calibration_error",
+    "calibration_error_before",
+    "calibration_error_by_chance",
+    "calibration_error_with_gold",
+    "accuracy_with_gold",
+)
 
 
 def main() -> None:
@@ -60,8 +68,7 @@ def measure(crowd: Crowd, references: dict[str, float], n_seeds: int) -> dict:
     if references:
         figures["best_reference"] = max(references.values())
         figures["reached"] = figures["engine"] >= max(references.values()) - BELOW_BEST
-    figures |= calibration(fit, crowd.gold, n_seeds)
-    return figures
+    return figures | calibration(fit, crowd.gold, n_seeds) | calibration_with_gold(crowd)
 
 
 def accuracy(posterior: np.ndarray, gold: np.ndarray) -> float:
@@ -73,15 +80,11 @@ def accuracy(posterior: np.ndarray, gold: np.ndarray) -> float:
 
 def calibration(fit, gold: np.ndarray, n_seeds: int) -> dict[str, float]:
     """The error before, after, and what so few tasks would show by chance if the posterior were perfect."""
-    known, after, by_chance = np.flatnonzero(gold >= 0), [], []
+    after, by_chance = [], []
     for seed in range(n_seeds):
         rng = np.random.default_rng(seed)
-        order = rng.permutation(known)
-        n_fit = int(len(known) * GOLD_FOR_CALIBRATION)
-        seen, rest = np.full_like(gold, -1), np.full_like(gold, -1)
-        seen[order[:n_fit]] = gold[order[:n_fit]]
-        rest[order[n_fit:]] = gold[order[n_fit:]]
-        posterior = tempered(fit.posterior, calibrate(fit.posterior, seen))
+        seen, rest = split(gold, rng)
+        posterior = recalibrated(fit.posterior, calibrate(fit.posterior, seen))
         after.append(calibration_error(posterior, rest))
         is_right = rng.random(len(gold)) < posterior.max(axis=1)
         as_drawn = np.where(is_right, posterior.argmax(axis=1), posterior.argmin(axis=1))
@@ -91,6 +94,31 @@ def calibration(fit, gold: np.ndarray, n_seeds: int) -> dict[str, float]:
         "calibration_error_before": round(calibration_error(fit.posterior, gold), 4),
         "calibration_error_by_chance": round(float(np.mean(by_chance)), 4),
     }
+
+
+def calibration_with_gold(crowd: Crowd) -> dict[str, float]:
+    errors, shares = [], []
+    for seed in range(SEEDS_WITH_GOLD):
+        seen, rest = split(crowd.gold, np.random.default_rng(seed))
+        left_out = posterior_without_own_gold(crowd.answers, seen, seen >= 0)
+        fit = fit_crowd(crowd.answers, gold=seen)
+        posterior = recalibrated(fit.posterior, calibrate(left_out, seen))
+        errors.append(calibration_error(posterior, rest))
+        shares.append(accuracy(posterior, rest))
+    return {
+        "calibration_error_with_gold": round(float(np.mean(errors)), 4),
+        "accuracy_with_gold": round(float(np.mean(shares)), 4),
+    }
+
+
+def split(gold: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A random fifth of the gold, and the rest."""
+    order = rng.permutation(np.flatnonzero(gold >= 0))
+    n_seen = int(len(order) * GOLD_FOR_CALIBRATION)
+    parts = np.full((2, len(gold)), -1)
+    for part, tasks in zip(parts, (order[:n_seen], order[n_seen:]), strict=True):
+        part[tasks] = gold[tasks]
+    return parts[0], parts[1]
 
 
 def reference(crowd: Crowd, method: str) -> dict:

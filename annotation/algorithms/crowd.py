@@ -10,12 +10,16 @@ import numpy as np
 from annotation.algorithms.answer_matrix import Answers
 from annotation.algorithms.dawid_skene import fit_dawid_skene
 from annotation.algorithms.engine import fit_engine
-from annotation.algorithms.expectation_maximisation import class_share, fix_gold
+from annotation.algorithms.expectation_maximisation import UNKNOWN, class_share, fix_gold
 from annotation.algorithms.intervals import credible_interval
 from annotation.algorithms.one_coin import STRENGTH, fit_one_coin, shrunk_accuracy
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES, Coins, Matrices, Parameters, posterior_of
 
-__all__ = ["METHODS", "Answers", "CrowdFit", "fit_crowd", "stored_parameters"]
+__all__ = ["METHODS", "Answers", "CrowdFit", "fit_crowd", "posterior_without_own_gold", "stored_parameters"]
+
+# Gold is left out in so many parts, a fit each; in fewer where the fits together would see more answers than
+# this, so that they take no longer than a large campaign's one fit.
+MOST_PARTS, ANSWERS_TO_LEAVE_OUT_ON = 5, 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,24 @@ def fit_crowd(
     parameters = parameters.rounded()
     crowd |= _crowd_json(parameters) | {"chosen": chosen}
     return _described(answers, posterior_of(answers, parameters), gold, crowd, _workers_json(parameters))
+
+
+def posterior_without_own_gold(
+    answers: Answers, gold: np.ndarray, left_out: np.ndarray, *, method: str = "engine", ordinal: bool = False
+) -> np.ndarray:
+    """[T, K]: what a fit to all gold but a part that holds its own finds of each task left_out (bool [T]).
+
+    So a task with gold is judged as one without is in a fit to all gold, which is what a calibration needs;
+    all other rows are even. The parts are drawn by lot, the same ones each time; a large campaign has one.
+    """
+    n_parts = int(np.clip(ANSWERS_TO_LEAVE_OUT_ON // max(len(answers), 1), 1, MOST_PARTS))
+    tasks = np.random.default_rng(0).permutation(np.flatnonzero(left_out))
+    posterior = np.full((answers.n_tasks, answers.n_classes), 1.0 / answers.n_classes)
+    for part in np.array_split(tasks, n_parts):
+        others = gold.copy()
+        others[part] = UNKNOWN
+        posterior[part] = fit_crowd(answers, method=method, gold=others, ordinal=ordinal).posterior[part]
+    return posterior
 
 
 def _fit(answers: Answers, method: str, gold, ordinal: bool, rng) -> tuple[Parameters, dict]:

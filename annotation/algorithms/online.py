@@ -12,7 +12,7 @@ import numpy as np
 
 from annotation.algorithms.answer_matrix import NOT_SAID, SURE
 from annotation.algorithms.model_annotator import model_evidence
-from annotation.algorithms.parameters import softmax
+from annotation.algorithms.posterior_calibration import calibrated
 
 
 def task_posterior(
@@ -37,7 +37,7 @@ def task_posterior(
     log_posterior = evidence.log_posterior(evidence.totals())
     if model is not None and crowd.get("annotator"):
         log_posterior = log_posterior + model_evidence(np.array(model), crowd["annotator"])
-    return softmax(log_posterior / crowd["temperature"])
+    return calibrated(log_posterior, crowd["temperature"], crowd.get("log_lead"))
 
 
 def answer_weights(
@@ -47,7 +47,7 @@ def answer_weights(
     certain: Sequence[int] | None = None,
 ) -> list[float]:
     """Each answer's weight: by how much the log odds of the winner against its closest rival would fall
-    without it.
+    without it, before the winner's lead is calibrated.
 
     Positive for, negative against; two answers of weight w are about as good as one of 2 w. A majority vote
     weighs each answer alike: 1 for the winner, -1 for the rival, 0 for the rest.

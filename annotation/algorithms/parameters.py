@@ -93,13 +93,18 @@ class Parameters:
         return replace(self, models=tuple(map(_rounded_model, self.models)), weights=weights, **sure)
 
 
-def posterior_of(answers: Answers, parameters: Parameters, *, temperature: float = 1.0) -> np.ndarray:
+def posterior_of(answers: Answers, parameters: Parameters) -> np.ndarray:
     """[T, K]: P(truth | the task's answers), from each task's own answers alone."""
+    return softmax(log_posterior_of(answers, parameters))
+
+
+def log_posterior_of(answers: Answers, parameters: Parameters) -> np.ndarray:
+    """[T, K]: its logarithm, up to a constant a task."""
     total = sum(
         weight * _log_of_labels(model.log_states(answers), answers.n_classes)
         for weight, model in zip(parameters.weights, parameters.models, strict=True)
     )
-    return softmax((total + certainty_evidence(answers, parameters.sure)) / temperature)
+    return total + certainty_evidence(answers, parameters.sure)
 
 
 def certainty_evidence(answers: Answers, sure: np.ndarray | None) -> np.ndarray | float:

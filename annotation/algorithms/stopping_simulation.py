@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from annotation.algorithms.crowd import Answers, stored_parameters
-from annotation.algorithms.parameters import posterior_of
+from annotation.algorithms.parameters import log_posterior_of
+from annotation.algorithms.posterior_calibration import calibrated
 from annotation.algorithms.stopping import Rule, may_stop
 
 KNOWN_AFTER = 20  # answers from which on a volunteer's skill counts as known
@@ -144,13 +145,13 @@ def stored_posterior(n_tasks: int, workers: Sequence[dict | None], crowd: dict) 
     """The posterior by a fit as it is stored: what the platform itself would have computed, of all tasks at
     once. workers, crowd: the JSON of a CrowdFit.
     """
-    temperature = crowd["temperature"]
+    temperature, log_lead = crowd["temperature"], crowd.get("log_lead")
     parameters = None if crowd["method"] == "majority" else stored_parameters(workers, crowd)
 
     def posterior(task: np.ndarray, worker: np.ndarray, label: np.ndarray) -> np.ndarray:
         answers = Answers(task, worker, label, n_tasks, len(workers), crowd["n_classes"])
         if parameters is not None:
-            return posterior_of(answers, parameters, temperature=temperature)
+            return calibrated(log_posterior_of(answers, parameters), temperature, log_lead)
         shares = answers.vote_shares ** (1.0 / temperature)
         return shares / shares.sum(axis=1, keepdims=True)
 

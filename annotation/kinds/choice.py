@@ -4,12 +4,12 @@ from dataclasses import asdict
 
 import numpy as np
 
-from annotation.algorithms.crowd import Answers, CrowdFit, fit_crowd
+from annotation.algorithms.crowd import Answers, CrowdFit, fit_crowd, posterior_without_own_gold
 from annotation.algorithms.majority import majority_vote
 from annotation.algorithms.model_annotator import measured_annotator, model_earns_its_place, with_model
 from annotation.algorithms.online import answer_weights, task_posterior
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES
-from annotation.algorithms.posterior_calibration import calibrate, calibration_error, tempered
+from annotation.algorithms.posterior_calibration import calibrate, calibration_error, recalibrated
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
@@ -138,19 +138,26 @@ class Choice:
         ]
         crowd = fitted.crowd | {"keys": keys} | _hear_model(table, fitted, fair_gold, keys)
         if (fair_gold >= 0).sum() >= LEAST_GOLD:
-            unseen = fit_crowd(answers, method=method, ordinal=self.ordered).posterior
-            crowd |= _calibration(unseen, fair_gold)
+            posterior = posterior_without_own_gold(
+                answers, gold, fair_gold >= 0, method=method, ordinal=self.ordered
+            )
+            crowd |= _calibration(posterior, fair_gold)
         return Fit(crowd, skills)
 
 
 def _calibration(posterior: np.ndarray, gold: np.ndarray) -> dict:
-    """The temperature that gold asks for, in force from this fit on, and how far certainty was off before
-    and is with it; posterior [T, K] is of a fit that did not see the gold."""
-    temperature, n_gold = calibrate(posterior, gold), int((gold >= 0).sum())
+    """The calibration that gold asks for, in force from this fit on, and how far certainty was off before
+    and is with it; posterior [T, K], of each task made without its own gold."""
+    calibration, n_gold = calibrate(posterior, gold), int((gold >= 0).sum())
     n_bins = min(15, n_gold // LEAST_GOLD)  # fewer than twenty in a bin would measure chance
-    before, after = (calibration_error(tempered(posterior, t), gold, n_bins) for t in (1.0, temperature))
+    after = recalibrated(posterior, calibration)
+    before, after = (calibration_error(p, gold, n_bins) for p in (posterior, after))
     figures = {"n_gold": n_gold, "error_before": before, "error": after}
-    return {"temperature": round(temperature, 6), "calibration": figures}
+    return {
+        "temperature": round(calibration.temperature, 6),
+        "log_lead": np.round(calibration.log_lead, 6).tolist(),
+        "calibration": figures,
+    }
 
 
 def _hear_model(table: Table, fitted: CrowdFit, gold: np.ndarray, keys: list[str]) -> dict:

@@ -215,7 +215,7 @@ def test_the_stored_posterior_of_all_tasks_is_that_of_each_by_itself(method):
     _, task, worker, label = crowd(200, n_classes=3)
     fit = fit_crowd(Answers(task, worker, label, 200, 10, 3), method=method)
     workers = [*fit.workers[:9], None]
-    warm = fit.crowd | {"temperature": 2.5}
+    warm = fit.crowd | {"temperature": 2.5, "log_lead": [-1.0, 0.0, 0.5]}
     found = stored_posterior(200, workers, warm)(task, worker, label)
     for t in range(200):
         own = task == t

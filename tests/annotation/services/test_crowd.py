@@ -337,6 +337,7 @@ def test_a_crowd_that_is_wrong_together_is_made_less_sure_by_gold(answered):
     aware = refit(campaign, now=NOW).parameters
     assert unaware["temperature"] == 1.0 < aware["temperature"]
     assert aware["calibration"]["n_gold"] == 40
+    assert len(aware["log_lead"]) == len(CLASSES)
     assert aware["calibration"]["error"] < aware["calibration"]["error_before"]
     assert differences(campaign) == 0
 
