@@ -96,8 +96,9 @@ def add_model(campaign, number: int) -> None:
         campaign=campaign, number=number, opened_at=timezone.now(), started_at=timezone.now(),
         finished_at=timezone.now(), state="succeeded", n_examples=100 * number, config={"seed": 1},
         history=[
-            {"epoch": epoch, "step": 1, "train_loss": 1 / epoch, "validation_loss": 1.2 / epoch,
-             "validation_accuracy": 0.5} for epoch in (1, 2, 3)
+            {"encoder": encoder, "epoch": epoch, "step": 1, "train_loss": 1 / epoch,
+             "validation_loss": 1.2 / epoch, "validation_accuracy": 0.5}
+            for encoder in ("spans", "pairs") for epoch in (1, 2, 3)
         ],
     )  # fmt: skip
     truth = np.arange(30) % 3

@@ -87,7 +87,8 @@ def test_of_relations_the_loss_of_both_encoders_is_shown_by_name(client, alice, 
     run = make_run(campaign, state="succeeded", history=history)
     client.force_login(alice)
     html = client.get(reverse("training_run", args=[run.pk])).content.decode()
-    assert html.index("How the encoder that marks learned") < html.index("How the encoder that relates")
+    assert html.index("learned to mark</h2>") < html.index("learned to relate marks</h2>")
+    assert ("Loss in marking as a table" in html, "Loss in relating as a table" in html) == (True, True)
     assert html.count('"values": [1.0, 0.7]') == 2
     assert ('id="chart-loss-spans"' in html, 'id="chart-loss-pairs"' in html) == (True, True)
 
@@ -326,7 +327,7 @@ def test_a_runs_page_draws_calibration_groups_and_the_surest_mistakes(client, al
     client.force_login(alice)
     response = client.get(reverse("training_run", args=[version.run_id]))
     html = response.content.decode()
-    assert '"labels": ["80\\u202F%"]' in html
+    assert '"labels": ["80\\u202f%"]' in html
     assert "largest gap 25\N{NARROW NO-BREAK SPACE}%, smallest group M" in html
     assert [one["task_id"] for one in response.context["mistakes"]] == [str(task.pk)]
     [mistake] = response.context["mistakes"]

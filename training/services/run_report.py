@@ -42,10 +42,11 @@ FIGURES = [
     ),
 ]
 STRONGEST_SHADE = 5
+# By which encoder a loss is of: a heading, and the chart's title.
 LEARNED = {
-    "": "How the encoder learned",
-    "spans": "How the encoder that marks learned",
-    "pairs": "How the encoder that relates two marks learned",
+    "": ("How the encoder learned", "Loss"),
+    "spans": ("How its first encoder learned to mark", "Loss in marking"),
+    "pairs": ("How its second encoder learned to relate marks", "Loss in relating"),
 }
 
 
@@ -147,13 +148,15 @@ def loss_curves(history: list[dict]) -> list[dict]:
     points: dict[str, list[dict]] = {}
     for point in history:
         points.setdefault(point.get("encoder", ""), []).append(point)
-    return [
-        {"name": f"chart-loss-{encoder}", "heading": LEARNED[encoder], "chart": _loss_curve(of_encoder)}
-        for encoder, of_encoder in points.items()
-    ]
+    curves = []
+    for encoder, of_encoder in points.items():
+        heading, title = LEARNED[encoder]
+        chart = _loss_curve(title, of_encoder)
+        curves.append({"name": f"chart-loss-{encoder}", "heading": heading, "chart": chart})
+    return curves
 
 
-def _loss_curve(history: list[dict]) -> dict:
+def _loss_curve(title: str, history: list[dict]) -> dict:
     """A pair of lines, pass after pass, of each seed that was tried."""
     series = [
         ("on texts it learns from", "train_loss", "ink-2", True),
@@ -164,7 +167,7 @@ def _loss_curve(history: list[dict]) -> dict:
         f"{point['epoch']} (seed {point['seed']})" if n_seeds > 1 else point["epoch"] for point in history
     ]
     return {
-        "title": "Loss",
+        "title": title,
         "kind": "line",
         "x": "passes over the texts",
         "y": "loss",
