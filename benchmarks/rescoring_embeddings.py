@@ -101,7 +101,7 @@ def make_version(campaign, sha256: str, folder: Path):
     run = TrainingRun.objects.create(campaign=campaign, number=1, opened_at=timezone.now())
     return ModelVersion.objects.create(
         campaign=campaign, run=run, number=1, family="embedding", path=str(fitted.path),
-        sha256=fitted.sha256, label_keys=["yes", "no", "unclear"],
+        sha256=fitted.sha256, label_keys=["yes", "no", "unclear"], lineage={"base_model_sha256": sha256},
     )  # fmt: skip
 
 

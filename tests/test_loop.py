@@ -227,7 +227,8 @@ def mark_first_epoch(checkpoints: Path) -> None:
     """Only who reads the checkpoint can know this loss."""
     for path in checkpoints.glob("at-*/state.json"):
         state = json.loads(path.read_text())
-        state["standing"]["history"][0]["train_loss"] = 12345.0
+        for first in state["standing"]["history"][:1]:  # an older one that was not removed yet may hold none
+            first["train_loss"] = 12345.0
         path.write_text(json.dumps(state))
 
 
