@@ -184,6 +184,24 @@ def test_the_policy_is_given_in_minutes_and_per_cent(client, alice, campaign):
     assert (policy.exploration_share, policy.gold_share) == (0.3, 0.5)
 
 
+def test_a_system_admins_change_of_a_policy_is_noted_and_followed_as_a_campaign_admins_is(
+    client, alice, campaign
+):
+    Membership.objects.create(user=alice, role=Role.SYSTEM_ADMIN)
+    TrainingPolicy.objects.create(campaign=campaign)
+    make_version(campaign, 1, right=0.9, in_charge=True)
+    client.force_login(alice)
+    page = reverse("admin:training_trainingpolicy_change", args=[campaign.pk])
+    form = client.get(page).context["adminform"].form
+    shown = {name: form[name].value() for name in form.fields}
+    assert client.post(page, shown | {"acquisition": "entropy"}).status_code == 302
+    policy = TrainingPolicy.objects.get(campaign=campaign)
+    assert policy.acquisition == "entropy"
+    assert policy.order_wanted_at is not None
+    entry = TrailEntry.objects.get(verb="change_policy")
+    assert (entry.user, entry.detail) == (alice, {"fields": ["acquisition"]})
+
+
 def test_a_campaign_asks_enough_records_at_random_to_judge_models_on(client, alice, campaign):
     client.force_login(alice)
     page, api = reverse("training_policy", args=[campaign.pk]), f"/api/v1/campaigns/{campaign.pk}/policy/"
