@@ -124,6 +124,7 @@ def test_a_model_of_relations_takes_the_spans_that_a_file_gives(served, tmp_path
         "more": [drug | {"probability": 1.0}],
         "less": [{"start": 0, "end": 4}],
         "before": [drug | {"start": -1}],
+        "true": [drug | {"start": False, "end": True}],
         "words": "calm",
     }
     refused = [{"id": name, "text": texts[0], "spans": spans} for name, spans in wrong.items()]
@@ -144,7 +145,7 @@ def test_a_model_of_relations_takes_the_spans_that_a_file_gives(served, tmp_path
             ("outside", outside), ("empty", outside),
             ("other", "This label is not one of the campaign's label keys."),
             ("twice", "A span stands twice with its text."),
-            *((name, form) for name in ("many", "more", "less", "before", "words")),
+            *((name, form) for name in ("many", "more", "less", "before", "true", "words")),
         ],
         start=6,
     ):  # fmt: skip

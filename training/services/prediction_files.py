@@ -78,8 +78,8 @@ def _are_spans(given: object) -> bool:
 
 def _is_span(given: object) -> bool:
     match given:
-        case {"start": int(start), "end": int(), "label": str(), **more}:
-            return start >= 0 and not more
+        case {"start": start, "end": end, "label": str(), **more}:  # true is no place, though an int
+            return type(start) is type(end) is int and start >= 0 and not more
     return False
 
 
