@@ -185,7 +185,7 @@ def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: s
         words=answer_words(row["value"], names, text) if row["value"] is not None else [],
         certainty=row["certainty"],
         entropy=entropy,
-        doubt="" if entropy is None else doubt_words(entropy, n_answers_possible),
+        doubt="" if entropy is None or not candidates else doubt_words(entropy, n_answers_possible),
         candidates=candidates,
         n_answers=row["n_answers"],
         settled_at=settled_at,

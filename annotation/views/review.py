@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from annotation.errors import InvalidAnswer, NotFound, PlatformError
 from annotation.forms import DoubtForm, SkipForm
 from annotation.kinds import kind_named
+from annotation.kinds.relations import of_role
 from annotation.kinds.spans import Spans
 from annotation.models import Campaign
 from annotation.services.doubts import doubt_guideline, read_cases, resolve_doubts
@@ -185,7 +186,16 @@ def _of_task(campaign: Campaign, why: Explanation) -> dict:
         "method_name": verdict and dict(Campaign.Aggregation.choices).get(verdict.method, verdict.method),
         "method_sentence": verdict and kind_named(campaign.kind).methods.get(verdict.method, ""),
         "one_label": kind_named(campaign.kind).one_label,
+        "shown_marks": _shown_marks(campaign, why),
     }
+
+
+def _shown_marks(campaign: Campaign, why: Explanation) -> dict | None:
+    """What was decided, or what the answers add up to, for the text to be drawn with; None without marks."""
+    found = why.known or why.verdict
+    if not found or not found.value or "spans" not in found.value:
+        return None
+    return {"text": why.text, "labels": of_role(campaign.labels, "span"), "spans": found.value["spans"]}
 
 
 def _options(campaign: Campaign, why: Explanation) -> list[dict]:

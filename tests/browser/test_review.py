@@ -221,3 +221,52 @@ def test_a_reviewer_changes_the_marks_before_deciding(open_page, alice, device):
     expect(page.get_by_text("Your decision stands")).to_be_visible()
     gold = Gold.objects.get()
     assert (gold.value, gold.origin) == ({"spans": [{"start": 0, "end": 7, "label": "sign"}]}, "reviewer")
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_what_was_marked_is_drawn_in_the_text_at_the_desk_and_where_it_is_explained(open_page, alice, device):
+    labels = [
+        {"key": key, "name": key.capitalize(), "hint": "", "role": role}
+        for key, role in (("drug", "span"), ("event", "span"), ("causes", "relation"))
+    ]
+    campaign = make_campaign(kind="relations", labels=labels, needed=1)
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.REVIEWER)
+    text = "\N{PILL} Aspirin\r\ncaused a rash."
+    task = make_text(campaign, text)
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    spans = [
+        {"start": text.index(word), "end": text.index(word) + len(word), "label": label}
+        for word, label in (("Aspirin", "drug"), ("rash", "event"))
+    ]
+    value = {"spans": spans, "relations": [{"from": 0, "to": 1, "label": "causes"}]}
+    place = take_place(task.pk, volunteer.pk, now=timezone.now())
+    submit_answer(place, volunteer.user, value, key=uuid4(), now=timezone.now())
+    Consensus.objects.update(review="undecided")
+    page = open_page(alice, device)
+    for path in (
+        reverse("campaign_task", args=[campaign.pk, task.pk]),
+        reverse("campaign_review", args=[campaign.pk]),
+    ):
+        page.goto(path)
+        expect(page.locator("#marks .mark-name")).to_have_text(["Event", "Drug"])
+        assert [line_of(page, word) for word in ("Aspirin", "rash")] == [True, True]
+        is_fine(page)
+
+
+def line_of(page, word: str) -> bool:
+    """Whether a line is drawn exactly under this word."""
+    return page.evaluate(
+        """word => {
+          const node = document.querySelector("#text").firstChild, range = document.createRange();
+          const start = node.data.indexOf(word);
+          range.setStart(node, start);
+          range.setEnd(node, start + word.length);
+          const box = range.getBoundingClientRect();
+          return [...document.querySelectorAll(".mark-line")].some((line) => {
+            const { left, right } = line.getBoundingClientRect();
+            return Math.abs(left - box.left) < 1.5 && Math.abs(right - box.right) < 1.5;
+          });
+        }""",
+        word,
+    )

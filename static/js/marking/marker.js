@@ -5,9 +5,7 @@ import { LabelButtons } from "../label-buttons.js";
 import { element, showNotice, showRecord } from "../label-view.js";
 import { Drawing } from "./drawing.js";
 import { Selecting } from "./selecting.js";
-
-const N_TONES = 7; // colours and line styles of kinds.css: 28 labels differ by one or the other
-const N_LINES = 4;
+import { toneAt } from "./tones.js";
 
 const at = (id) => document.getElementById(id);
 const inOrder = (a, b) => a.start - b.start || b.end - a.end || (a.label < b.label ? -1 : 1);
@@ -81,8 +79,7 @@ export class Marker {
   }
 
   toneOf(label) {
-    const place = Math.max(0, this.#labels.findIndex((one) => one.key === label));
-    return `tone-${place % N_TONES} line-${place % N_LINES}`;
+    return toneAt(this.#labels.findIndex((one) => one.key === label));
   }
 
   // ---- Marks

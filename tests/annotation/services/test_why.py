@@ -136,6 +136,16 @@ def test_reading_why_takes_the_same_queries_however_many_answers(
         explain_task(campaign, task.pk, by=alice, with_names=True)
 
 
+def test_of_own_words_no_doubt_is_claimed_for_likeness_is_no_probability(alice):
+    campaign = make_campaign(kind="text", labels=[], needed=2)
+    [task] = make_tasks(campaign, 1)
+    for volunteer, words in zip(make_volunteers(campaign, make_users(2)), ("a rash", "a cough"), strict=True):
+        place = take_place(task.pk, volunteer.pk, now=NOW)
+        submit_answer(place, volunteer.user, {"text": words}, key=uuid4(), now=NOW)
+    verdict = explain_task(campaign, task.pk, by=alice, with_names=True).verdict
+    assert (verdict.certainty, verdict.doubt) == (0.75, "")
+
+
 def test_doubt_about_a_set_of_labels_is_measured_label_by_label(alice):
     campaign = make_campaign(kind="multiple", needed=2)
     [task] = make_tasks(campaign, 1)
