@@ -152,7 +152,8 @@ def _per_week_chart(weeks: list[dict]) -> dict | None:
         "title": "Alpha by week",
         "kind": "line",
         "x": "week from",
-        "y": "",
+        "y": "alpha",
+        "range": (0.0, 1.0),
         "labels": [f"{monday.day} {monday:%b}" for monday, _ in known],
         "series": [{"name": "Alpha", "values": [round(alpha, 3) for _, alpha in known], "tone": "brand"}],
     }
