@@ -14,7 +14,9 @@ from django.db.models import Count, Max, Sum
 from annotation.algorithms.agreement import krippendorff_alpha_nominal
 from annotation.algorithms.intervals import wilson_interval
 from annotation.kinds import kind_named
+from annotation.kinds.ordinal import Ordinal
 from annotation.models import (
+    AgreementReport,
     Campaign,
     Consensus,
     Gold,
@@ -190,9 +192,10 @@ def _gold_accuracy(campaign: Campaign) -> GoldAccuracy | None:
 
 
 def _alpha(campaign: Campaign) -> float | None:
-    """Of answers that are one label; other kinds have measures of their own, on the page of agreement."""
-    if not kind_named(campaign.kind).one_label:
-        return None
+    """Of answers that are one of several labels, from their votes; of others what a worker last computed."""
+    if campaign.kind == Ordinal.name or not kind_named(campaign.kind).one_label:
+        reports = AgreementReport.objects.filter(campaign=campaign)
+        return reports.values_list("figures__measures__alpha__value", flat=True).first()
     with connection.cursor() as cursor:
         cursor.execute(LATEST_VOTES, [campaign.pk, ALPHA_TASKS])
         found = [(orjson.loads(votes), n_tasks) for votes, n_tasks in cursor.fetchall()]

@@ -4,6 +4,7 @@ from uuid import uuid4
 import pytest
 
 from annotation.models import Assignment, TrailEntry
+from annotation.services.agreement import agreement_of, store_agreement
 from annotation.services.answers import submit_answer
 from annotation.services.dashboard import dashboard_of, queue_head
 from annotation.services.handout import claim_task, skip_task, take_place
@@ -143,3 +144,23 @@ def test_where_an_answer_holds_several_labels_each_has_its_share_of_the_tasks():
         ("c", 0, 0.0),
     ]
     assert figures.n_tied == 0
+
+
+SCALE = [{"label": "yes"}, {"label": "no"}, {"label": "unclear"}]
+
+
+@pytest.mark.parametrize(
+    "kind, values",
+    [("ordinal", SCALE), ("multiple", [{"labels": ["yes"]}, {"labels": ["yes", "no"]}, {"labels": ["no"]}])],
+)
+def test_agreement_of_scales_and_sets_is_what_a_worker_last_computed_by_their_own_measure(kind, values):
+    campaign = make_campaign(kind=kind, needed=2)
+    volunteers = make_volunteers(campaign, make_users(2))
+    for n, task in enumerate(make_tasks(campaign, 9)):
+        for value, volunteer in zip((values[n % 3], values[n // 3]), volunteers, strict=True):
+            place = take_place(task.pk, volunteer.pk, now=NOW)
+            submit_answer(place, volunteer.user, value, key=uuid4(), now=NOW)
+    assert dashboard_of(campaign, now=NOW).alpha is None
+    store_agreement(campaign, now=NOW)
+    expected = agreement_of(campaign).measures["alpha"].value
+    assert dashboard_of(campaign, now=NOW).alpha == pytest.approx(expected)
