@@ -22,7 +22,7 @@ from _real_texts import ROOT, data_folder
 
 sys.path.insert(0, str(ROOT))
 
-from training.algorithms.metrics_of_spans import evaluate_spans
+from training.algorithms.metrics_of_marks import evaluate_spans
 
 from training.algorithms.examples import Examples, Span
 from training.algorithms.splits import TEST, TRAIN, split_by_group
