@@ -8,6 +8,7 @@ import numpy as np
 from annotation.models import Campaign
 from tests.factories import NOW, SIDES, make_campaign
 from tests.made_examples import FILLER, SIGNS, one_hot
+from tests.tiny_bert import tiny_config_of
 from training.algorithms.examples import Examples, Relation, Span
 from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
 from training.models import ModelVersion, TrainingRun
@@ -58,14 +59,9 @@ def examples_of(kind: str, n: int = 120) -> Examples:
 
 def fine_tuned(kind: str, base: Path, folder: Path) -> Path:
     """A model that has learned for a moment: what it says differs from text to text."""
-    from training.config import FineTuneConfig
     from training.encoder import fine_tune, fine_tune_relations
 
-    # 9e-6 at width 768 is 5e-3 at width 32, which a network so small needs.
-    config = FineTuneConfig(
-        str(base), learning_rate=9e-6, max_epochs=20, patience=20, seeds_when_few=1, precision="fp32",
-        max_tokens=20, window_overlap=4,
-    )  # fmt: skip
+    config = tiny_config_of(base, max_epochs=20, patience=20, max_tokens=20, window_overlap=4)
     tune = fine_tune_relations if kind == "relations" else fine_tune
     return tune(examples_of(kind), config, output_dir=folder).path
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from training.config import FineTuneConfig
+
 
 def save_tiny_bert(folder: Path, words: Iterable[str], *, width: int = 32, n_layers: int = 2) -> Path:
     import torch
@@ -17,3 +19,9 @@ def save_tiny_bert(folder: Path, words: Iterable[str], *, width: int = 32, n_lay
         torch.manual_seed(0)
         BertModel(BertConfig(**shape, **limits)).save_pretrained(folder)
     return folder
+
+
+def tiny_config_of(base: Path, **changes) -> FineTuneConfig:
+    """How such a network learns: 9e-6 at width 768 is 5e-3 at width 32, and its random bottom learns too."""
+    settings = {"learning_rate": 9e-6, "seeds_when_few": 1, "precision": "fp32", "frozen_share": 0.0}
+    return FineTuneConfig(str(base), **settings | changes)

@@ -1,13 +1,10 @@
 """AdamW with a rate for each layer, and the shape of the rate over the steps."""
 
-import re
-
 import torch
 from transformers import PreTrainedModel
 
 from training.config import LoopConfig
-
-LAYER = re.compile(r"\.layers?\.(\d+)\.")  # encoder.layer.3. in BERT, layers.3. in ModernBERT
+from training.encoder.layers import depth_of, n_layers_of
 
 
 def make_optimiser(model: PreTrainedModel, config: LoopConfig) -> torch.optim.AdamW:
@@ -19,9 +16,11 @@ def make_optimiser(model: PreTrainedModel, config: LoopConfig) -> torch.optim.Ad
     layer_decay (Howard and Ruder 2018; Zhang et al. 2021).
     """
     words = model.get_input_embeddings().weight
-    n_layers = 1 + max((depth_of(name) for name, _ in model.named_parameters()), default=0)
+    n_layers = n_layers_of(model)
     groups: dict[tuple[float, bool], list[torch.Tensor]] = {}
     for name, weight in model.named_parameters():
+        if not weight.requires_grad:
+            continue
         if not name.startswith(f"{model.base_model_prefix}.") or ".pooler." in name:
             factor = config.head_learning_rate_factor
         else:
@@ -34,12 +33,6 @@ def make_optimiser(model: PreTrainedModel, config: LoopConfig) -> torch.optim.Ad
         ],
         fused=True,  # one pass over the memory instead of ten: a fifteenth of a step of MiniLM's saved
     )
-
-
-def depth_of(name: str) -> int:
-    """Return a parameter's layer, counted from 0 at the bottom; embeddings are below, at -1."""
-    found = LAYER.search(name)
-    return int(found[1]) if found else -1
 
 
 def share_of_peak(step: int, n_steps: int, warmup_share: float) -> float:

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from training.config import LoopConfig
 from training.encoder.checkpoints import Checkpoints, Standing, State, copy_into, moments_of, put_back
+from training.encoder.layers import freeze_bottom
 from training.encoder.optimiser import make_optimiser, share_of_peak
 from training.encoder.precision import resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
@@ -65,8 +66,11 @@ class Training:
         """Go back to the pretrained weights, under a head of the next seed."""
         torch.manual_seed(self.seeds[min(self.standing.attempt, len(self.seeds) - 1)])
         self.model = self.lesson.fresh_model().to(self.accelerator.device)
+        self.frozen = freeze_bottom(self.model, self.config.frozen_share)
         self.network = self.accelerator.prepare_model(self.model)  # itself, if there is one process
-        self.weights = dict(self.model.named_parameters())
+        self.weights = {
+            name: weight for name, weight in self.model.named_parameters() if weight.requires_grad
+        }
         self.optimiser = make_optimiser(self.model, self.config)
         self.peak_learning_rate = self.config.learning_rate_for(self.model.config.hidden_size)
 
@@ -104,6 +108,8 @@ class Training:
         order = np.random.default_rng([self.seeds[standing.attempt], standing.epoch])
         batches = bucketed_batches(tokens.lengths, self.lesson.train_rows, self.config.batch_size, order)
         self.network.train()
+        for module in self.frozen:
+            module.eval()
         for batch in batches[standing.step :]:
             standing.losses.append(self._step(batch) * len(batch))
             standing.step += 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.made_examples import FILLER, SIGNS, one_hot, signed_sentences
-from tests.tiny_bert import save_tiny_bert
+from tests.tiny_bert import save_tiny_bert, tiny_config_of
 from training.algorithms.examples import Examples
 from training.algorithms.splits import split_by_group
 from training.config import FineTuneConfig
@@ -20,15 +20,7 @@ def tiny_base(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def tiny_config(tiny_base) -> FineTuneConfig:
-    # 9e-6 at width 768 is 5e-3 at width 32: a network this small, from random weights, needs it.
-    return FineTuneConfig(
-        base_model_path=str(tiny_base),
-        max_epochs=6,
-        learning_rate=9e-6,
-        patience=6,
-        seeds_when_few=1,
-        precision="fp32",
-    )
+    return tiny_config_of(tiny_base, max_epochs=6, patience=6)
 
 
 @pytest.fixture(scope="session")

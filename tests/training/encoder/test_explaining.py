@@ -8,6 +8,7 @@ import torch
 from transformers import BertForSequenceClassification
 
 from tests.made_examples import FILLER, SIGNS
+from tests.tiny_bert import tiny_config_of
 from training.config import FineTuneConfig
 from training.encoder import TrainingRefused, explain, explaining, fine_tune, predict_proba
 from training.encoder.base_model import fresh_classifier, load_classifier, load_tokenizer
@@ -19,9 +20,7 @@ from training.encoder.model_files import write_model
 @pytest.fixture(scope="module")
 def tiny_model(tiny_base, examples, tmp_path_factory):
     """One word decides: it knows a "no" by its sign, and takes everything else for a "yes"."""
-    config = FineTuneConfig(
-        str(tiny_base), max_epochs=20, patience=20, learning_rate=9e-6, precision="fp32", seeds_when_few=1
-    )
+    config = tiny_config_of(tiny_base, max_epochs=20, patience=20)
     return fine_tune(examples, config, output_dir=tmp_path_factory.mktemp("explained") / "model").path
 
 

@@ -9,7 +9,7 @@ import torch
 from transformers import BertForSequenceClassification
 
 from tests.served_models import WORDS, examples_of
-from tests.tiny_bert import save_tiny_bert
+from tests.tiny_bert import save_tiny_bert, tiny_config_of
 from training.algorithms.examples import Relation, Span
 from training.algorithms.splits import TEST, VALIDATION
 from training.config import FineTuneConfig
@@ -20,10 +20,7 @@ from training.encoder.relating import PAIRS, SPANS, sha256_of_both
 @pytest.fixture(scope="module")
 def config(tmp_path_factory) -> FineTuneConfig:
     base = save_tiny_bert(tmp_path_factory.mktemp("tiny-bert"), WORDS)
-    return FineTuneConfig(
-        str(base), learning_rate=9e-6, max_epochs=15, patience=15, seeds_when_few=1, precision="fp32",
-        max_tokens=20, window_overlap=4,
-    )  # fmt: skip
+    return tiny_config_of(base, max_epochs=15, patience=15, max_tokens=20, window_overlap=4)
 
 
 @pytest.fixture(scope="module")

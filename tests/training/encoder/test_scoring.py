@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from tests.tiny_bert import tiny_config_of
 from training.algorithms.calibration import apply_temperature
 from training.algorithms.splits import TEST, TRAIN, VALIDATION
 from training.config import FineTuneConfig
@@ -15,7 +16,7 @@ from training.encoder.scoring import ready_to_score
 
 @pytest.fixture(scope="module")
 def tiny_model(tiny_base, examples, tmp_path_factory):
-    config = FineTuneConfig(str(tiny_base), max_epochs=8, learning_rate=9e-6, precision="fp32")
+    config = tiny_config_of(tiny_base, max_epochs=8)
     return fine_tune(examples, config=config, output_dir=tmp_path_factory.mktemp("scored") / "model").path
 
 

@@ -8,6 +8,7 @@ import pytest
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from tests.made_examples import FILLER, marked, span_examples
+from tests.tiny_bert import tiny_config_of
 from training.algorithms.examples import Span
 from training.algorithms.splits import TEST
 from training.algorithms.token_tags import span_of, strict_f1, tags_of, token_runs
@@ -17,11 +18,7 @@ from training.encoder.tokens import tokenise
 
 @pytest.fixture(scope="module")
 def span_config(tiny_base):
-    from training.config import FineTuneConfig
-
-    return FineTuneConfig(
-        str(tiny_base), learning_rate=9e-6, max_epochs=25, patience=25, seeds_when_few=1, precision="fp32"
-    )
+    return tiny_config_of(tiny_base, max_epochs=25, patience=25)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,10 @@ from annotation.services.handout import claim_task
 from tests.factories import NOW, make_campaign, make_text, make_users, make_volunteers
 from tests.made_examples import FILLER, SIGNS, marked, span_examples
 from tests.preannotated import is_shown
-from tests.tiny_bert import save_tiny_bert
+from tests.tiny_bert import save_tiny_bert, tiny_config_of
 from training.algorithms.examples import Span
 from training.algorithms.splits import record_places
 from training.algorithms.token_tags import strict_f1
-from training.config import FineTuneConfig
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
 from training.services.priorities import order_queue
 
@@ -25,9 +24,7 @@ def tagger(tmp_path_factory) -> str:
     from training.encoder import fine_tune  # brings torch
 
     base = save_tiny_bert(tmp_path_factory.mktemp("base"), [*FILLER, *SIGNS["no"], *SIGNS["yes"]])
-    config = FineTuneConfig(
-        str(base), learning_rate=9e-6, max_epochs=25, patience=25, seeds_when_few=1, precision="fp32"
-    )
+    config = tiny_config_of(base, max_epochs=25, patience=25)
     folder = tmp_path_factory.mktemp("tagger") / "model"
     return str(fine_tune(span_examples(*marked(240, seed=0)), config, output_dir=folder).path)
 
