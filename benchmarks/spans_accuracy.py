@@ -22,9 +22,8 @@ from _real_texts import ROOT, data_folder
 
 sys.path.insert(0, str(ROOT))
 
-from training.algorithms.metrics_of_marks import evaluate_spans
-
 from training.algorithms.examples import Examples, Span
+from training.algorithms.metrics_of_marks import evaluate_spans
 from training.algorithms.splits import TEST, TRAIN, split_by_group
 from training.config import FineTuneConfig
 from training.encoder import fine_tune, predict_spans
