@@ -37,7 +37,7 @@ def consensus_tick() -> None:
         judge_campaign.apply_async([str(campaign_id), is_fit_due], expires=FIT_TICK_SECONDS)
     for campaign_id in ranking.campaigns_to_rank():
         rank_campaign.apply_async([str(campaign_id)], expires=FIT_TICK_SECONDS)
-    for campaign_id in agreement.campaigns_to_compare():
+    for campaign_id in agreement.campaigns_to_compare(now=timezone.now()):
         compare_volunteers.apply_async([str(campaign_id)], expires=FIT_TICK_SECONDS)
     for volunteer in standing.volunteers_to_weigh():
         weigh_volunteer.apply_async([str(volunteer.pk)], expires=FIT_TICK_SECONDS)

@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 import orjson
 from django.db import connection
+from django.db.models import OuterRef, Subquery
 
 from annotation.algorithms.agreement import krippendorff_alpha, krippendorff_alpha_ordinal
 from annotation.algorithms.agreement_report import (
@@ -27,7 +28,7 @@ from annotation.algorithms.agreement_report import (
 from annotation.algorithms.pair_agreement import pair_agreement
 from annotation.kinds import kind_named
 from annotation.kinds.spans import as_tuples
-from annotation.models import AgreementReport, Campaign
+from annotation.models import AgreementReport, Campaign, Consensus
 from annotation.services.crowd import count_answers, one_at_a_time
 from annotation.services.due import is_due, with_news
 from annotation.services.judging import DECIDING
@@ -37,6 +38,7 @@ MOST_VOLUNTEERS = 15  # in the table of pairs: those with the most of these answ
 MOST_LABELS = 50  # looked at one by one
 FEWEST_SHARED = 5  # tasks that two volunteers share before a kappa of theirs is shown
 SEED = 7  # of the resampling: the same answers give the same intervals
+BEHIND = timedelta(minutes=10)  # at most, once tasks were settled that the figures do not know
 
 READ_ANSWERS = """
 SELECT latest.task_id, a.volunteer_id, an.value::text, latest.settled_at::date, t."end" - t.start
@@ -119,17 +121,26 @@ def agreement_of(campaign: Campaign) -> Agreement:
     return Agreement(len(lengths), len(given), measures, labels, weeks, pairs)
 
 
-def campaigns_to_compare() -> list[UUID]:
-    """Whose agreement is due: there are more answers, others count, or the rules are not what they were."""
+def campaigns_to_compare(*, now: datetime) -> list[UUID]:
+    """Whose agreement is due: there are more answers, others count, or the rules are not what they were; or
+    more tasks have been settled for a while, by the last answers, a fit or a reviewer."""
+    settled = Consensus.objects.settled().filter(campaign=OuterRef("pk")).order_by("-settled_at")
     found = with_news(Campaign.objects.select_related("agreement_report").defer("agreement_report__figures"))
-    return [campaign.pk for campaign in found if _is_due(campaign)]
+    found = found.annotate(last_settled_at=Subquery(settled.values("settled_at")[:1]))
+    return [campaign.pk for campaign in found if _is_due(campaign, now)]
 
 
-def _is_due(campaign: Campaign) -> bool:
+def _is_due(campaign: Campaign, now: datetime) -> bool:
     last = getattr(campaign, "agreement_report", None)
     if last is not None and last.rules != _rules(campaign):
         return not campaign.is_to_be_judged
-    return is_due(campaign, last)
+    return is_due(campaign, last) or _is_behind(campaign, last, now)
+
+
+def _is_behind(campaign: Campaign, last: AgreementReport | None, now: datetime) -> bool:
+    if last is None or campaign.last_settled_at is None:
+        return False
+    return campaign.last_settled_at > last.computed_at and now - last.computed_at >= BEHIND
 
 
 def store_agreement(campaign: Campaign, *, now: datetime) -> None:

@@ -172,7 +172,7 @@ def compared():
 
 
 def test_what_a_worker_computed_is_kept_as_it_was_with_its_time(compared):
-    assert campaigns_to_compare() == [compared.pk]
+    assert campaigns_to_compare(now=NOW) == [compared.pk]
     store_agreement(compared, now=NOW)
     stored, found = kept(compared), agreement_of(compared)
     assert (stored.n_given, stored.computed_at) == (180, NOW)
@@ -184,25 +184,38 @@ def test_what_a_worker_computed_is_kept_as_it_was_with_its_time(compared):
     assert [row["cells"] for row in stored.figures["pairs"]] == [
         [list(cell) for cell in row.cells] for row in found.pairs
     ]
-    assert campaigns_to_compare() == []
+    assert campaigns_to_compare(now=NOW) == []
 
 
 def test_it_is_due_again_when_a_tenth_more_answers_have_come(compared):
     store_agreement(compared, now=NOW)
     for n_given, due in ((197, []), (198, [compared.pk])):
         VolunteerDay.objects.update(n_answers=n_given)
-        assert campaigns_to_compare() == due
+        assert campaigns_to_compare(now=NOW) == due
+
+
+@pytest.mark.parametrize("minutes, due", [(9, False), (10, True)])
+def test_tasks_that_are_settled_without_a_tenth_more_answers_are_seen_a_little_later(compared, minutes, due):
+    """By a fit or a reviewer, or by the last answers of a campaign: nobody brings a tenth more."""
+    store_agreement(compared, now=NOW)
+    later = NOW + timedelta(minutes=minutes)
+    assert campaigns_to_compare(now=later) == []
+    last = Consensus.objects.order_by("pk").last()
+    Consensus.objects.filter(pk=last.pk).update(settled_at=NOW + timedelta(seconds=1))
+    assert campaigns_to_compare(now=later) == [compared.pk] * due
+    store_agreement(compared, now=later)
+    assert campaigns_to_compare(now=later + timedelta(hours=1)) == []
 
 
 def test_it_follows_a_rule_that_changed_as_soon_as_the_tasks_are_judged_by_it(compared, alice):
     store_agreement(compared, now=NOW)
     changed = update_campaign(compared, by=alice, labels=compared.labels[:2])
-    assert changed.is_to_be_judged and campaigns_to_compare() == []
+    assert changed.is_to_be_judged and campaigns_to_compare(now=NOW) == []
     Campaign.objects.update(is_to_be_judged=False)
-    assert campaigns_to_compare() == [compared.pk]
+    assert campaigns_to_compare(now=NOW) == [compared.pk]
     changed.refresh_from_db()
     store_agreement(changed, now=NOW + timedelta(minutes=1))
-    assert campaigns_to_compare() == []
+    assert campaigns_to_compare(now=NOW) == []
     assert [row["name"] for row in kept(compared).figures["labels"]] == ["Yes", "No"]
 
 
@@ -213,15 +226,15 @@ def test_it_follows_when_somebodys_answers_no_longer_count(compared, alice):
     store_agreement(compared, now=NOW + timedelta(minutes=2))
     assert kept(compared).computed_at == NOW, "not while some of them still count"
     weigh_answers_again(outsider, now=NOW)
-    assert campaigns_to_compare() == [compared.pk]
+    assert campaigns_to_compare(now=NOW) == [compared.pk]
     store_agreement(compared, now=NOW + timedelta(minutes=3))
     assert kept(compared).computed_at == NOW + timedelta(minutes=3)
-    assert campaigns_to_compare() == []
+    assert campaigns_to_compare(now=NOW) == []
 
 
 def test_the_look_at_all_campaigns_is_one_query_and_reads_no_figures(compared, django_assert_num_queries):
     make_campaign()
     store_agreement(compared, now=NOW)
     with django_assert_num_queries(1) as queries:
-        campaigns_to_compare()
+        campaigns_to_compare(now=NOW)
     assert '"figures"' not in queries.captured_queries[0]["sql"]
