@@ -322,7 +322,8 @@ def set_opinions(
 def records_spoken_of(campaign_id: UUID) -> list[UUID]:
     """The records in whose tasks an opinion or marks of a model are kept, each once."""
     kept = (model.objects.filter(campaign=campaign_id) for model in (Opinion, Suggestion))
-    return list(dict.fromkeys(pk for rows in kept for pk in rows.values_list("task__record", flat=True)))
+    opinions, suggestions = (rows.values_list("task__record", flat=True) for rows in kept)
+    return list(opinions.union(suggestions))
 
 
 @transaction.atomic

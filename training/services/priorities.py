@@ -48,10 +48,10 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
     tasks, opinion = opinion_of_open_tasks(
         version, policy, on_progress=lambda share: on_progress(0.8 * share)
     )
+    _free_the_stream(policy)
     if not len(tasks):
         return 0
     rng, now = np.random.default_rng(number), timezone.now()
-    _free_the_stream(policy)
     in_stream = stream_of(policy, tasks)
     places = places_in_queue(campaign, policy, tasks, opinion, in_stream, rng=rng, now=now)
     priority = queue_priorities(places, in_stream=in_stream, rng=rng)

@@ -197,6 +197,16 @@ def test_what_models_said_of_records_before_they_judged_is_taken_back(campaign, 
     assert not Campaign.objects.get(pk=elsewhere[0].campaign_id).is_to_be_judged
 
 
+def test_where_nothing_is_asked_any_more_what_models_said_is_taken_back_all_the_same(campaign, ordered):
+    version, _ = ordered
+    MicroTask.objects.filter(campaign=campaign).update(taken=campaign.needed)
+    TrainingPolicy.objects.update(exploration_share=1.0)
+    task = MicroTask.objects.filter(campaign=campaign).first()
+    Opinion.objects.create(task=task, campaign=campaign, version=90, probabilities={"no": 1.0})
+    assert order(version) == 0
+    assert not Opinion.objects.exists()
+
+
 def test_the_stream_is_the_same_whatever_model_orders_the_queue(campaign, ordered):
     version, _ = ordered
     TrainingPolicy.objects.update(exploration_share=0.3)
