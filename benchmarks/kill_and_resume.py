@@ -1,7 +1,7 @@
 """A training killed with SIGKILL at ten random moments beside one that nobody touched. Prints JSON.
 
 MiniLM on sentences of symptom2disease. A run is a process of its own; it writes a checkpoint after every step
-(else one every three minutes), so that each moment between two writes is as likely as one within. Killed is a
+(else one every two minutes), so that each moment between two writes is as likely as one within. Killed is a
 random while after a random step.
 
     ./hc bench kill_and_resume --kills 10

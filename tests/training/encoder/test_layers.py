@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -64,6 +65,18 @@ def test_what_is_frozen_ends_as_it_began_and_what_is_above_learns(examples, tiny
     }
     for name, is_same in same.items():
         assert is_same == name.startswith(("embeddings.", "encoder.layer.0.")), name
+
+
+def test_what_is_frozen_and_not_written_puts_no_checkpoint_off(tmp_path, monkeypatch):
+    model = AutoModelForSequenceClassification.from_config(CONFIGS["bert"][0])
+    freeze_bottom(model, 0.5)
+    written = 4 * sum(weight.nbytes for weight in model.parameters() if weight.requires_grad)
+    clock = [0.0]
+    monkeypatch.setattr(checkpoints, "BYTES_PER_SECOND", 1)
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    kept = checkpoints.Checkpoints(tmp_path, "", model)
+    for clock[0], due in ((written - 1, False), (written, True)):
+        assert kept.due is due
 
 
 def test_a_killed_training_of_the_upper_half_ends_as_if_it_had_not_been_killed(
