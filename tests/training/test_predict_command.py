@@ -143,7 +143,7 @@ def test_a_model_of_relations_takes_the_spans_that_a_file_gives(served, tmp_path
     for line, (name, sentence) in enumerate(
         [
             ("outside", outside), ("empty", outside),
-            ("other", "This label is not one of the campaign's label keys."),
+            ("other", "A span's label is none of the campaign's labels for spans."),
             ("twice", "A span stands twice with its text."),
             *((name, form) for name in ("many", "more", "less", "before", "true", "words")),
         ],

@@ -152,7 +152,7 @@ def test_spans_that_are_sent_with_a_text_are_taken_for_certain_and_related(relat
     [
         ({"start": 0, "end": 5, "label": "drug"}, "span_outside_text"),
         ({"start": 2, "end": 2, "label": "drug"}, "span_outside_text"),
-        ({"start": 0, "end": 4, "label": "causes"}, "unknown_label"),
+        ({"start": 0, "end": 4, "label": "causes"}, "span_label_unknown"),
         ({"start": 2, "end": 4, "label": "drug"}, "span_twice"),
     ],
 )

@@ -84,7 +84,7 @@ def fault_of_spans(campaign: Campaign, asked: AskedText) -> str:
     if any(not span["start"] < span["end"] <= len(asked.text) for span in spans):
         return "span_outside_text"
     if any(span["label"] not in keys for span in spans):
-        return "unknown_label"
+        return "span_label_unknown"
     if len({(span["start"], span["end"], span["label"]) for span in spans}) < len(spans):
         return "span_twice"
     return ""

@@ -34,6 +34,7 @@ SENTENCES = {
     "invalid_answer": "This is no answer of the campaign's kind.",
     "bad_spans": "Its spans are too many, or are not each a start, an end and a label, and no more.",
     "span_outside_text": "A span is empty or ends outside its text.",
+    "span_label_unknown": "A span's label is none of the campaign's labels for spans.",
     "span_twice": "A span stands twice with its text.",
     "contradicts": "Another answer is already known for this task, and it is kept.",
     "no_worker": "There is no worker in this row.",
