@@ -42,7 +42,7 @@ def fit_temperature(targets: np.ndarray, scores: np.ndarray, *, multiple: bool =
     >>> scores = np.array([[np.log(99), 0.0]] * 10)
     >>> targets = np.array([[1.0, 0.0]] * 8 + [[0.0, 1.0]] * 2)
     >>> round(fit_temperature(targets, scores), 1)
-    2.4
+    2.0
     """
     if not len(targets):
         return 1.0

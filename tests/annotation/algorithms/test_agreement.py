@@ -1,7 +1,5 @@
 """Agreement coefficients against published values, values worked out by hand, and other packages."""
 
-import doctest
-
 import krippendorff
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from annotation.algorithms import agreement
 from annotation.algorithms.agreement import (
     fleiss_kappa,
     gwet_ac,
@@ -32,10 +29,6 @@ WORKED_EXAMPLE = """
 def counted(table: str, n_labels: int) -> np.ndarray:
     rows = np.array([line.split() for line in table.strip().splitlines()], dtype=int)  # [W, T]
     return np.stack([(rows == label).sum(axis=0) for label in range(1, n_labels + 1)], axis=1)  # [T, K]
-
-
-def test_the_example_in_the_docstring_holds():
-    assert doctest.testmod(agreement) == (0, 1)
 
 
 def test_krippendorffs_worked_example_with_missing_answers_gives_his_value():

@@ -1,12 +1,10 @@
 """The report of all coefficients: intervals that hold what they promise, and None where undefined."""
 
-import doctest
 import time
 
 import numpy as np
 import pytest
 
-from annotation.algorithms import agreement_report as module
 from annotation.algorithms.agreement import krippendorff_alpha_nominal, krippendorff_alpha_ordinal
 from annotation.algorithms.agreement_report import (
     agreement_by_label,
@@ -34,10 +32,6 @@ def crowd(n_tasks: int, n_answers: int, *, seed: int = 0, n_workers: int = 12, n
 
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)
-
-
-def test_the_example_in_the_docstring_holds():
-    assert doctest.testmod(module) == (0, 1)
 
 
 def test_the_report_has_every_coefficient_with_its_interval_around_it():

@@ -1,6 +1,5 @@
 """The consensus methods: what they find in crowds whose truth is known, and what they do at the edges."""
 
-import doctest
 import json
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.algorithms import crowd, hierarchical, one_coin, online, simulated_crowd
+from annotation.algorithms import simulated_crowd
 from annotation.algorithms.answer_matrix import Answers
 from annotation.algorithms.crowd import METHODS, fit_crowd
 from annotation.algorithms.online import answer_weights, task_posterior
@@ -45,13 +44,6 @@ def task_by_task(answers: Answers, fit) -> np.ndarray:
         workers = [fit.workers[w] for w in answers.worker[at]]
         rows.append(task_posterior(answers.label[at].tolist(), workers, fit.crowd, certain))
     return np.array(rows)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(crowd) == (0, 2)
-    assert doctest.testmod(online) == (0, 1)
-    assert doctest.testmod(hierarchical) == (0, 1)
-    assert doctest.testmod(one_coin) == (0, 2)
 
 
 @pytest.mark.parametrize("method", WEIGHING)

@@ -1,18 +1,11 @@
 """Short free texts: the same words are the same answer, in any script; ties and weights are defined."""
 
-import doctest
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.algorithms import free_text
 from annotation.algorithms.free_text import mean_similarity, medoid, similarity, similarity_matrix, tokens
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(free_text) == (0, 6)
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,12 @@
 """The vote: most answers win, ties stay ties, and the order of answers never matters."""
 
-import doctest
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.algorithms import majority
 from annotation.algorithms.majority import Majority, majority_vote
 
 LABELS = ("yes", "no", "unclear")
-
-
-def test_the_examples_in_the_docstring_hold():
-    assert doctest.testmod(majority) == (0, 2)
 
 
 def test_the_label_with_most_votes_wins_with_its_share():

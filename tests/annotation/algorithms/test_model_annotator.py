@@ -1,11 +1,8 @@
 """The model as one more annotator: heard as far as it proved right, never above one and a half people."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from annotation.algorithms import model_annotator
 from annotation.algorithms.crowd import Answers, fit_crowd
 from annotation.algorithms.model_annotator import (
     measured_annotator,
@@ -41,10 +38,6 @@ def annotator_for(fit, answers, probabilities):
 
 def share_right(posterior, truth) -> float:
     return float((posterior.argmax(axis=1) == truth).mean())
-
-
-def test_the_example_in_the_docstring_holds():
-    assert doctest.testmod(model_annotator) == (0, 2)
 
 
 def test_a_model_right_in_six_of_ten_brings_all_that_it_could_to_two_answers():

@@ -1,12 +1,10 @@
 """Multiple choice: every label that applies, each with a probability of its own."""
 
-import doctest
 import json
 
 import numpy as np
 import pytest
 
-from annotation.algorithms import multiple_choice
 from annotation.algorithms.multiple_choice import LabelSets, fit_multiple, multiple_posterior
 
 
@@ -31,10 +29,6 @@ def task_by_task(answers: LabelSets, fit) -> np.ndarray:
         chosen = [np.flatnonzero(answers.chosen[n]).tolist() for n in at]
         rows.append(multiple_posterior(chosen, [fit.workers[w] for w in answers.worker[at]], fit.crowd))
     return np.array(rows)
-
-
-def test_the_example_in_the_docstring_holds():
-    assert doctest.testmod(multiple_choice) == (0, 2)
 
 
 def test_careful_workers_and_rarely_chosen_labels_count_for_more_than_a_vote():

@@ -1,6 +1,5 @@
 """Cohen's kappa of every two volunteers, against scikit-learn and by hand."""
 
-import doctest
 from itertools import combinations
 
 import numpy as np
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from annotation.algorithms import pair_agreement as module
 from annotation.algorithms.pair_agreement import (
     KappaSums,
     keep_pairs_that_share,
@@ -33,10 +31,6 @@ def of_pair(task, worker, label, one: int, other: int):
     given = {(t, w): k for t, w, k in zip(task.tolist(), worker.tolist(), label.tolist(), strict=True)}
     shared = [t for t in sorted(set(task.tolist())) if (t, one) in given and (t, other) in given]
     return [given[t, one] for t in shared], [given[t, other] for t in shared]
-
-
-def test_the_example_in_the_docstring_holds():
-    assert doctest.testmod(module) == (0, 2)
 
 
 def test_cohens_own_kind_of_table_gives_the_value_worked_out_by_hand():

@@ -1,7 +1,5 @@
 """Scores of compared items against choix and simulations; guessing volunteers are found and weigh little."""
 
-import doctest
-
 import choix
 import numpy as np
 import pytest
@@ -27,10 +25,6 @@ def comparisons(
     by_chance = rng.integers(0, 3 if tie else 2, n)
     outcome = np.where(rng.random(n) < np.array(reliability)[worker], by_scores, by_chance)
     return scores - scores.mean(), (first, second, outcome, worker)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(pairs) == (0, 2)
 
 
 def test_scores_of_volunteers_taken_at_their_word_are_those_of_choix():

@@ -1,11 +1,8 @@
 """One temperature, and one number a label, that make a posterior's certainty honest."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from annotation.algorithms import posterior_calibration
 from annotation.algorithms.crowd import Answers, fit_crowd, posterior_without_own_gold
 from annotation.algorithms.online import task_posterior
 from annotation.algorithms.posterior_calibration import (
@@ -24,10 +21,6 @@ def confident(n: int, rng) -> tuple[np.ndarray, np.ndarray]:
     posterior = np.full((n, 2), 0.02)
     posterior[np.arange(n), said] = 0.98
     return posterior, gold
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(posterior_calibration) == (0, 1)
 
 
 def test_overconfidence_is_cooled_to_the_share_that_is_right():

@@ -1,14 +1,11 @@
 """The distance of two sets of labels: Jaccard's and MASI's."""
 
-import doctest
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from annotation.algorithms import set_agreement
 from annotation.algorithms.set_agreement import set_distances
 
 NONE, A, AB, BC, ABC = (
@@ -18,10 +15,6 @@ NONE, A, AB, BC, ABC = (
     [False, True, True],
     [True, True, True],
 )
-
-
-def test_the_example_in_the_docstring_holds():
-    assert doctest.testmod(set_agreement) == (0, 1)
 
 
 @pytest.mark.parametrize(

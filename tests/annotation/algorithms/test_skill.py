@@ -1,18 +1,11 @@
 """Evidence of how a volunteer works: found where it is planted, and not where there is nothing."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from annotation.algorithms import skill
 from annotation.algorithms.simulated_crowd import Worker, answers, of_accuracy
 from annotation.algorithms.skill import drift, habits, speeds
 from annotation.shares import percent
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(skill) == (0, 1)
 
 
 def test_a_drop_of_the_latest_answers_is_measured_by_a_two_proportion_test():

@@ -1,11 +1,8 @@
 """Who states which relation between consensus spans, votes on them, and whose word is worth what."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from annotation.algorithms import relation_crowd
 from annotation.algorithms.relation_crowd import Decisions, fit_relation_crowd, relation_posterior
 from annotation.algorithms.spans import ScoredSpan, relation_says, relation_votes
 
@@ -63,10 +60,6 @@ def test_who_marked_only_one_end_of_a_relation_has_no_say_on_it():
 
 
 # --- weighed
-
-
-def test_the_example_of_relation_posterior_holds():
-    assert doctest.testmod(relation_crowd) == (0, 3)
 
 
 def test_one_reliable_word_outweighs_two_of_little_worth_and_who_has_no_say_moves_nothing():

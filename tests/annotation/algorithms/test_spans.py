@@ -1,13 +1,11 @@
 """Consensus of spans: what each method finds, that a task alone gives what the batch gave, and odd input."""
 
-import doctest
 import json
 import time
 
 import numpy as np
 import pytest
 
-from annotation.algorithms import span_chains, span_relations, span_scores, tokens
 from annotation.algorithms.simulated_spans import NOISE, make_span_crowd, mark_spans
 from annotation.algorithms.spans import METHODS, ScoredSpan, SpanAnswers, fit_span_crowd, task_spans
 
@@ -27,12 +25,6 @@ def answers(*by_text, texts=None, n_workers=None, labels=LABELS) -> SpanAnswers:
 
 def found(spans: list[ScoredSpan]) -> list[tuple[int, int, str]]:
     return [span.span for span in spans]
-
-
-@pytest.mark.parametrize("module", [span_chains, span_relations, span_scores, tokens])
-def test_the_examples_in_the_docstrings_hold(module):
-    tried = doctest.testmod(module)
-    assert tried.attempted and not tried.failed
 
 
 @every_method

@@ -1,7 +1,6 @@
 """The splitter against hand-made clinical cases, beside pysbd, and its promises on any text."""
 
 # ruff: noqa: SIM905 (word lists read better as text)
-import doctest
 import re
 import time
 
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.algorithms import section_headers, splitting
+from annotation.algorithms import section_headers
 from annotation.algorithms.splitting import Span, split_sentences, whole_document
 
 # "¦" is where one unit ends and the next begins; white space around it is no part of either.
@@ -266,13 +265,6 @@ def test_the_document_is_one_unit_without_the_white_space_around_it():
 def test_offsets_count_code_points_in_the_text_as_given():
     text = "😀 e\u0301 well.\r\nHPI: 发热。\r\nNo pain."
     assert split_sentences(text) == [Span(0, 10, ""), Span(17, 20, "HPI"), Span(22, 30, "HPI")]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    for module in (splitting, section_headers):
-        results = doctest.testmod(module)
-        assert results.attempted > 0
-        assert results.failed == 0
 
 
 CLINICAL_PIECES = [

@@ -1,13 +1,10 @@
 """The stop rule: never past the cap, never without somebody whose skill is known, and readable both ways."""
 
-import doctest
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.algorithms import stopping
 from annotation.algorithms.stopping import Rule, calibrated_threshold, decide, parse_rule
 
 SURE, UNSURE = [0.99, 0.01], [0.7, 0.3]
@@ -24,10 +21,6 @@ def rules(draw):
         most=draw(st.integers(young, 20)),
         audit_share=draw(st.integers(0, 1000)) / 1000,
     )
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(stopping) == (0, 6)
 
 
 def test_a_sure_task_stops_once_it_has_its_first_answers():

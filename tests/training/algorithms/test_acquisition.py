@@ -1,9 +1,6 @@
-import doctest
-
 import numpy as np
 import pytest
 
-from training.algorithms import acquisition
 from training.algorithms.acquisition import (
     ACQUISITIONS,
     as_separate_labels,
@@ -63,7 +60,3 @@ def test_the_least_certain_of_several_labels_counts():
     sure, torn = [0.99, 0.01, 0.99], [0.99, 0.5, 0.99]
     found = as_separate_labels(np.array([sure, torn]), margin)
     assert found.tolist() == pytest.approx([0.02, 1.0])
-
-
-def test_what_the_docstrings_compute_is_true():
-    assert doctest.testmod(acquisition).failed == 0

@@ -1,8 +1,5 @@
-import doctest
-
 import numpy as np
 
-from training.algorithms import acquisition_committee, acquisition_diversity
 from training.algorithms.acquisition_committee import badge_order, bald, dropped_out
 from training.algorithms.acquisition_diversity import (
     clusters,
@@ -19,11 +16,6 @@ def blobs(sizes: list[int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     whose = np.repeat(np.arange(len(sizes)), sizes)
     vectors = np.eye(8)[whose] + rng.normal(scale=0.1, size=(len(whose), 8))
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), whose
-
-
-def test_what_the_docstrings_compute_is_true():
-    assert doctest.testmod(acquisition_diversity).failed == 0
-    assert doctest.testmod(acquisition_committee).failed == 0
 
 
 def test_clusters_find_what_lies_together():

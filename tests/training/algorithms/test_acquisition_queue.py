@@ -1,19 +1,12 @@
-import doctest
-
 import numpy as np
 import pytest
 
-from training.algorithms import acquisition_queue
 from training.algorithms.acquisition_queue import queue_priorities, ranks, smoothed, value_of_one_more
 
 
 def queue(scores, in_stream=None, seed=0) -> np.ndarray:
     in_stream = np.zeros(len(scores), dtype=bool) if in_stream is None else in_stream
     return queue_priorities(np.asarray(scores), in_stream=in_stream, rng=np.random.default_rng(seed))
-
-
-def test_what_the_docstrings_compute_is_true():
-    assert doctest.testmod(acquisition_queue).failed == 0
 
 
 def test_without_a_stream_the_highest_score_comes_first():

@@ -1,11 +1,9 @@
-import doctest
 import json
 
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from training.algorithms import metrics, metrics_of_marks, metrics_of_sets, outcomes
 from training.algorithms.metrics import (
     accuracy,
     auroc,
@@ -18,12 +16,6 @@ from training.algorithms.metrics import (
     per_class,
     reliability,
 )
-
-
-@pytest.mark.parametrize("module", [metrics, metrics_of_sets, metrics_of_marks, outcomes])
-def test_what_the_docstrings_compute_is_true(module):
-    result = doctest.testmod(module)
-    assert result.attempted and not result.failed
 
 
 @pytest.fixture(params=range(3))

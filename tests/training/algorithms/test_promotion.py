@@ -1,11 +1,9 @@
-import doctest
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from training.algorithms import judged
 from training.algorithms.examples import Span
 from training.algorithms.judged import judged_classes, judged_marks, judged_sets
 from training.algorithms.metrics import expected_calibration_error
@@ -14,10 +12,6 @@ from training.algorithms.promotion import choose, verdict
 
 N, NAMES = 400, ["drug", "disease", "other"]
 Y_TRUE = np.arange(N) % 3
-
-
-def test_what_the_docstrings_compute_is_true():
-    assert doctest.testmod(judged) == (0, 3)
 
 
 def model(wrong=(), confidence=None, speed=100.0, family="tfidf"):

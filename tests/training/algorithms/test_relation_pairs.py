@@ -1,11 +1,8 @@
 """Relations become pairs of one class each, by counts that fit a hand."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from training.algorithms import relation_pairs, targets
 from training.algorithms.acquisition import margin
 from training.algorithms.examples import Examples, Relation, Span
 from training.algorithms.relation_pairs import (
@@ -36,12 +33,6 @@ def examples(relations: list[dict], parts: list[int], weights=None) -> Examples:
         spans=[[DRUG, RASH, FEVER]] * n,
         relations=relations,
     )
-
-
-@pytest.mark.parametrize("module", [relation_pairs, targets])
-def test_what_the_docstrings_compute_is_true(module):
-    result = doctest.testmod(module)
-    assert result.attempted and not result.failed
 
 
 def test_only_labels_that_stand_at_the_ends_of_a_relation_make_a_pair_in_that_order():

@@ -1,15 +1,8 @@
-import doctest
-
 import numpy as np
 import pytest
 
-from training.algorithms import slices
 from training.algorithms.outcomes import outcomes_of_classes
 from training.algorithms.slices import slice_report, slices_of
-
-
-def test_what_the_docstrings_compute_is_true():
-    assert doctest.testmod(slices) == (0, 2)
 
 
 def sizes(found):

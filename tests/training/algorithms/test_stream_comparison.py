@@ -1,13 +1,6 @@
-import doctest
-
 import numpy as np
 
-from training.algorithms import stream_comparison
 from training.algorithms.stream_comparison import compare
-
-
-def test_what_the_docstrings_compute_is_true():
-    assert doctest.testmod(stream_comparison).failed == 0
 
 
 def nearest(values: np.ndarray):

@@ -1,9 +1,6 @@
-import doctest
-
 import numpy as np
 import pytest
 
-from training.algorithms import time_model
 from training.algorithms.time_model import TimeModel, fit_time_model
 
 
@@ -13,10 +10,6 @@ def answers(n: int, *, exponent: float = 0.6, seed: int = 0):
     who = rng.integers(4, size=n)
     pace = np.array([0.5, 1.0, 1.0, 2.0])[who]
     return lengths, who.tolist(), 9.0 * (lengths / 100) ** exponent * pace * rng.lognormal(0, 0.4, n), rng
-
-
-def test_what_the_docstrings_compute_is_true():
-    assert doctest.testmod(time_model).failed == 0
 
 
 def test_length_and_pace_are_found():

@@ -1,14 +1,7 @@
-import doctest
-
 import numpy as np
 import pytest
 
-from training.algorithms import vote_posterior as module
 from training.algorithms.vote_posterior import LEAST, MOST, USUAL, vote_posterior, voters_accuracy
-
-
-def test_what_the_docstrings_compute_is_true():
-    assert doctest.testmod(module) == (0, 2)
 
 
 def votes_of(accuracy: float, n_classes: int, n_tasks: int = 3000, n_voters: int = 3):
