@@ -24,7 +24,7 @@ FORMAT = 1  # of manifest.json
 WEIGHTS = "model.safetensors"
 HEADS = ("single", "ordinal", "multiple")
 C_OF_WORDS = (3.0, 30.0, 300.0)
-C_OF_VECTORS = (1.0, 10.0, 100.0)
+C_OF_VECTORS = (1.0, 5.0, 25.0, 125.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
 from training.algorithms.calibration import cross_entropies, fit_temperature
 from training.linear.pairs import Features
@@ -141,4 +141,7 @@ def _folds(
     elif n_groups >= FEWEST_GROUPS:
         # Of few labels, each that is left out is missed: the more folds, the fewer.
         n_folds = min(n_groups, MANY_FOLDS if len(targets) < FEW_LABELS else N_FOLDS)
-        yield from GroupKFold(n_folds, shuffle=True, random_state=seed).split(targets, groups=groups)
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():  # a class of fewer examples than folds is in as many as it can be
+            warnings.filterwarnings("ignore", message="The least populated class")
+            yield from splitter.split(targets, targets.argmax(axis=1), groups)

@@ -192,6 +192,7 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
         n_left_out=snapshot.n_left_out,
         config=config.to_dict(),
     )
+    run.snapshot_at = now  # what is measured after it is of these labels too
     return snapshot
 
 

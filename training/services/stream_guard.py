@@ -31,7 +31,7 @@ def measure_round(run: TrainingRun, *, now: datetime) -> StreamRound | None:
     campaign, policy = run.campaign, policy_of(run.campaign)
     if policy.acquisition == TrainingPolicy.Acquisition.RANDOM or policy.at_random_since:
         return None
-    found = compare_stream(campaign, policy, settled_by=run.snapshot_at or now)
+    found = compare_stream(campaign, policy, settled_by=run.snapshot_at)
     if found is None:
         return None
     with transaction.atomic():
