@@ -141,7 +141,10 @@ def _folds(
     elif n_groups >= FEWEST_GROUPS:
         # Of few labels, each that is left out is missed: the more folds, the fewer.
         n_folds = min(n_groups, MANY_FOLDS if len(targets) < FEW_LABELS else N_FOLDS)
+        classes = targets.argmax(axis=1)
+        if np.bincount(classes).max() < n_folds:  # no class can be in every fold
+            classes = np.zeros_like(classes)
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
         with warnings.catch_warnings():  # a class of fewer examples than folds is in as many as it can be
             warnings.filterwarnings("ignore", message="The least populated class")
-            yield from splitter.split(targets, targets.argmax(axis=1), groups)
+            yield from splitter.split(targets, classes, groups)

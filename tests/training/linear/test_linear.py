@@ -277,3 +277,13 @@ def test_linear_models_bring_neither_torch_nor_django():
     code = "import sys, training.linear; print([m for m in ('torch', 'django') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_hundred_labels_with_one_example_each_are_learned(tmp_path):
+    texts = [f"sign{i} {' '.join(FILLER[i % 20 : i % 20 + 3])}" for i in range(100)]
+    examples = examples_of(texts, np.eye(100))
+    fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
+    learned = examples.rehearsing
+    found = predict_tfidf(fitted.path, [texts[row] for row in learned]).argmax(axis=1)
+    assert (found == learned).mean() > 0.9
+    assert len(fitted.trial) == len(learned)
