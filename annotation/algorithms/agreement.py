@@ -4,7 +4,8 @@ Every coefficient here is a function of sums over tasks. `Sums` keeps the summan
 coefficient of another sample of the same tasks, as in a bootstrap, costs one matrix product.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,21 @@ def observed_agreement(counts: np.ndarray) -> Sums:
 def mean_over_pairs(mean_of_task: np.ndarray, n_pairs: np.ndarray) -> Sums:
     """The mean of any measure of pairs of answers, from its mean within each task [T] and their pairs [T]."""
     return Sums(np.column_stack([mean_of_task * n_pairs, n_pairs]), lambda s: _ratio(s[..., 0], s[..., 1]))
+
+
+def f1_over_pairs(stated: Sequence[Sequence[Set]]) -> Sums:
+    """F1 of every two answers to the same task, all pairs together, where an answer is any number of facts.
+
+    stated: per task, each answer's facts. Where there is no end to what could have been stated, as in a text,
+    it is what kappa tends to (Hripcsak and Rothschild 2005). Undefined where nobody states anything.
+
+    >>> f1_over_pairs([[{1, 2}, {2}], [{3}, {3}]]).value()
+    0.8
+    """
+    times = [Counter(fact for facts in of_task for fact in facts) for of_task in stated]
+    in_common = [sum(n * (n - 1) for n in of_task.values()) for of_task in times]
+    of_both = [(len(of_task) - 1) * n.total() for of_task, n in zip(stated, times, strict=True)]
+    return Sums(np.column_stack([in_common, of_both]), lambda s: _ratio(s[..., 0], s[..., 1]))
 
 
 def krippendorff_alpha(counts: np.ndarray, distances: np.ndarray | None = None) -> Sums:

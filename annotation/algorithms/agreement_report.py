@@ -1,6 +1,6 @@
 """The agreement of a campaign's volunteers in all usual coefficients, with bootstrap intervals over tasks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from annotation.algorithms.agreement import (
     Scale,
     Sums,
+    f1_over_pairs,
     fleiss_kappa,
     gwet_ac,
     krippendorff_alpha,
@@ -149,6 +150,13 @@ def span_report(
     together = measured({"alpha": unitised_alpha(disagreement.sum(axis=1))}, once, n_answers, rng)
     of_each = {label: unitised_alpha(disagreement[:, k]) for k, label in enumerate(labels)}
     return together["alpha"], measured(of_each, once, n_answers, rng)
+
+
+def facts_report(stated: Sequence[Sequence[Set]], *, rng: np.random.Generator) -> Measure | None:
+    """F1 of two answers to the same task. stated: per task, what each of its answers states."""
+    n_answers = np.array([len(of_task) for of_task in stated], dtype=int)
+    once = np.ones(len(n_answers), dtype=int)
+    return measured({"f1": f1_over_pairs(stated)}, once, n_answers, rng)["f1"]
 
 
 def text_report(texts: Sequence[Sequence[str]], *, rng: np.random.Generator) -> Measure | None:

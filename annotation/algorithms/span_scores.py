@@ -1,11 +1,12 @@
-"""How well spans agree: F1 with exact boundaries, and F1 for any overlap."""
+"""How well spans agree, and whatever else is any number of facts: F1 of all that is stated."""
 
 from collections import Counter
 from collections.abc import Sequence, Set
+from itertools import combinations
 
 import numpy as np
 
-from annotation.algorithms.span_types import Span, SpanAnswers
+from annotation.algorithms.span_types import Span
 
 
 def span_f1(
@@ -42,23 +43,26 @@ def set_f1(found: Set, true: Set) -> float:
     return 2 * len(found & true) / (len(found) + len(true)) if found or true else 1.0
 
 
-def pairwise_span_f1(answers: SpanAnswers) -> dict[tuple[int, int], dict[str, float]]:
-    """{(worker, worker): {"strict", "relaxed", "n_texts"}}: F1 of every two who share texts, all together.
+def pairwise_f1(
+    task: np.ndarray, worker: np.ndarray, stated: Sequence[Set], n_workers: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(F1 [W, W] of every two workers over the tasks that both answered, how many these are [W, W]).
 
-    F1 is the same both ways; the smaller worker comes first.
+    task, worker: int [N]; stated: N sets of facts. nan where two share no task, or stated nothing there.
+
+    >>> pairwise_f1(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), [{1, 2}, {2}, {3}, {3}], 2)[0].tolist()
+    [[nan, 0.8], [0.8, nan]]
     """
-    shared: dict[tuple[int, int], tuple[list, list]] = {}
-    for given in answers.answers:
-        in_order = sorted(given, key=lambda answer: answer[0])
-        for i, (one, ours) in enumerate(in_order):
-            for other, theirs in in_order[i + 1 :]:
-                pair = shared.setdefault((one, other), ([], []))
-                pair[0].append(ours)
-                pair[1].append(theirs)
-    return {
-        pair: {kind: score["f1"] for kind, score in span_f1(*texts).items()} | {"n_texts": len(texts[0])}
-        for pair, texts in sorted(shared.items())
-    }
+    in_common, of_both, n_shared = np.zeros((3, n_workers, n_workers))
+    order = np.argsort(task, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(task[order])) + 1):
+        for i, j in combinations(rows.tolist(), 2):
+            for pair in ((worker[i], worker[j]), (worker[j], worker[i])):
+                in_common[pair] += len(stated[i] & stated[j])
+                of_both[pair] += len(stated[i]) + len(stated[j])
+                n_shared[pair] += 1
+    f1 = np.divide(2 * in_common, of_both, out=np.full_like(of_both, np.nan), where=of_both > 0)
+    return f1, n_shared.astype(int)
 
 
 def _n_overlapping(ours: set[Span], theirs: set[Span]) -> int:

@@ -16,7 +16,7 @@ from scipy.special import betaincinv
 from annotation.algorithms import span_crowd, span_votes, token_dawid_skene
 from annotation.algorithms.span_chains import Cells, Chain, Found, cells_of, chains_of, label_of
 from annotation.algorithms.span_relations import relation_says, relation_votes
-from annotation.algorithms.span_scores import pairwise_span_f1, span_f1
+from annotation.algorithms.span_scores import span_f1
 from annotation.algorithms.span_types import ScoredSpan, Span, SpanAnswers, SpanFit, check_spans
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "SpanAnswers",
     "SpanFit",
     "fit_span_crowd",
-    "pairwise_span_f1",
     "relation_says",
     "relation_votes",
     "span_f1",

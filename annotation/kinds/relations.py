@@ -102,7 +102,7 @@ class Relations:
         >>> Relations().score(one, one | {"relations": []}), Relations().score(one, one)
         (0.0, 1.0)
         """
-        return set_f1(_facts(value), _facts(gold))
+        return set_f1(facts_of(value), facts_of(gold))
 
     def decide(
         self,
@@ -196,7 +196,7 @@ def _decisions(table: Table, spans: SpanFit) -> list[Decisions]:
         relations, says = relation_says(spans.consensus[task], stated)
         gold = np.full(len(relations), -1)
         if task in table.gold:
-            true = _facts(table.gold[task])
+            true = facts_of(table.gold[task])
             ends = [span.span for span in spans.consensus[task]]
             gold[:] = [(ends[start], ends[end], label) in true for start, end, label in relations]
         found.append(Decisions(says, table.worker[own].tolist(), gold))
@@ -234,6 +234,7 @@ def _parse_relation(raw: object, keys: list[str], places: list[int]) -> dict:
     return {"from": places[ends[0]], "to": places[ends[1]], "label": raw["label"]}
 
 
-def _facts(value: dict) -> set[tuple]:
+def facts_of(value: dict) -> set[tuple]:
+    """What is stated: each relation with the exact spans at its ends."""
     spans = as_tuples(value["spans"])
     return {(spans[r["from"]], spans[r["to"]], r["label"]) for r in value["relations"]}

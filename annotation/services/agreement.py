@@ -3,7 +3,7 @@
 A worker computes it when enough has changed, and keeps it for the page.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from annotation.algorithms.agreement_report import (
     Measure,
     agreement_by_label,
     agreement_report,
+    facts_report,
     label_counts,
     set_report,
     sets_by_label,
@@ -26,7 +27,9 @@ from annotation.algorithms.agreement_report import (
     text_report,
 )
 from annotation.algorithms.pair_agreement import pair_agreement
+from annotation.algorithms.span_scores import pairwise_f1
 from annotation.kinds import kind_named
+from annotation.kinds.relations import facts_of
 from annotation.kinds.spans import as_tuples
 from annotation.models import AgreementReport, Campaign, Consensus
 from annotation.services.crowd import count_answers, one_at_a_time
@@ -73,7 +76,10 @@ class WeekAgreement(NamedTuple):
 
 
 class PairRow(NamedTuple):
-    """A volunteer against the others, in the same order: (kappa, tasks shared); None for too few."""
+    """A volunteer against the others, in the same order: (kappa, tasks shared); None for too few.
+
+    Of marks and relations it is F1 instead of kappa.
+    """
 
     pseudonym: str
     cells: list[tuple[float | None, int]]
@@ -116,8 +122,10 @@ def agreement_of(campaign: Campaign) -> Agreement:
         )
         labels, weeks = _by_label(campaign, coded, rng), _by_week(coded)
         pairs = _pairs(campaign, coded, volunteers)
+    elif given and "spans" in given[0].value:
+        measures, labels, pairs = _of_facts(campaign, given, volunteers, lengths, rng)
     elif given:
-        measures, labels = _of_other_kinds(campaign, given, lengths, rng)
+        measures, labels = _of_sets_or_texts(campaign, given, lengths, rng)
     return Agreement(len(lengths), len(given), measures, labels, weeks, pairs)
 
 
@@ -231,11 +239,7 @@ def _by_week(coded: _Coded) -> list[WeekAgreement]:
 
 def _pairs(campaign: Campaign, coded: _Coded, volunteers: list[UUID]) -> list[PairRow]:
     """Kappa of each two of those who gave the most answers."""
-    if not volunteers:
-        return []
-    busiest = np.argsort(-np.bincount(coded.worker, minlength=len(volunteers)), kind="stable")
-    busiest = busiest[:MOST_VOLUNTEERS]
-    of_them = np.isin(coded.worker, busiest)
+    busiest, of_them = _busiest(coded.worker, len(volunteers))
     if not of_them.any():
         return []
     found = pair_agreement(
@@ -243,40 +247,80 @@ def _pairs(campaign: Campaign, coded: _Coded, volunteers: list[UUID]) -> list[Pa
     )
     kappa = found.matrix(found.kappa, len(volunteers))
     shared = np.nan_to_num(found.matrix(found.n_tasks, len(volunteers))).astype(int)
+    return _pair_rows(campaign, volunteers, busiest, kappa, shared)
+
+
+def _busiest(worker: np.ndarray, n_workers: int) -> tuple[np.ndarray, np.ndarray]:
+    """(the MOST_VOLUNTEERS with the most answers, int; which of the answers are theirs, bool [N])."""
+    busiest = np.argsort(-np.bincount(worker, minlength=n_workers), kind="stable")[:MOST_VOLUNTEERS]
+    return busiest, np.isin(worker, busiest)
+
+
+def _pair_rows(
+    campaign: Campaign, volunteers: list[UUID], busiest: np.ndarray, figure: np.ndarray, shared: np.ndarray
+) -> list[PairRow]:
+    """figure, shared: [W, W] of every two volunteers, how they agree and on how many tasks they met."""
     names = dict(campaign.volunteers.filter(pk__in=volunteers).values_list("pk", "pseudonym"))
     return [
-        PairRow(names[volunteers[w]], [_cell(kappa[w, other], shared[w, other]) for other in busiest])
+        PairRow(names[volunteers[w]], [_cell(figure[w, other], shared[w, other]) for other in busiest])
         for w in busiest
     ]
 
 
-def _cell(kappa: float, n_shared: int) -> tuple[float | None, int]:
-    is_shown = n_shared >= FEWEST_SHARED and not np.isnan(kappa)
-    return (float(kappa) if is_shown else None, int(n_shared))
+def _cell(figure: float, n_shared: int) -> tuple[float | None, int]:
+    is_shown = n_shared >= FEWEST_SHARED and not np.isnan(figure)
+    return (float(figure) if is_shown else None, int(n_shared))
 
 
-def _of_other_kinds(
+def _of_sets_or_texts(
     campaign: Campaign, given: list[GivenAnswer], lengths: list[int], rng: np.random.Generator
 ) -> tuple[dict[str, Measure | None], list[LabelAgreement]]:
-    """Sets of labels, spans (and the spans of relations), texts: each by the measure that is made for it."""
-    first = given[0].value
-    if "labels" in first:
+    """Sets of labels, and texts: each by the measure that is made for it."""
+    if "labels" in given[0].value:
         keys = list(campaign.label_names)
         chosen = np.array([[key in g.value["labels"] for key in keys] for g in given])
         task = np.array([g.task for g in given])
         measures = set_report(task, chosen, rng=rng)
         return measures, _named(campaign, lambda: sets_by_label(task, chosen, rng=rng))
-    if "text" in first:
-        texts = [[value["text"] for value in values] for values in _by_task(given, len(lengths))]
-        return {"similarity": text_report(texts, rng=rng)}, []
-    spans = [[as_tuples(value["spans"]) for value in values] for values in _by_task(given, len(lengths))]
+    texts = _by_task(given, [g.value["text"] for g in given], len(lengths))
+    return {"similarity": text_report(texts, rng=rng)}, []
+
+
+def _of_facts(
+    campaign: Campaign,
+    given: list[GivenAnswer],
+    volunteers: list[UUID],
+    lengths: list[int],
+    rng: np.random.Generator,
+) -> tuple[dict[str, Measure | None], list[LabelAgreement], list[PairRow]]:
+    """Marks by alpha of their stretches; and F1 of what is stated, which is marks or, where these are
+    related, relations."""
+    marked = [as_tuples(g.value["spans"]) for g in given]
     names = {label["key"]: label["name"] for label in campaign.labels if label.get("role", "span") == "span"}
+    spans = _by_task(given, marked, len(lengths))
     alpha, of_each = span_report(lengths, spans, list(names), rng=rng)
-    return {"alpha": alpha}, [LabelAgreement(names[key], measure) for key, measure in of_each.items()]
+    labels = [LabelAgreement(names[key], measure) for key, measure in of_each.items()]
+    related = "relations" in given[0].value
+    stated = [facts_of(g.value) for g in given] if related else [set(spans) for spans in marked]
+    f1 = facts_report(_by_task(given, stated, len(lengths)), rng=rng)
+    pairs = _fact_pairs(campaign, given, stated, volunteers)
+    return {"alpha": alpha, "relation_f1" if related else "span_f1": f1}, labels, pairs
 
 
-def _by_task(given: list[GivenAnswer], n_tasks: int) -> Iterator[list[dict]]:
-    values: list[list[dict]] = [[] for _ in range(n_tasks)]
-    for answer in given:
-        values[answer.task].append(answer.value)
-    return iter(values)
+def _fact_pairs(
+    campaign: Campaign, given: list[GivenAnswer], stated: list[set], volunteers: list[UUID]
+) -> list[PairRow]:
+    """F1 of each two of those who gave the most answers."""
+    task, worker = np.array([(g.task, g.worker) for g in given]).T
+    busiest, of_them = _busiest(worker, len(volunteers))
+    theirs = [one for one, is_theirs in zip(stated, of_them, strict=True) if is_theirs]
+    f1, shared = pairwise_f1(task[of_them], worker[of_them], theirs, len(volunteers))
+    return _pair_rows(campaign, volunteers, busiest, f1, shared)
+
+
+def _by_task(given: list[GivenAnswer], said: list, n_tasks: int) -> list[list]:
+    """What the answers say, parted by task."""
+    of_tasks: list[list] = [[] for _ in range(n_tasks)]
+    for answer, one in zip(given, said, strict=True):
+        of_tasks[answer.task].append(one)
+    return of_tasks

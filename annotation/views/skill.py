@@ -38,6 +38,15 @@ MEASURES = {
         "Cohen's kappa",
         "Agreement beyond chance of two people at a time, the mean over pairs that share ten tasks or more.",
     ),
+    "span_f1": (
+        "F1 of marks",
+        "What two people both marked in a text, with the same ends and label, of all that the two marked.",
+    ),
+    "relation_f1": (
+        "F1 of relations",
+        "What two people both stated of a text, with the same marks at both ends and the same label, of all "
+        "that the two stated.",
+    ),
     "similarity": ("Similarity", "How many of their words two texts on the same task share."),
 }
 
@@ -141,6 +150,7 @@ def agreement(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
             if figures["measures"].get(key) is not None
         ]
         context |= {"agreement": figures, "measures": measures, "per_week": _per_week_chart(figures["weeks"])}
+        context["pairs_by_f1"] = not kind_named(campaign.kind).one_label
     return render(request, "annotation/agreement.html", context)
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
-from annotation.models import Campaign, Consensus, Membership, Role, Skill, TrailEntry
+from annotation.models import AgreementReport, Campaign, Consensus, Membership, Role, Skill, TrailEntry
 from annotation.services.agreement import store_agreement
 from annotation.services.answers import submit_answer
 from annotation.services.doubts import doubt_guideline
@@ -200,6 +200,25 @@ def test_agreement_is_drawn_and_each_term_explained(client, alice, campaign, vol
 def test_agreement_without_answers_says_so(client, alice, campaign):
     client.force_login(alice)
     assert "Nothing to compare yet" in html_of(client, page("campaign_agreement", campaign))
+
+
+def test_marks_are_compared_by_what_two_people_both_marked(client, alice, campaign):
+    Campaign.objects.filter(pk=campaign.pk).update(kind="spans")
+    f1 = {"value": 0.67, "low": 0.5, "high": 0.8, "n_tasks": 10, "n_pairs": 10}
+    pairs = [{"pseudonym": name, "cells": [[None, 0], [0.67, 10]]} for name in ("Sparrow", "Wren")]
+    figures = {"n_tasks": 10, "n_answers": 20, "labels": [], "weeks": [], "pairs": pairs}
+    figures["measures"] = {"span_f1": f1}
+    AgreementReport.objects.create(
+        campaign=campaign,
+        rules={},
+        n_given=20,
+        computed_at=NOW,
+        figures=figures,
+    )
+    client.force_login(alice)
+    html = html_of(client, page("campaign_agreement", campaign))
+    assert "F1 of marks" in html and "F1 of what each two of the 2 volunteers" in html
+    assert "kappa" not in html
 
 
 def test_by_the_api_admins_read_and_decide_and_volunteers_read_their_own(

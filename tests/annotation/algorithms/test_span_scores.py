@@ -2,11 +2,12 @@
 
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.algorithms.spans import SpanAnswers, pairwise_span_f1, span_f1
+from annotation.algorithms.span_scores import pairwise_f1, span_f1
 
 THIRD = pytest.approx(1 / 3)
 
@@ -75,14 +76,15 @@ def test_twenty_thousand_spans_in_a_text_are_compared_at_once():
 
 def test_pairs_of_workers_are_compared_on_the_texts_they_share():
     rash, drug = (0, 4, "sign"), (5, 9, "drug")
-    answers = SpanAnswers(
-        ["rash drug", "rash drug"],
-        [[(2, [rash]), (0, [rash, drug])], [(0, [rash]), (1, [(0, 3, "sign")]), (2, [rash])]],
-        3,
-        ["sign", "drug"],
-    )
-    assert pairwise_span_f1(answers) == {
-        (0, 1): {"strict": 0.0, "relaxed": 1.0, "n_texts": 1},
-        (0, 2): {"strict": pytest.approx(0.8), "relaxed": pytest.approx(0.8), "n_texts": 2},
-        (1, 2): {"strict": 0.0, "relaxed": 1.0, "n_texts": 1},
-    }
+    task, worker = np.array([0, 0, 1, 1, 1]), np.array([2, 0, 0, 1, 2])
+    stated = [{rash}, {rash, drug}, {rash}, {(0, 3, "sign")}, {rash}]
+    f1, n_shared = pairwise_f1(task, worker, stated, 4)
+    assert f1[0, 2] == f1[2, 0] == pytest.approx(0.8), "two texts together: 2 * 2 of 5"
+    assert f1[0, 1] == f1[1, 2] == 0.0
+    assert n_shared.tolist() == [[0, 1, 2, 0], [1, 0, 1, 0], [2, 1, 0, 0], [0, 0, 0, 0]]
+    assert np.isnan(f1[3]).all() and np.isnan(f1.diagonal()).all()
+
+
+def test_two_who_state_nothing_have_no_f1():
+    f1, n_shared = pairwise_f1(np.array([0, 0]), np.array([0, 1]), [set(), set()], 2)
+    assert np.isnan(f1[0, 1]) and n_shared[0, 1] == 1

@@ -128,9 +128,31 @@ def test_sets_spans_and_texts_have_measures_of_their_own():
     found = agreement_of(spans)
     assert (found.labels[0].name, round(found.labels[0].alpha.value, 1)) == ("Yes", 1.0)
     assert found.measures["alpha"].value < 1
+    assert found.measures["span_f1"].value == pytest.approx(2 * 5 / (2 * 5 + 5))
+    [[_, (f1, n_shared)], _] = [row.cells for row in found.pairs]
+    assert (f1, n_shared) == (pytest.approx(2 / 3), 10)
     texts = make_campaign(kind="text", labels=[])
     answered(texts, [[{"text": "a rash"}, {"text": "a rash"}], [{"text": "a cough"}, {"text": "x"}]])
     assert agreement_of(texts).measures["similarity"].value == pytest.approx(0.5)
+
+
+def test_relations_agree_where_label_and_both_ends_are_the_same():
+    labels = [
+        {"key": "drug", "name": "Drug", "hint": "", "role": "span"},
+        {"key": "causes", "name": "causes", "hint": "", "role": "relation"},
+    ]
+    campaign = make_campaign(kind="relations", labels=labels)
+    spans = [{"start": start, "end": start + 2, "label": "drug"} for start in (0, 3, 6)]
+    one = {"from": 0, "to": 1, "label": "causes"}
+    both = {"spans": spans, "relations": [one, {"from": 0, "to": 2, "label": "causes"}]}
+    first = {"spans": spans, "relations": [one]}
+    turned = {"spans": spans, "relations": [{"from": 1, "to": 0, "label": "causes"}]}
+    answered(campaign, [[both, first], [first, turned]] * 5)
+    found = agreement_of(campaign)
+    assert found.measures["alpha"].value == 1.0, "of the marks"
+    assert found.measures["relation_f1"].value == pytest.approx(2 * 5 / (3 * 5 + 2 * 5))
+    assert [row.name for row in found.labels] == ["Drug"]
+    assert found.pairs[0].cells[1] == (pytest.approx(0.4), 10)
 
 
 @pytest.mark.parametrize("kind", ["choice", "multiple", "spans", "text"])
