@@ -145,18 +145,14 @@ def span_report(
     lengths [T] of the texts in code points; spans: per text, per volunteer who read it, their spans.
     """
     disagreement = unitised_disagreements(lengths, spans, labels)  # [T, labels, 2]
-    n_answers = np.array([len(of_text) for of_text in spans], dtype=int)
-    once = np.ones(len(n_answers), dtype=int)
-    together = measured({"alpha": unitised_alpha(disagreement.sum(axis=1))}, once, n_answers, rng)
+    together = _measured_by_task({"alpha": unitised_alpha(disagreement.sum(axis=1))}, spans, rng)
     of_each = {label: unitised_alpha(disagreement[:, k]) for k, label in enumerate(labels)}
-    return together["alpha"], measured(of_each, once, n_answers, rng)
+    return together["alpha"], _measured_by_task(of_each, spans, rng)
 
 
 def facts_report(stated: Sequence[Sequence[Set]], *, rng: np.random.Generator) -> Measure | None:
     """F1 of two answers to the same task. stated: per task, what each of its answers states."""
-    n_answers = np.array([len(of_task) for of_task in stated], dtype=int)
-    once = np.ones(len(n_answers), dtype=int)
-    return measured({"f1": f1_over_pairs(stated)}, once, n_answers, rng)["f1"]
+    return _measured_by_task({"f1": f1_over_pairs(stated)}, stated, rng)["f1"]
 
 
 def text_report(texts: Sequence[Sequence[str]], *, rng: np.random.Generator) -> Measure | None:
@@ -164,8 +160,15 @@ def text_report(texts: Sequence[Sequence[str]], *, rng: np.random.Generator) -> 
     n_answers = np.array([len(of_task) for of_task in texts], dtype=int)
     n_pairs = n_answers * (n_answers - 1) / 2.0
     similarity = np.array([mean_similarity(of_task) or 0.0 for of_task in texts])
-    once = np.ones(len(n_answers), dtype=int)
-    return measured({"similarity": mean_over_pairs(similarity, n_pairs)}, once, n_answers, rng)["similarity"]
+    return _measured_by_task({"similarity": mean_over_pairs(similarity, n_pairs)}, texts, rng)["similarity"]
+
+
+def _measured_by_task(
+    coefficients: dict[str, Sums], answers: Sequence[Sequence], rng: np.random.Generator
+) -> dict[str, Measure | None]:
+    """Coefficients over tasks that have a row each, with their answers."""
+    n_answers = np.array([len(of_task) for of_task in answers], dtype=int)
+    return measured(coefficients, np.ones(len(n_answers), dtype=int), n_answers, rng)
 
 
 def measured(

@@ -132,9 +132,8 @@ def choose(judged: Sequence[Judged], trials: Sequence[Outcomes]) -> int:
         seen = [ours.and_(trial) for ours, trial in zip(seen, trials, strict=True)]
     by_plainness = sorted(range(len(judged)), key=lambda place: FAMILIES.index(judged[place].family))
     encoders = [place for place in by_plainness if judged[place].family == "encoder"]
-    best, *others = [place for place in by_plainness if place not in encoders] or encoders
-    for place in others:
-        best = place if _f1_of(seen[place]) > _f1_of(seen[best]) else best
+    plain = [place for place in by_plainness if place not in encoders]
+    best = max(plain or encoders, key=lambda place: _f1_of(seen[place]))  # the first of equal ones
     for place in encoders:
         n = min(len(seen[place]), len(seen[best]))
         if _is_better(seen[place].first(n), seen[best].first(n), few=few_judge(len(judged[0]))):
@@ -212,7 +211,7 @@ def _f1_check(challenger: Judged, incumbent: Judged, seen: Gains, drawn: Gains) 
     allowed, because = HARM_CHANCE, ""
     if (drawn.loss >= 0).mean() <= LOSS_CHANCE:
         allowed, because = SUPPORTED_CHANCE, " where right answers have clearly become more probable, as here"
-    now, before = (one.outcomes.macro_f1(_once(one))[0] for one in (challenger, incumbent))
+    now, before = (_f1_of(one.outcomes) for one in (challenger, incumbent))
     sentence = (
         f"On {len(challenger)} texts its F1 is {_points(now)}, and {_points(before)} of the model in charge. "
         f"The chance that it is worse by more than {_points(HARM)} points is {percent(chance)} "
