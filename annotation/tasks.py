@@ -35,7 +35,7 @@ def consensus_tick() -> None:
     compared, whose answers count or not?"""
     for campaign_id, is_fit_due in crowd.campaigns_to_judge():
         judge_campaign.apply_async([str(campaign_id), is_fit_due], expires=FIT_TICK_SECONDS)
-    for campaign_id in ranking.campaigns_to_rank():
+    for campaign_id in ranking.campaigns_to_rank(now=timezone.now()):
         rank_campaign.apply_async([str(campaign_id)], expires=FIT_TICK_SECONDS)
     for campaign_id in agreement.campaigns_to_compare(now=timezone.now()):
         compare_volunteers.apply_async([str(campaign_id)], expires=FIT_TICK_SECONDS)

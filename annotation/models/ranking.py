@@ -12,6 +12,9 @@ class ItemRanking(models.Model):
     items = models.JSONField(help_text="The most preferred: [[item, score, standard error, comparisons]].")
     n_items = models.PositiveIntegerField(help_text="Ranked in all.")
     lowest = models.FloatField(help_text="The score of the last of them.")
+    rules = models.JSONField(
+        default=dict, help_text="How the campaign decided then: by other rules it is due again."
+    )
     n_given = models.PositiveIntegerField(
         help_text="Answers there were, those that don't count too; tells when the next fit is due."
     )

@@ -12,7 +12,6 @@ from uuid import UUID
 import numpy as np
 import orjson
 from django.db import connection
-from django.db.models import OuterRef, Subquery
 
 from annotation.algorithms.agreement import krippendorff_alpha, krippendorff_alpha_ordinal
 from annotation.algorithms.agreement_report import (
@@ -31,17 +30,14 @@ from annotation.algorithms.span_scores import pairwise_f1
 from annotation.kinds import kind_named
 from annotation.kinds.relations import facts_of
 from annotation.kinds.spans import as_tuples
-from annotation.models import AgreementReport, Campaign, Consensus
-from annotation.services.crowd import count_answers, one_at_a_time
-from annotation.services.due import is_due, with_news
-from annotation.services.judging import DECIDING
+from annotation.models import AgreementReport, Campaign
+from annotation.services.due import alone_with_answers, campaigns_due
 
 TASKS = 5000  # the latest settled ones with two answers or more
 MOST_VOLUNTEERS = 15  # in the table of pairs: those with the most of these answers
 MOST_LABELS = 50  # looked at one by one
 FEWEST_SHARED = 5  # tasks that two volunteers share before a kappa of theirs is shown
 SEED = 7  # of the resampling: the same answers give the same intervals
-BEHIND = timedelta(minutes=10)  # at most, once tasks were settled that the figures do not know
 
 READ_ANSWERS = """
 SELECT latest.task_id, a.volunteer_id, an.value::text, latest.settled_at::date, t."end" - t.start
@@ -130,44 +126,16 @@ def agreement_of(campaign: Campaign) -> Agreement:
 
 
 def campaigns_to_compare(*, now: datetime) -> list[UUID]:
-    """Whose agreement is due: there are more answers, others count, or the rules are not what they were; or
-    more tasks have been settled for a while, by the last answers, a fit or a reviewer."""
-    settled = Consensus.objects.settled().filter(campaign=OuterRef("pk")).order_by("-settled_at")
-    found = with_news(Campaign.objects.select_related("agreement_report").defer("agreement_report__figures"))
-    found = found.annotate(last_settled_at=Subquery(settled.values("settled_at")[:1]))
-    return [campaign.pk for campaign in found if _is_due(campaign, now)]
-
-
-def _is_due(campaign: Campaign, now: datetime) -> bool:
-    last = getattr(campaign, "agreement_report", None)
-    if last is not None and last.rules != _rules(campaign):
-        return not campaign.is_to_be_judged
-    return is_due(campaign, last) or _is_behind(campaign, last, now)
-
-
-def _is_behind(campaign: Campaign, last: AgreementReport | None, now: datetime) -> bool:
-    if last is None or campaign.last_settled_at is None:
-        return False
-    return campaign.last_settled_at > last.computed_at and now - last.computed_at >= BEHIND
+    """Whose agreement is due."""
+    return campaigns_due("agreement_report", "figures", now=now)
 
 
 def store_agreement(campaign: Campaign, *, now: datetime) -> None:
-    """Compute it anew and keep it.
-
-    Not while others are at work on the answers, nor while somebody's are half counted: the next look finds
-    it due.
-    """
-    with one_at_a_time(campaign) as is_ours:
-        if not is_ours or campaign.volunteers.filter(is_to_be_weighed=True).exists():
-            return
-        kept = {"rules": _rules(campaign), "n_given": count_answers(campaign), "computed_at": now}
-        kept["figures"] = agreement_of(campaign).figures()
-        AgreementReport.objects.update_or_create(campaign=campaign, defaults=kept)
-
-
-def _rules(campaign: Campaign) -> dict:
-    """What decides which tasks are settled and which answers count."""
-    return {name: getattr(campaign, name) for name in DECIDING}
+    """Compute it anew and keep it."""
+    with alone_with_answers(campaign, now=now) as state:
+        if state is not None:
+            figures = agreement_of(campaign).figures()
+            AgreementReport.objects.update_or_create(campaign=campaign, defaults=state | {"figures": figures})
 
 
 def _read(campaign: Campaign) -> tuple[list[GivenAnswer], list[UUID], list[int]]:

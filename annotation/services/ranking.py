@@ -13,8 +13,8 @@ from annotation.algorithms.pairs import FIRST, SECOND, TIE, fit_pairs
 from annotation.errors import Invalid
 from annotation.kinds.pairs import Pairs
 from annotation.models import Campaign, ItemRanking, MicroTask
-from annotation.services.crowd import count_answers, one_at_a_time, read_table
-from annotation.services.due import is_due, with_news
+from annotation.services.crowd import count_answers, read_table
+from annotation.services.due import alone_with_answers, campaigns_due
 
 OUTCOMES = {"first": FIRST, "second": SECOND, "tie": TIE}
 ITEMS_KEPT = 200  # for the page; all of them are computed afresh by a command
@@ -65,30 +65,25 @@ def rank_items(campaign: Campaign) -> list[RankedItem]:
     ]
 
 
-def campaigns_to_rank() -> list[UUID]:
-    """Whose ranking is due: a tenth more answers have come, or somebody's count or don't any more."""
-    found = with_news(Campaign.objects.filter(kind=Pairs.name).select_related("item_ranking"))
-    return [campaign.pk for campaign in found if is_due(campaign, getattr(campaign, "item_ranking", None))]
+def campaigns_to_rank(*, now: datetime) -> list[UUID]:
+    """Whose ranking is due."""
+    return campaigns_due("item_ranking", "items", now=now, kind=Pairs.name)
 
 
 def store_ranking(campaign: Campaign, *, now: datetime) -> None:
-    """Fit the scores anew and keep the most preferred items.
-
-    Not while another is at work, nor while somebody's answers are half counted: the next look finds it due.
-    """
-    with one_at_a_time(campaign) as is_ours:
-        if not is_ours or campaign.volunteers.filter(is_to_be_weighed=True).exists():
+    """Fit the scores anew and keep the most preferred items."""
+    with alone_with_answers(campaign, now=now) as state:
+        if state is None:
             return
-        n_given, items = count_answers(campaign), []
+        items = []
         try:
             items = rank_items(campaign)
         except Invalid as error:
             if error.code != "nothing_to_rank":  # no answer counts any more
                 raise
         kept = [[one.item, one.score, one.standard_error, one.n_compared] for one in items[:ITEMS_KEPT]]
-        lowest = items[-1].score if items else 0.0
-        figures = {"items": kept, "n_items": len(items), "lowest": lowest, "n_given": n_given}
-        ItemRanking.objects.update_or_create(campaign=campaign, defaults=figures | {"computed_at": now})
+        figures = {"items": kept, "n_items": len(items), "lowest": items[-1].score if items else 0.0}
+        ItemRanking.objects.update_or_create(campaign=campaign, defaults=state | figures)
 
 
 def read_ranking(campaign: Campaign) -> ItemRanking:
