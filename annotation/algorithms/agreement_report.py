@@ -1,6 +1,6 @@
 """The agreement of a campaign's volunteers in all usual coefficients, with bootstrap intervals over tasks."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy as np
 from annotation.algorithms.agreement import (
     Scale,
     Sums,
-    f1_over_pairs,
     fleiss_kappa,
     gwet_ac,
     krippendorff_alpha,
@@ -117,57 +116,42 @@ def counts_report(
     return measured(coefficients, n_alike, patterns.sum(axis=1), rng)
 
 
-def set_report(
-    task: np.ndarray, chosen: np.ndarray, *, distance: SetDistance = "masi", rng: np.random.Generator
-) -> dict[str, Measure | None]:
+def set_sums(task: np.ndarray, chosen: np.ndarray, *, distance: SetDistance = "masi") -> dict[str, Sums]:
     """Agreement of answers that are sets of labels: task int [N]; chosen bool [N, K], the labels of each.
 
     `agreement` is the share of pairs with the same set; `alpha` counts sets that overlap as near.
     """
     sets, code = np.unique(np.asarray(chosen, dtype=bool), axis=0, return_inverse=True)
     counts = label_counts(task, code, len(sets))
-    coefficients = {
+    return {
         "agreement": observed_agreement(counts),
         "alpha": krippendorff_alpha(counts, set_distances(sets, distance)),
     }
-    return measured(coefficients, np.ones(len(counts), dtype=int), counts.sum(axis=1), rng)
 
 
-def span_report(
-    lengths: Sequence[int],
-    spans: Sequence[Sequence[Sequence[Span]]],
-    labels: Sequence[str],
-    *,
-    rng: np.random.Generator,
-) -> tuple[Measure | None, dict[str, Measure | None]]:
+def span_sums(
+    lengths: Sequence[int], spans: Sequence[Sequence[Sequence[Span]]], labels: Sequence[str]
+) -> tuple[Sums, dict[str, Sums]]:
     """Krippendorff's unitised alpha over all labels together, and of each label by its key.
 
     lengths [T] of the texts in code points; spans: per text, per volunteer who read it, their spans.
     """
     disagreement = unitised_disagreements(lengths, spans, labels)  # [T, labels, 2]
-    together = _measured_by_task({"alpha": unitised_alpha(disagreement.sum(axis=1))}, spans, rng)
     of_each = {label: unitised_alpha(disagreement[:, k]) for k, label in enumerate(labels)}
-    return together["alpha"], _measured_by_task(of_each, spans, rng)
+    return unitised_alpha(disagreement.sum(axis=1)), of_each
 
 
-def facts_report(stated: Sequence[Sequence[Set]], *, rng: np.random.Generator) -> Measure | None:
-    """F1 of two answers to the same task. stated: per task, what each of its answers states."""
-    return _measured_by_task({"f1": f1_over_pairs(stated)}, stated, rng)["f1"]
-
-
-def text_report(texts: Sequence[Sequence[str]], *, rng: np.random.Generator) -> Measure | None:
+def text_sums(texts: Sequence[Sequence[str]]) -> Sums:
     """The mean similarity of two free texts of the same task. texts: per task, all its answers."""
     n_answers = np.array([len(of_task) for of_task in texts], dtype=int)
-    n_pairs = n_answers * (n_answers - 1) / 2.0
     similarity = np.array([mean_similarity(of_task) or 0.0 for of_task in texts])
-    return _measured_by_task({"similarity": mean_over_pairs(similarity, n_pairs)}, texts, rng)["similarity"]
+    return mean_over_pairs(similarity, n_answers * (n_answers - 1) / 2.0)
 
 
-def _measured_by_task(
-    coefficients: dict[str, Sums], answers: Sequence[Sequence], rng: np.random.Generator
+def measured_by_task(
+    coefficients: dict[str, Sums], n_answers: np.ndarray, rng: np.random.Generator
 ) -> dict[str, Measure | None]:
-    """Coefficients over tasks that have a row each, with their answers."""
-    n_answers = np.array([len(of_task) for of_task in answers], dtype=int)
+    """Coefficients with their intervals, over tasks that have a row each, with n_answers int [T] answers."""
     return measured(coefficients, np.ones(len(n_answers), dtype=int), n_answers, rng)
 
 

@@ -52,6 +52,15 @@ def _is_in_word(text: str, i: int) -> bool:
     return category in "LMN" and not unicodedata.name(character, "").startswith(_UNSPACED)
 
 
+def numbered_tokens(text: str) -> set[tuple[str, int]]:
+    """The text's tokens as a set, in which one that stands twice is there twice: by itself and its number.
+
+    >>> sorted(numbered_tokens("no pain, no rash"))
+    [('no', 1), ('no', 2), ('pain', 1), ('rash', 1)]
+    """
+    return {(token, i) for token, n in Counter(tokens(text)).items() for i in range(1, n + 1)}
+
+
 def similarity(a: str, b: str) -> float:
     """Token F1 of two texts: twice the tokens in common over the tokens of both, from 0 to 1.
 

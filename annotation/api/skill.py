@@ -17,7 +17,8 @@ from annotation.services import skill, standing
 
 NOT_FOUND = {404: shapes.ProblemSerializer}
 NO_AGREEMENT = {
-    "computed_at": None, "n_tasks": 0, "n_answers": 0, "measures": {}, "labels": [], "weeks": [],
+    "computed_at": None, "n_tasks": 0, "n_answers": 0, "measures": {}, "labels": [], "weekly": "",
+    "weeks": [],
 }  # fmt: skip
 
 
@@ -98,12 +99,13 @@ class MeasureSerializer(serializers.Serializer):
 class LabelAgreementSerializer(serializers.Serializer):
     name = serializers.CharField()
     alpha = MeasureSerializer(allow_null=True)
+    f1 = MeasureSerializer(allow_null=True, help_text="Of marks and relations.")
 
 
 class WeekAgreementSerializer(serializers.Serializer):
     week = serializers.DateField()
     n_tasks = serializers.IntegerField()
-    alpha = serializers.FloatField(allow_null=True)
+    value = serializers.FloatField(allow_null=True, help_text="Of the measure that `weekly` names.")
 
 
 class AgreementSerializer(serializers.Serializer):
@@ -112,6 +114,7 @@ class AgreementSerializer(serializers.Serializer):
     n_answers = serializers.IntegerField()
     measures = serializers.DictField(child=MeasureSerializer(allow_null=True))
     labels = LabelAgreementSerializer(many=True)
+    weekly = serializers.CharField(help_text="The measure that is followed from week to week.")
     weeks = WeekAgreementSerializer(many=True)
 
 

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from annotation.errors import Invalid
 from annotation.kinds.choice import Choice
+from annotation.kinds.comparison import Compared, Comparison, LabelAgreement
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table
 from annotation.kinds.multiple import Multiple
 from annotation.kinds.ordinal import Ordinal
@@ -12,7 +13,19 @@ from annotation.kinds.relations import Relations
 from annotation.kinds.spans import Spans
 from annotation.kinds.text import Text
 
-__all__ = ["KINDS", "Decision", "Fit", "Given", "Kind", "SkillRow", "Table", "kind_named"]
+__all__ = [
+    "KINDS",
+    "Compared",
+    "Comparison",
+    "Decision",
+    "Fit",
+    "Given",
+    "Kind",
+    "LabelAgreement",
+    "SkillRow",
+    "Table",
+    "kind_named",
+]
 
 
 class Kind(Protocol):
@@ -53,6 +66,10 @@ class Kind(Protocol):
 
     def score(self, value: dict, gold: dict) -> float:
         """How right an answer is, from 0 to 1."""
+        ...
+
+    def compare(self, compared: Compared) -> Comparison:
+        """How far answers to the same tasks agree."""
         ...
 
     def decide(

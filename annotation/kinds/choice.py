@@ -12,6 +12,7 @@ from annotation.algorithms.parameters import MAX_DENSE_CLASSES
 from annotation.algorithms.posterior_calibration import calibrate, calibration_error, recalibrated
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
+from annotation.kinds.comparison import Compared, Comparison, OneLabel
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
 
@@ -70,6 +71,9 @@ class Choice:
     def score(self, value: dict, gold: dict) -> float:
         """1 where the answer is the right one, else 0."""
         return float(value["label"] == gold["label"])
+
+    def compare(self, compared: Compared) -> Comparison:
+        return OneLabel(compared, is_ordinal=self.ordered)
 
     def decide(
         self,

@@ -30,3 +30,8 @@ def _parse_label(entry: object) -> dict:
     if not KEY.fullmatch(key) or len(name) > 100 or len(hint) > 300 or "\x00" in name + hint:
         raise Invalid("A label's key has 1 to 64 characters, its name up to 100.", code="invalid_labels")
     return {"key": key, "name": name, "hint": hint}
+
+
+def of_role(labels: list[dict], role: str) -> list[dict]:
+    """Those that mark spans, or those that name relations; without roles all mark spans."""
+    return [label for label in labels if label.get("role", "span") == role]

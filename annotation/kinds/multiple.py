@@ -3,12 +3,14 @@
 import numpy as np
 from scipy.special import logit
 
+from annotation.algorithms.agreement_report import set_sums, sets_by_label
 from annotation.algorithms.finds import finds
 from annotation.algorithms.intervals import credible_interval
 from annotation.algorithms.multiple_choice import LabelSets, fit_multiple, multiple_posterior
 from annotation.algorithms.one_coin import STRENGTH
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
+from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement, named
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
 from annotation.kinds.labels import parse_labels
 
@@ -71,6 +73,9 @@ class Multiple:
         """
         both, either = set(value["labels"]) & set(gold["labels"]), set(value["labels"]) | set(gold["labels"])
         return len(both) / len(either) if either else 1.0
+
+    def compare(self, compared: Compared) -> Comparison:
+        return _Sets(compared)
 
     def decide(
         self,
@@ -148,3 +153,16 @@ def _weighed(chosen: np.ndarray, given: list[Given], crowd: dict) -> tuple[np.nd
 
 def _by_label(keys: list[str], probability: np.ndarray) -> dict[str, float]:
     return {key: round(float(p), 6) for key, p in zip(keys, probability, strict=True)}
+
+
+class _Sets(Facts):
+    paired = "label_f1"
+
+    def __init__(self, compared: Compared):
+        stated = [set(value["labels"]) for value in compared.values]
+        self._chosen = np.array([[label["key"] in one for label in compared.labels] for one in stated])
+        super().__init__(compared, stated, set_sums(compared.task, self._chosen))
+
+    def by_label(self, rng: np.random.Generator) -> list[LabelAgreement]:
+        names = [label["name"] for label in self._compared.labels]
+        return named(names, sets_by_label(self._compared.task, self._chosen, rng=rng))

@@ -1,6 +1,7 @@
 """Relations between spans: what is marked, and what of it belongs together how."""
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,10 +14,12 @@ from annotation.algorithms.span_scores import set_f1
 from annotation.algorithms.spans import ScoredSpan, SpanFit, relation_says, relation_votes
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
+from annotation.kinds.comparison import Compared, Comparison, LabelAgreement
 from annotation.kinds.decision import Decision, Fit, Given, Table, entropy_bits, find_rows
-from annotation.kinds.labels import parse_labels
+from annotation.kinds.labels import of_role, parse_labels
 from annotation.kinds.spans import (
     MAJORITY,
+    Marks,
     Spans,
     as_tuples,
     decision_for,
@@ -103,6 +106,9 @@ class Relations:
         (0.0, 1.0)
         """
         return set_f1(facts_of(value), facts_of(gold))
+
+    def compare(self, compared: Compared) -> Comparison:
+        return _Related(compared)
 
     def decide(
         self,
@@ -203,10 +209,6 @@ def _decisions(table: Table, spans: SpanFit) -> list[Decisions]:
     return found
 
 
-def of_role(labels: list[dict], role: str) -> list[dict]:
-    return [label for label in labels if label.get("role", "span") == role]
-
-
 def _parse_relations(raw: object, keys: list[str], places: list[int]) -> list[dict]:
     if not isinstance(raw, list) or len(raw) > MOST_RELATIONS:
         raise InvalidAnswer(
@@ -238,3 +240,17 @@ def facts_of(value: dict) -> set[tuple]:
     """What is stated: each relation with the exact spans at its ends."""
     spans = as_tuples(value["spans"])
     return {(spans[r["from"]], spans[r["to"]], r["label"]) for r in value["relations"]}
+
+
+class _Related(Marks):
+    """Marks by alpha of their stretches; relations by F1, the same where both ends and the label are."""
+
+    weekly = paired = "relation_f1"
+
+    def _facts(self, compared: Compared) -> list[Set]:
+        return [facts_of(value) for value in compared.values]
+
+    def by_label(self, rng: np.random.Generator) -> list[LabelAgreement]:
+        names = {label["key"]: label["name"] for label in of_role(self._compared.labels, "relation")}
+        f1 = self._f1_of_labels(self._stated, list(names), rng)
+        return super().by_label(rng) + [LabelAgreement(name, None, f1[key]) for key, name in names.items()]

@@ -1,18 +1,22 @@
 """Text spans: labelled stretches of the text, overlapping and nested ones allowed."""
 
 from collections import Counter
+from collections.abc import Set
 from itertools import pairwise
 
 import numpy as np
 import orjson
 
+from annotation.algorithms.agreement import f1_over_pairs
+from annotation.algorithms.agreement_report import Measure, measured_by_task, span_sums
 from annotation.algorithms.finds import drawn_to_crowd, finds, span_finds
 from annotation.algorithms.span_scores import set_f1
 from annotation.algorithms.spans import ScoredSpan, SpanAnswers, SpanFit, fit_span_crowd, task_spans
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
+from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
-from annotation.kinds.labels import parse_labels
+from annotation.kinds.labels import of_role, parse_labels
 
 MAJORITY = "majority"
 MOST_SPANS = 1000
@@ -73,6 +77,9 @@ class Spans:
     def score(self, value: dict, gold: dict) -> float:
         """Strict F1 of the spans: the same boundaries and the same label."""
         return set_f1(set(as_tuples(value["spans"])), set(as_tuples(gold["spans"])))
+
+    def compare(self, compared: Compared) -> Comparison:
+        return Marks(compared)
 
     def decide(
         self,
@@ -184,3 +191,36 @@ def _parse_span(raw: object, keys: list[str], length: int) -> dict:
 
 def as_tuples(spans: list[dict]) -> list[tuple[int, int, str]]:
     return [(span["start"], span["end"], span["label"]) for span in spans]
+
+
+class Marks(Facts):
+    paired = "span_f1"
+
+    def __init__(self, compared: Compared):
+        self._names = {label["key"]: label["name"] for label in of_role(compared.labels, "span")}
+        marked = [as_tuples(value["spans"]) for value in compared.values]
+        alpha, self._alphas = span_sums(compared.lengths, compared.by_task(marked), list(self._names))
+        self._marked = [set(spans) for spans in marked]
+        stated = self._facts(compared)
+        f1 = f1_over_pairs(compared.by_task(stated))
+        super().__init__(compared, stated, {"alpha": alpha, self.paired: f1})
+
+    def _facts(self, compared: Compared) -> list[Set]:
+        return self._marked
+
+    def by_label(self, rng: np.random.Generator) -> list[LabelAgreement]:
+        alphas = measured_by_task(self._alphas, self._compared.n_answers, rng)
+        f1 = self._f1_of_labels(self._marked, list(self._names), rng)
+        return [LabelAgreement(name, alphas[key], f1[key]) for key, name in self._names.items()]
+
+    def _f1_of_labels(
+        self, stated: list[Set], keys: list[str], rng: np.random.Generator
+    ) -> dict[str, Measure | None]:
+        """Of facts that end in their label."""
+        of_each = {
+            key: f1_over_pairs(
+                self._compared.by_task([{fact for fact in facts if fact[-1] == key} for facts in stated])
+            )
+            for key in keys
+        }
+        return measured_by_task(of_each, self._compared.n_answers, rng)

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from annotation.algorithms.free_text import medoid, similarity
+from annotation.algorithms.agreement_report import text_sums
+from annotation.algorithms.free_text import medoid, numbered_tokens, similarity
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds.answer_schema import exact_object
+from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 
 MOST_CHARACTERS = 1000
@@ -61,6 +63,9 @@ class Text:
         """How similar the two are in their words, from 0 to 1."""
         return similarity(value["text"], gold["text"])
 
+    def compare(self, compared: Compared) -> Comparison:
+        return _Texts(compared)
+
     def decide(
         self,
         given: list[Given],
@@ -109,3 +114,15 @@ class Text:
             for w in range(table.n_workers)
         ]
         return Fit({"similarity": round(typical, 4)}, skills)
+
+
+class _Texts(Facts):
+    weekly, paired = "similarity", "word_f1"
+
+    def __init__(self, compared: Compared):
+        texts = [value["text"] for value in compared.values]
+        similarity = text_sums(compared.by_task(texts))
+        super().__init__(compared, [numbered_tokens(text) for text in texts], {"similarity": similarity})
+
+    def by_label(self, rng: np.random.Generator) -> list[LabelAgreement]:
+        return []

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from annotation.errors import InvalidAnswer, NotFound, PlatformError
 from annotation.forms import DoubtForm, SkipForm
 from annotation.kinds import kind_named
-from annotation.kinds.relations import of_role
+from annotation.kinds.labels import of_role
 from annotation.kinds.spans import Spans
 from annotation.models import Campaign
 from annotation.services.doubts import doubt_guideline, read_cases, resolve_doubts

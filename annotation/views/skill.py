@@ -49,6 +49,13 @@ MEASURES = {
     ),
     "similarity": ("Similarity", "How many of their words two texts on the same task share."),
 }
+PAIRED = {
+    "kappa": "Cohen's kappa of the answers",
+    "label_f1": "F1 of the labels",
+    "span_f1": "F1 of the marks",
+    "relation_f1": "F1 of the relations",
+    "word_f1": "F1 of the words",
+}
 
 
 @login_required
@@ -149,21 +156,26 @@ def agreement(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
             for key, (name, sentence) in MEASURES.items()
             if figures["measures"].get(key) is not None
         ]
-        context |= {"agreement": figures, "measures": measures, "per_week": _per_week_chart(figures["weeks"])}
-        context["pairs_by_f1"] = not kind_named(campaign.kind).one_label
+        context |= {"agreement": figures, "measures": measures, "per_week": _per_week_chart(figures)}
+        context |= {
+            "paired": PAIRED.get(figures["paired"]),
+            "has_f1": any(r["f1"] for r in figures["labels"]),
+        }
     return render(request, "annotation/agreement.html", context)
 
 
-def _per_week_chart(weeks: list[dict]) -> dict | None:
-    known = [(date.fromisoformat(week["week"]), week["alpha"]) for week in weeks if week["alpha"] is not None]
+def _per_week_chart(figures: dict) -> dict | None:
+    weeks = figures["weeks"]
+    known = [(date.fromisoformat(week["week"]), week["value"]) for week in weeks if week["value"] is not None]
     if len(known) < 2:
         return None
+    name, _ = MEASURES[figures["weekly"]]
     return {
-        "title": "Alpha by week",
+        "title": f"{name} by week",
         "kind": "line",
         "x": "week from",
-        "y": "alpha",
+        "y": name,
         "range": (0.0, 1.0),
         "labels": [f"{monday.day} {monday:%b}" for monday, _ in known],
-        "series": [{"name": "Alpha", "values": [round(alpha, 3) for _, alpha in known], "tone": "brand"}],
+        "series": [{"name": name, "values": [round(value, 3) for _, value in known], "tone": "brand"}],
     }

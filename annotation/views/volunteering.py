@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.errors import PlatformError, TakenOut
-from annotation.kinds.relations import of_role
+from annotation.kinds.labels import of_role
 from annotation.kinds.text import MOST_CHARACTERS
 from annotation.models import Assignment, Campaign, Membership, Volunteer
 from annotation.services.guideline import render_guideline

@@ -301,9 +301,9 @@ def test_agreement_prints_each_measure_with_its_interval_and_each_pair():
     assert (figures["n_tasks"], figures["n_answers"]) == (12, 24)
     alpha = figures["measures"]["alpha"]
     assert alpha == {"value": 1.0, "low": 1.0, "high": 1.0, "n_tasks": 12, "n_pairs": 12}
-    first, second = (volunteer.pseudonym for volunteer in volunteers)
-    assert figures["pairs"][first] == {second: {"kappa": 1.0, "n_tasks": 12}}
-    assert set(figures["labels"]) == {"Yes", "No", "Unclear"}
+    assert {row["pseudonym"] for row in figures["pairs"]} == {one.pseudonym for one in volunteers}
+    assert (figures["paired"], figures["pairs"][0]["cells"]) == ("kappa", [[None, 0], [1.0, 12]])
+    assert [row["name"] for row in figures["labels"]] == ["Yes", "No", "Unclear"]
 
 
 def test_simulate_rule_prints_what_a_rule_would_have_cost(voted):

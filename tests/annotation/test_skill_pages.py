@@ -206,8 +206,10 @@ def test_marks_are_compared_by_what_two_people_both_marked(client, alice, campai
     Campaign.objects.filter(pk=campaign.pk).update(kind="spans")
     f1 = {"value": 0.67, "low": 0.5, "high": 0.8, "n_tasks": 10, "n_pairs": 10}
     pairs = [{"pseudonym": name, "cells": [[None, 0], [0.67, 10]]} for name in ("Sparrow", "Wren")]
-    figures = {"n_tasks": 10, "n_answers": 20, "labels": [], "weeks": [], "pairs": pairs}
-    figures["measures"] = {"span_f1": f1}
+    labels = [{"name": "Yes", "alpha": None, "f1": f1}]
+    weeks = [{"week": f"2026-05-{day}", "n_tasks": 5, "value": 0.5} for day in ("04", "11")]
+    figures = {"n_tasks": 10, "n_answers": 20, "labels": labels, "weeks": weeks, "pairs": pairs}
+    figures |= {"measures": {"span_f1": f1}, "weekly": "span_f1", "paired": "span_f1"}
     AgreementReport.objects.create(
         campaign=campaign,
         rules={},
@@ -217,7 +219,8 @@ def test_marks_are_compared_by_what_two_people_both_marked(client, alice, campai
     )
     client.force_login(alice)
     html = html_of(client, page("campaign_agreement", campaign))
-    assert "F1 of marks" in html and "F1 of what each two of the 2 volunteers" in html
+    assert "F1 of marks by week" in html and "F1 of the marks of each two of the 2 volunteers" in html
+    assert "0.50 to 0.80" in html
     assert "kappa" not in html
 
 

@@ -11,9 +11,10 @@ from annotation.algorithms.agreement_report import (
     agreement_report,
     counts_report,
     label_counts,
-    set_report,
-    span_report,
-    text_report,
+    measured_by_task,
+    set_sums,
+    span_sums,
+    text_sums,
 )
 from annotation.algorithms.pair_agreement import KappaSums, meetings
 
@@ -126,15 +127,17 @@ def test_sets_of_labels_that_overlap_are_nearer_than_sets_that_do_not():
     a, ab, c = [True, False, False], [True, True, False], [False, False, True]
     near = np.array([a, ab, c, c] * 20)
     far = np.array([a, c, ab, ab] * 20)
-    near_report, far_report = set_report(task, near, rng=rng()), set_report(task, far, rng=rng())
-    assert near_report["agreement"].value == far_report["agreement"].value == 0.5
-    assert near_report["alpha"].value > far_report["alpha"].value + 0.2
-    assert set_report(task, near, distance="jaccard", rng=rng())["alpha"].value > near_report["alpha"].value
+    of_near, of_far = set_sums(task, near), set_sums(task, far)
+    assert of_near["agreement"].value() == of_far["agreement"].value() == 0.5
+    assert of_near["alpha"].value() > of_far["alpha"].value() + 0.2
+    assert set_sums(task, near, distance="jaccard")["alpha"].value() > of_near["alpha"].value()
 
 
 def test_spans_are_reported_together_and_by_label():
     texts = [[[(0, 4, "drug"), (10, 15, "effect")], [(0, 4, "drug"), (11, 15, "effect")]]] * 10
-    together, by_label = span_report([40] * 10, texts, ["drug", "effect", "dose"], rng=rng())
+    alpha, of_each = span_sums([40] * 10, texts, ["drug", "effect", "dose"])
+    together = measured_by_task({"alpha": alpha}, np.full(10, 2), rng())["alpha"]
+    by_label = measured_by_task(of_each, np.full(10, 2), rng())
     assert by_label["drug"].value == 1.0
     assert 0 < by_label["effect"].value < together.value < 1.0
     assert by_label["dose"] is None
@@ -142,6 +145,7 @@ def test_spans_are_reported_together_and_by_label():
 
 
 def test_free_texts_are_reported_as_similar_as_their_pairs_are():
-    measure = text_report([["rash", "Rash", "fever"], ["cough", "cough"], ["alone"]], rng=rng())
+    sums = text_sums([["rash", "Rash", "fever"], ["cough", "cough"], ["alone"]])
+    measure = measured_by_task({"similarity": sums}, np.array([3, 2, 1]), rng())["similarity"]
     assert (measure.value, measure.n_tasks, measure.n_pairs) == (0.5, 2, 4)
-    assert text_report([["alone"]], rng=rng()) is None
+    assert text_sums([["alone"]]).value() is None

@@ -129,11 +129,44 @@ def test_sets_spans_and_texts_have_measures_of_their_own():
     assert (found.labels[0].name, round(found.labels[0].alpha.value, 1)) == ("Yes", 1.0)
     assert found.measures["alpha"].value < 1
     assert found.measures["span_f1"].value == pytest.approx(2 * 5 / (2 * 5 + 5))
-    [[_, (f1, n_shared)], _] = [row.cells for row in found.pairs]
-    assert (f1, n_shared) == (pytest.approx(2 / 3), 10)
+    assert {row.name: row.f1 and row.f1.value for row in found.labels} == {"Yes": 1, "No": 0, "Unclear": None}
     texts = make_campaign(kind="text", labels=[])
     answered(texts, [[{"text": "a rash"}, {"text": "a rash"}], [{"text": "a cough"}, {"text": "x"}]])
     assert agreement_of(texts).measures["similarity"].value == pytest.approx(0.5)
+
+
+RASH, COUGH = {"start": 0, "end": 6, "label": "yes"}, {"start": 7, "end": 9, "label": "no"}
+ALIKE_AND_APART = {
+    "choice": ("kappa", {"label": "yes"}, {"label": "no"}),
+    "ordinal": ("kappa", {"label": "yes"}, {"label": "no"}),
+    "multiple": ("label_f1", {"labels": ["yes", "no"]}, {"labels": ["unclear"]}),
+    "spans": ("span_f1", {"spans": [RASH, COUGH]}, {"spans": [RASH | {"label": "unclear"}]}),
+    "text": ("word_f1", {"text": "a rash"}, {"text": "no cough"}),
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE_AND_APART)
+def test_each_kind_has_a_figure_by_week_and_one_for_each_two_volunteers(kind):
+    """In one week all say the same; in the other the third one disagrees on half of the tasks."""
+    paired, one, other = ALIKE_AND_APART[kind]
+    campaign = make_campaign(kind=kind, **({"labels": []} if kind == "text" else {}))
+    alike = [[one] * 3, [other] * 3, [one] * 3, [other] * 3] * 2
+    apart = [[one, one, other], [other] * 3, [one] * 3, [other, other, one]] * 2
+    mixed = [values for pair in zip(alike, apart, strict=True) for values in pair]
+    volunteers = answered(campaign, mixed, weeks=2)
+    found = agreement_of(campaign)
+    (_, n_apart, low), (_, n_alike, high) = found.weeks
+    assert (n_apart, n_alike) == (8, 8)
+    assert high == pytest.approx(1.0) and low < 0.8
+    total = found.measures[found.weekly].value
+    assert low < total < high
+    order = [row.pseudonym for row in found.pairs]
+    cells = {row.pseudonym: row.cells for row in found.pairs}
+    first, second, third = (volunteer.pseudonym for volunteer in volunteers)
+    assert found.paired == paired
+    assert cells[first][order.index(second)] == (pytest.approx(1.0), 16)
+    figure, n_shared = cells[first][order.index(third)]
+    assert figure < 0.8 and n_shared == 16
 
 
 def test_relations_agree_where_label_and_both_ends_are_the_same():
@@ -151,7 +184,11 @@ def test_relations_agree_where_label_and_both_ends_are_the_same():
     found = agreement_of(campaign)
     assert found.measures["alpha"].value == 1.0, "of the marks"
     assert found.measures["relation_f1"].value == pytest.approx(2 * 5 / (3 * 5 + 2 * 5))
-    assert [row.name for row in found.labels] == ["Drug"]
+    assert [row.name for row in found.labels] == ["Drug", "causes"]
+    marks, relations = found.labels
+    assert (marks.alpha.value, marks.f1.value, relations.alpha) == (1.0, 1.0, None)
+    assert relations.f1.value == pytest.approx(0.4)
+    assert [week.value for week in found.weeks] == [pytest.approx(0.4)]
     assert found.pairs[0].cells[1] == (pytest.approx(0.4), 10)
 
 
@@ -201,7 +238,7 @@ def test_what_a_worker_computed_is_kept_as_it_was_with_its_time(compared):
     assert stored.figures["measures"]["alpha"] == found.measures["alpha"]._asdict()
     assert [row["name"] for row in stored.figures["labels"]] == ["Yes", "No", "Unclear"]
     assert stored.figures["weeks"][0] == {
-        "week": "2026-04-27", "n_tasks": 30, "alpha": found.weeks[0].alpha,
+        "week": "2026-04-27", "n_tasks": 30, "value": found.weeks[0].value,
     }  # fmt: skip
     assert [row["cells"] for row in stored.figures["pairs"]] == [
         [list(cell) for cell in row.cells] for row in found.pairs
