@@ -195,7 +195,13 @@ def _shown_marks(campaign: Campaign, why: Explanation) -> dict | None:
     found = why.known or why.verdict
     if not found or not found.value or "spans" not in found.value:
         return None
-    return {"text": why.text, "labels": of_role(campaign.labels, "span"), "spans": found.value["spans"]}
+    return {
+        "text": why.text,
+        "labels": of_role(campaign.labels, "span"),
+        "spans": found.value["spans"],
+        "relation_labels": of_role(campaign.labels, "relation"),
+        "relations": found.value.get("relations", []),
+    }
 
 
 def _options(campaign: Campaign, why: Explanation) -> list[dict]:

@@ -357,8 +357,10 @@ def test_two_marks_are_related_by_touch_and_show_where_they_are(start):
     page.get_by_role("button", name="treats", exact=True).tap()
     relation = page.locator("#relation-list .relation-chip")
     expect(relation).to_have_text("severe chest pain —treats→ aspirin")
+    expect(page.locator("#marks .shaft")).to_have_count(1)
     relation.focus()
-    expect(page.locator("#marks .linked")).not_to_have_count(0)
+    expect(page.locator("#marks .link.linked")).to_have_count(1)
+    expect(page.locator("#marks .mark-ground.linked")).not_to_have_count(0)
     page.get_by_role("button", name="Done").tap()
     is_saved(page)
     assert value()["relations"] == [{"from": 1, "to": 0, "label": "treats"}]
@@ -375,6 +377,7 @@ def test_a_mark_that_goes_takes_its_relations_with_it(start):
     expect(page.locator("#relation-list")).to_contain_text("aspirin —causes→ severe chest pain")
     page.get_by_role("button", name="Remove the mark aspirin: Drug").click()
     expect(page.locator("#relation-list li")).to_have_count(0)
+    expect(page.locator("#marks .shaft")).to_have_count(0)
     page.get_by_role("button", name="Done").click()
     is_saved(page)
     assert value() == {"spans": marked(TEXT, ("severe chest pain", "symptom")), "relations": []}

@@ -9,7 +9,17 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from annotation.models import Campaign, Consensus, Gold, GuidelineDoubt, Membership, Role, Skill, Volunteer
+from annotation.models import (
+    Campaign,
+    Consensus,
+    Gold,
+    GuidelineDoubt,
+    Membership,
+    MicroTask,
+    Role,
+    Skill,
+    Volunteer,
+)
 from annotation.services.agreement import store_agreement
 from annotation.services.answers import submit_answer
 from annotation.services.crowd import refit
@@ -224,34 +234,101 @@ def test_a_reviewer_changes_the_marks_before_deciding(open_page, alice, device):
 
 
 @pytest.mark.parametrize("device", WIDTHS)
-def test_what_was_marked_is_drawn_in_the_text_at_the_desk_and_where_it_is_explained(open_page, alice, device):
+def test_what_was_marked_and_related_is_drawn_in_the_text_at_the_desk_and_where_it_is_explained(
+    open_page, alice, device
+):
+    task = related(alice, "\N{PILL} Aspirin\r\ncaused a rash.", ["Aspirin", "rash"], [(0, 1)])
+    Membership.objects.create(user=alice, campaign=task.campaign, role=Role.REVIEWER)
+    Consensus.objects.update(review="undecided")
+    page = open_page(alice, device)
+    for path in (
+        reverse("campaign_task", args=[task.campaign_id, task.pk]),
+        reverse("campaign_review", args=[task.campaign_id]),
+    ):
+        page.goto(path)
+        expect(page.locator("#marks .mark-name")).to_have_text(["Event", "Drug"])
+        assert [line_of(page, word) for word in ("Aspirin", "rash")] == [True, True]
+        assert arrows(page) == [["Aspirin", "rash"]], "from one line to the next"
+        chip = page.get_by_role("list", name="Relations").get_by_role("button")
+        expect(chip).to_have_text("Aspirin —Causes→ rash")
+        expect(page.locator("#marks .linked")).to_have_count(0)
+        chip.focus()
+        expect(page.locator("#marks .mark-ground.linked")).to_have_count(2)
+        expect(page.locator("#marks .link.linked")).to_have_count(1)
+        is_fine(page)
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_arrows_that_cross_have_heights_of_their_own_and_no_name_stands_on_another(open_page, alice, device):
+    words = ["Iron", "gold", "rash", "itch"]
+    task = related(alice, "Iron and gold: a rash, no itch.", words, [(0, 2), (1, 3), (3, 0)])
+    page = open_page(alice, device)
+    page.goto(reverse("campaign_task", args=[task.campaign_id, task.pk]))
+    shafts = page.locator("#marks .shaft")
+    expect(shafts).to_have_count(3)
+    assert arrows(page) == [["Iron", "rash"], ["gold", "itch"], ["itch", "Iron"]]
+    tops = shafts.evaluate_all("all => all.map((one) => Math.round(one.getBoundingClientRect().top))")
+    assert len(set(tops)) == 3
+    assert page.locator("#marks .link-name").count() > 0
+    assert names_that_collide(page) == []
+    is_fine(page)
+
+
+def related(alice, text: str, words: list[str], ends: list[tuple[int, int]]) -> MicroTask:
+    """A task of alice's campaign with one answer: these words, the first a drug, the others events, and which of
+    them causes which."""
     labels = [
         {"key": key, "name": key.capitalize(), "hint": "", "role": role}
         for key, role in (("drug", "span"), ("event", "span"), ("causes", "relation"))
     ]
     campaign = make_campaign(kind="relations", labels=labels, needed=1)
     Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
-    Membership.objects.create(user=alice, campaign=campaign, role=Role.REVIEWER)
-    text = "\N{PILL} Aspirin\r\ncaused a rash."
     task = make_text(campaign, text)
-    [volunteer] = make_volunteers(campaign, make_users(1))
     spans = [
-        {"start": text.index(word), "end": text.index(word) + len(word), "label": label}
-        for word, label in (("Aspirin", "drug"), ("rash", "event"))
+        {"start": text.index(word), "end": text.index(word) + len(word), "label": "event" if n else "drug"}
+        for n, word in enumerate(words)
     ]
-    value = {"spans": spans, "relations": [{"from": 0, "to": 1, "label": "causes"}]}
+    relations = [{"from": start, "to": end, "label": "causes"} for start, end in ends]
+    [volunteer] = make_volunteers(campaign, make_users(1))
     place = take_place(task.pk, volunteer.pk, now=timezone.now())
+    value = {"spans": spans, "relations": relations}
     submit_answer(place, volunteer.user, value, key=uuid4(), now=timezone.now())
-    Consensus.objects.update(review="undecided")
-    page = open_page(alice, device)
-    for path in (
-        reverse("campaign_task", args=[campaign.pk, task.pk]),
-        reverse("campaign_review", args=[campaign.pk]),
-    ):
-        page.goto(path)
-        expect(page.locator("#marks .mark-name")).to_have_text(["Event", "Drug"])
-        assert [line_of(page, word) for word in ("Aspirin", "rash")] == [True, True]
-        is_fine(page)
+    return task
+
+
+def arrows(page) -> list[list[str]]:
+    """The words over or under which each arrow begins and ends."""
+    return page.evaluate(
+        """() => {
+          const node = document.querySelector("#text").firstChild, range = document.createRange();
+          const words = [...node.data.matchAll(/[a-z]+/giu)].map(({ 0: word, index }) => {
+            range.setStart(node, index);
+            range.setEnd(node, index + word.length);
+            return { word, box: range.getBoundingClientRect() };
+          });
+          const corner = document.querySelector("#marks").getBoundingClientRect();
+          const wordAt = (point) => {
+            const [x, y] = [corner.left + point.x, corner.top + point.y];
+            const isBeside = ({ top, bottom }) => Math.min(Math.abs(y - top), Math.abs(y - bottom)) < 10;
+            return words.find(({ box }) => box.left <= x && x <= box.right && isBeside(box))?.word;
+          };
+          return [...document.querySelectorAll("#marks .shaft")].map((shaft) => {
+            return [0, shaft.getTotalLength()].map((along) => wordAt(shaft.getPointAtLength(along)));
+          });
+        }"""
+    )
+
+
+def names_that_collide(page) -> list[str]:
+    return page.locator("#marks .mark-name, #marks .link-name").evaluate_all(
+        """names => names.filter((name, place) => {
+          const a = name.getBoundingClientRect();
+          return names.slice(0, place).some((other) => {
+            const b = other.getBoundingClientRect();
+            return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+          });
+        }).map((name) => name.textContent)"""
+    )
 
 
 def line_of(page, word: str) -> bool:

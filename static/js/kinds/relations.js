@@ -2,6 +2,7 @@
 
 import { element, sayDone, showNotice } from "../label-view.js";
 import { Marker, spansInWords } from "../marking/marker.js";
+import { relationChip } from "../marking/relation-chip.js";
 
 const at = (id) => document.getElementById(id);
 const PROMPTS = {
@@ -21,6 +22,7 @@ export function surface({ page, changed }) {
 
   const marker = new Marker(ofRole("span"), {
     onChange: edited,
+    links: () => relations.map((one) => ({ ...one, name: nameOf(one.label) })),
     onPick(mark) {
       if (step !== "from" && step !== "to") return false;
       takeEnd(mark);
@@ -93,13 +95,11 @@ export function surface({ page, changed }) {
   }
 
   function item(one, place) {
-    const shown = element("button", "relation-chip");
-    shown.type = "button";
+    const shown = relationChip(marker.textOf(one.from), nameOf(one.label), marker.textOf(one.to), (isLit) => {
+      marker.linked = isLit ? [one.from, one.to] : [];
+      marker.draw();
+    });
     shown.dataset.relation = place;
-    shown.append(element("span", "mark-words", marker.textOf(one.from)), element("span", "relation-label", ` —${nameOf(one.label)}→ `), element("span", "mark-words", marker.textOf(one.to)));
-    const light = (marks) => { marker.linked = marks; marker.draw(); };
-    for (const kind of ["pointerenter", "focus"]) shown.addEventListener(kind, () => light([one.from, one.to]));
-    for (const kind of ["pointerleave", "blur"]) shown.addEventListener(kind, () => light([]));
     const remove = element("button", "icon-button", "✕");
     remove.type = "button";
     remove.dataset.unrelate = place;

@@ -1,6 +1,8 @@
 // Marks are drawn behind the text, which stays one piece: nothing moves when a mark comes or goes.
 // Below a line there are bands. A mark takes the nearest band that is free where it and its name stand, so
-// overlapping and nested marks keep a line and a name each.
+// overlapping and nested marks keep a line and a name each. Relations are arrows behind all of it.
+
+import { drawLinks } from "./links.js";
 
 const LEAST_BANDS = 2; // what every line has room for from the start
 const GAP = 5; // pixels between a name and the next mark in its band
@@ -38,8 +40,11 @@ export class Drawing {
     return [...lines.values()];
   }
 
-  /** Marks are [{start, end, name, tone, suggested, isSelected, isLinked}], `selection` is {start, end} or null. */
-  draw(marks, selection) {
+  /**
+   * Marks are [{start, end, name, tone, suggested, isSelected, isLinked}], `selection` is {start, end} or null, links
+   * are [{from, to, name, isLinked}], from and to being places in marks.
+   */
+  draw(marks, selection, links = []) {
     if (!this.#node) return;
     this.#layer.replaceChildren();
     const drawn = [...marks].sort((a, b) => a.end - a.start - (b.end - b.start)).map((mark) => {
@@ -54,9 +59,13 @@ export class Drawing {
     }
     // Everything is measured before anything is placed, so that the page is laid out once and not for each mark.
     const chosen = selection ? this.boxes(selection) : [];
+    const lines = links.length ? this.boxes({ start: 0, end: this.#node.length }) : [];
     const width = this.#layer.clientWidth;
     for (const one of drawn) this.#place(one, width);
     for (const box of chosen) this.#cover(this.#add("mark-selection"), box);
+    const boxesOf = new Map(drawn.map(({ mark, boxes }) => [mark, boxes]));
+    const joined = links.map((link) => ({ ...link, from: boxesOf.get(marks[link.from]), to: boxesOf.get(marks[link.to]) }));
+    drawLinks(this.#layer, joined, lines);
   }
 
   #makeRoom(nBands) {

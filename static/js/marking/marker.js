@@ -26,11 +26,12 @@ export class Marker {
 
   /**
    * `labels` are those that marks have. `onChange()` after each change; `onPick(mark)` is true where a mark that
-   * was pointed at is wanted for something else; `onRemove(mark, instead)` when a mark goes, or becomes another.
+   * was pointed at is wanted for something else; `onRemove(mark, instead)` when a mark goes, or becomes another;
+   * `links()` are the arrows between marks: [{from, to, name}].
    */
   constructor(labels, hooks) {
     this.#labels = labels;
-    this.#hooks = { onPick: () => false, onRemove: () => {}, ...hooks };
+    this.#hooks = { onPick: () => false, onRemove: () => {}, links: () => [], ...hooks };
     this.#buttons = new LabelButtons((label) => this.label(label));
     this.#drawing = new Drawing(at("record"), at("marks"));
     this.#selecting = new Selecting(at("text"), { onChange: () => this.#onSelection(), onTap: (unit) => this.#pickAt(unit) });
@@ -264,7 +265,10 @@ export class Marker {
     const drawn = this.marks.map((mark) => ({
       ...mark, name: this.nameOf(mark.label), tone: this.toneOf(mark.label), isSelected: mark === this.selected, isLinked: this.linked.includes(mark),
     }));
-    this.#drawing.draw(drawn, this.#selecting.chosen);
+    const links = this.#hooks.links().map(({ from, to, name }) => ({
+      from: this.marks.indexOf(from), to: this.marks.indexOf(to), name, isLinked: this.linked[0] === from && this.linked[1] === to,
+    }));
+    this.#drawing.draw(drawn, this.#selecting.chosen, links);
     for (const chip of at("mark-list").querySelectorAll("[data-mark]")) {
       chip.setAttribute("aria-pressed", String(this.marks[chip.dataset.mark] === this.selected));
     }
