@@ -275,8 +275,8 @@ def test_arrows_that_cross_have_heights_of_their_own_and_no_name_stands_on_anoth
 
 
 def related(alice, text: str, words: list[str], ends: list[tuple[int, int]]) -> MicroTask:
-    """A task of alice's campaign with one answer: these words, the first a drug, the others events, and which of
-    them causes which."""
+    """A task of alice's campaign with one answer: these words, the first a drug, the others events, and which
+    of them causes which."""
     labels = [
         {"key": key, "name": key.capitalize(), "hint": "", "role": role}
         for key, role in (("drug", "span"), ("event", "span"), ("causes", "relation"))
