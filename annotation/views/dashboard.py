@@ -138,8 +138,8 @@ def _per_day_chart(figures: Dashboard) -> dict:
     return {
         "title": "Answers per day",
         "kind": "bar",
-        "x": "",
-        "y": "",
+        "x": "day",
+        "y": "answers",
         "labels": [f"{day.day} {day:%b}" for day, _ in figures.answers_per_day],
         "series": [{"name": "Answers", "values": [n for _, n in figures.answers_per_day], "tone": "brand"}],
     }

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from annotation.models import Campaign, Consensus, Import, Membership, RefusedRow, Role, TrailEntry, Volunteer
 from annotation.services.joining import invite
-from tests.factories import NOW, make_campaign, make_tasks, make_volunteer
+from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_volunteer
 
 pytestmark = pytest.mark.django_db
 ADMIN_PAGES = [
@@ -243,6 +243,27 @@ def test_what_needs_the_admin_is_named_and_empty_on_a_good_day(client, alice, ca
     html = client.get(page("campaign_dashboard", campaign)).content.decode()
     assert "Nothing. All is going well by itself." in html
     assert TrailEntry.objects.filter(verb="read_queue_head", user=alice).count() == 1
+
+
+def test_how_much_of_the_gold_is_right_is_a_share_like_the_others(client, alice, campaign):
+    for n, task in enumerate(make_tasks(campaign, 4)):
+        make_gold(task, "yes")
+        settled = {
+            "label": "no" if n == 0 else "yes",
+            "settled_at": NOW,
+            "n_answers": 1,
+            "votes": {},
+            "share": 1,
+        }
+        value = {"label": settled["label"]}
+        Consensus.objects.create(task=task, campaign=campaign, method="majority", value=value, **settled)
+    client.force_login(alice)
+    html = (
+        client.get(page("campaign_dashboard", campaign))
+        .content.decode()
+        .replace("\N{NARROW NO-BREAK SPACE}", "")
+    )
+    assert re.search(r"How good.*?<p class=\"figure\">75%</p>.*?right \(30% to 95%\)", html, re.S)
 
 
 def test_a_refresh_of_the_dashboard_reads_no_records_while_their_order_is_the_same(client, alice, campaign):
