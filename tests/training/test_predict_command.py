@@ -152,9 +152,31 @@ def test_a_model_of_relations_takes_the_spans_that_a_file_gives(served, tmp_path
         assert f"line {line} ({name}): {sentence}" in shown
 
 
-def test_another_campaign_reads_a_field_of_spans_as_any_other(campaign, tmp_path):
-    source, out = tmp_path / "notes.jsonl", tmp_path / "out.jsonl"
-    source.write_text('{"id": "a", "text": "a rash", "spans": "two"}\n')
+def test_a_table_gives_the_spans_that_are_known_as_json_in_a_column(served, tmp_path, capsys):
+    campaign, examples = campaign_of("relations"), examples_of("relations")
+    put_in_charge(campaign, served("relations"))
+    texts, known = examples.texts[:2], examples.spans[:2]
+    cells = [json.dumps([span._asdict() for span in known[0]]), " ", "calm", '{"start": 0}']
+    with open(tmp_path / "notes.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "Spans", "text"])
+        table.writerows(zip("abcd", cells, [*texts, *texts], strict=True))
+    predict(campaign, tmp_path / "notes.csv", tmp_path / "out.jsonl")
+    readings = read_relations(served("relations"), texts, [known[0], None])
+    assert [
+        {key: one[key] for key in ("spans", "relations")} for one in jsonl_of(tmp_path / "out.jsonl")
+    ] == [answer_of(reading) for reading in readings]
+    shown = capsys.readouterr().out
+    form = "Its spans are too many, or are not each a start, an end and a label, and no more."
+    assert f"line 4 (c): {form}" in shown and f"line 5 (d): {form}" in shown
+
+
+@pytest.mark.parametrize(
+    "rows", ['{"id": "a", "text": "a rash", "spans": "two"}\n', "id,text,spans\na,a rash,two\n"]
+)
+def test_another_campaign_reads_spans_of_a_file_as_any_other_field(campaign, tmp_path, rows):
+    source, out = tmp_path / ("notes.csv" if rows.startswith("id") else "notes.jsonl"), tmp_path / "out.jsonl"
+    source.write_text(rows)
     predict(campaign, source, out)
     assert [one["id"] for one in jsonl_of(out)] == ["a"]
 

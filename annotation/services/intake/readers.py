@@ -45,11 +45,18 @@ ONE_TEXT = ("text",)
 TWO_TEXTS = ("first", "second")
 
 
-def read_csv(file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT) -> Iterator[Item]:
-    """Columns id and text, or those of a pair; the others become metadata."""
+def read_csv(
+    file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT, *, given: str | None = None
+) -> Iterator[Item]:
+    """Columns id and text, or those of a pair; the others become metadata.
+
+    The cell of the one that `given` names, if there is one, is handed on instead, as it is.
+    """
     table = open_table(file, ("id", *fields))
     at_id, *at_texts = (table.columns.index(name) for name in ("id", *fields))
-    others = [(n, name) for n, name in enumerate(table.columns) if name and n not in {at_id, *at_texts}]
+    at_given = table.columns.index(given) if given in table.columns else None
+    no_others = {at_id, *at_texts, at_given}
+    others = [(n, name) for n, name in enumerate(table.columns) if name and n not in no_others]
     if len(others) > MAX_METADATA_COLUMNS:
         raise Invalid(
             f"A file has at most {MAX_METADATA_COLUMNS} columns beside {listed(('id', *fields))}; this has "
@@ -62,7 +69,8 @@ def read_csv(file: BinaryIO, fields: tuple[str, ...] = ONE_TEXT) -> Iterator[Ite
             continue
         line, cells = item
         metadata = {name: cells[n] for n, name in others}
-        yield _checked(line, cells[at_id], [cells[n] for n in at_texts], metadata)
+        item = _checked(line, cells[at_id], [cells[n] for n in at_texts], metadata)
+        yield item if at_given is None else _with_given(item, cells[at_given])
 
 
 def read_jsonl(
@@ -101,8 +109,11 @@ def _parse_object(line: int, data: bytes, fields: tuple[str, ...], given: str | 
         return Refusal(line, "", "no_id")
     texts = [text if isinstance(text, str) else "" for text in texts]
     known = found.pop(given, None) if given else None
-    item = _checked(line, external_id, texts, found)
-    return item if isinstance(item, Refusal) else item._replace(given=known)
+    return _with_given(_checked(line, external_id, texts, found), known)
+
+
+def _with_given(item: Item, given: object) -> Item:
+    return item if isinstance(item, Refusal) else item._replace(given=given)
 
 
 def _checked(line: int, external_id: str, texts: list[str], metadata: dict) -> Item:

@@ -1,12 +1,14 @@
 """Gold from a file: by the record's id or a sentence's number; what contradicts is reported."""
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
 
 from annotation.models import Gold
 from annotation.services.gold import import_gold
-from tests.factories import make_campaign, make_sentences, make_tasks
+from tests.factories import make_campaign, make_sentences, make_tasks, make_text
 
 pytestmark = pytest.mark.django_db
 
@@ -65,3 +67,30 @@ def test_tasks_of_another_campaign_are_unknown(tmp_path):
     (task,) = make_tasks(make_campaign(), 1)
     tally = import_gold(make_campaign(), write(tmp_path, f"task,label\n{task.record.external_id},yes\n"))
     assert (tally.n_taken, dict(tally.reasons)) == (0, {"unknown_task": 1})
+
+
+MARKED = [{"start": 0, "end": 7, "label": "drug"}, {"start": 15, "end": 19, "label": "event"}]
+JOINED = {"spans": MARKED, "relations": [{"from": 0, "to": 1, "label": "causes"}]}
+
+
+@pytest.mark.parametrize(
+    "kind, name, row, value",
+    [
+        ("spans", "gold.csv", MARKED, {"spans": MARKED}),
+        ("spans", "gold.jsonl", [[0, 7, "drug"], [15, 19, "event"]], {"spans": MARKED}),
+        ("relations", "gold.csv", JOINED, JOINED),
+    ],
+)
+def test_marks_and_relations_come_as_the_guide_shows_them(tmp_path, kind, name, row, value):
+    roles = {"drug": "span", "event": "span", "causes": "relation"}
+    keys = [key for key in roles if kind == "relations" or roles[key] == "span"]
+    labels = [{"key": key, "name": key, "hint": "", "role": roles[key]} for key in keys]
+    task = make_text(make_campaign(kind=kind, labels=labels), "Aspirin caused rash.")
+    task_name, path = task.record.external_id, tmp_path / name
+    if name == "gold.jsonl":
+        path.write_text(json.dumps({"id": task_name, "spans": row}))
+    else:
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([["task", "label"], [task_name, json.dumps(row)]])
+    assert import_gold(task.campaign, path).n_taken == 1
+    assert Gold.objects.get(pk=task.pk).value == value

@@ -25,7 +25,7 @@ class Command(PlatformCommand):
         parser.add_argument(
             "file",
             type=Path,
-            help="CSV or JSONL with id and text; for pairs also second; of relations JSONL may give spans",
+            help="CSV or JSONL with id and text; for pairs also second, of relations also known spans",
         )
         parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".csv or .jsonl")
 
