@@ -42,6 +42,7 @@ def lock_steps(
     label: np.ndarray,
     truth: np.ndarray,
     *,
+    is_open: bool = False,
     fewest_shared: int = FEWEST_SHARED,
     highest_p: float = 0.01,
 ) -> list[LockStep]:
@@ -51,7 +52,9 @@ def lock_steps(
     neither is sure: those tasks are left out. On each task that one of two got wrong the chance that the
     other makes the same mistake is taken as the greater of two: how often the other makes that mistake at
     all, and how many of the rest made it on this very task. So neither a poor volunteer nor a misleading
-    task looks like collusion. Then the count has a binomial tail (the mean of its unequal chances makes it
+    task looks like collusion. Where answers are open (sets, marks, texts, each a number of its own) most
+    mistakes are made but once, and the first of the two is drawn towards how often the other makes the
+    mistakes of anybody else. Then the count has a binomial tail (the mean of its unequal chances makes it
     wider, hence more careful); a pair is as striking as the less striking of its two directions.
     """
     task, worker, label, truth = (np.asarray(column) for column in (task, worker, label, truth))
@@ -64,10 +67,11 @@ def lock_steps(
     is_looked_at = n_shared >= fewest_shared
     if not is_looked_at.any():
         return []
-    mistakes = _Mistakes(task, worker, label, truth)
+    mistakes = _OpenMistakes if is_open else _Mistakes
+    chances = mistakes(task, worker, label, truth)
     directions = [
-        _counted(mistakes, met, pair, len(n_shared)),
-        _counted(mistakes, _turned(met), pair, len(n_shared)),
+        _counted(chances, met, pair, len(n_shared)),
+        _counted(chances, _turned(met), pair, len(n_shared)),
     ]
     tails = np.stack([_tail(*direction) for direction in directions])  # [2, P]
     weaker = tails.argmax(axis=0)
@@ -82,6 +86,21 @@ def lock_steps(
     ]  # fmt: skip
 
 
+class _OnTask:
+    """How often each label is given on a task."""
+
+    def __init__(self, task: np.ndarray, label: np.ndarray):
+        self._on_task = _Counter(task, label)
+        self._of_task = _Counter(task)
+
+    def chance(self, met: Meetings, rate: np.ndarray) -> np.ndarray:
+        """[M]: that the second of two gives the label of the first as they do at all, at a rate [M], or as
+        those besides the two do on this very task, whichever is greater."""
+        rest = self._of_task(met.task) - 2.0
+        rest_made = self._on_task(met.task, met.first_label) - 1.0 - (met.first_label == met.second_label)
+        return np.maximum(rate, (rest_made + rate) / (rest + 1.0))
+
+
 class _Mistakes:
     """How often each mistake is made: by a volunteer, by the crowd, and on a task."""
 
@@ -91,8 +110,7 @@ class _Mistakes:
         self._of_worker = _Counter(worker, truth[task])
         self._by_crowd = _Counter(truth[task], label)
         self._of_crowd = _Counter(truth[task])
-        self._on_task = _Counter(task, label)
-        self._of_task = _Counter(task)
+        self._on_task = _OnTask(task, label)
 
     def chance(self, met: Meetings) -> np.ndarray:
         """[M]: that the second of two gives the label of the first, whose label is wrong."""
@@ -100,9 +118,50 @@ class _Mistakes:
         crowd = self._by_crowd(truth, met.first_label) / self._of_crowd(truth)
         made = self._by_worker(met.second_worker, truth, met.first_label)
         rate = (made + PRIOR_ANSWERS * crowd) / (self._of_worker(met.second_worker, truth) + PRIOR_ANSWERS)
-        rest = self._of_task(met.task) - 2.0
-        rest_made = self._on_task(met.task, met.first_label) - 1.0 - (met.first_label == met.second_label)
-        return np.maximum(rate, (rest_made + rate) / (rest + 1.0))
+        return self._on_task.chance(met, rate)
+
+
+class _OpenMistakes:
+    """How often a volunteer makes the mistakes of others, whichever these are, where few are made twice.
+
+    Every rate of a pair and a task leaves out what the two said there.
+    """
+
+    def __init__(self, task: np.ndarray, worker: np.ndarray, label: np.ndarray, truth: np.ndarray):
+        self.truth = truth
+        self._on_task = _OnTask(task, label)
+        self._by_truth, self._of_truth = _Counter(worker, truth[task], label), _Counter(worker, truth[task])
+        self._by_worker, self._of_worker = _Counter(worker, label), _Counter(worker)
+        met, n_workers = meetings(task, worker, label), int(worker.max(initial=0)) + 1
+        # Of each volunteer: the answers of others, wrong ones, that they met, and those that they gave too.
+        self._n_wrong, self._n_same = np.zeros((2, n_workers))
+        for one in (met, _turned(met)):
+            wrong, same = self._said(one)
+            self._n_wrong += np.bincount(one.second_worker, wrong, minlength=n_workers)
+            self._n_same += np.bincount(one.second_worker, same, minlength=n_workers)
+        self._crowd = (self._n_same.sum() + 0.5) / (self._n_wrong.sum() + 1.0)
+
+    def _said(self, met: Meetings) -> tuple[np.ndarray, np.ndarray]:
+        """[M] each: whether the first of two is wrong, and the second wrong in the same way."""
+        wrong = met.first_label != self.truth[met.task]
+        return wrong, wrong & (met.first_label == met.second_label)
+
+    def chance(self, met: Meetings) -> np.ndarray:
+        """[M]: that the second of two gives the label of the first, whose label is wrong."""
+        second, label, truth = met.second_worker, met.first_label, self.truth[met.task]
+        same = met.first_label == met.second_label
+        habit = (self._by_worker(second, label) - same) / np.maximum(self._of_worker(second) - 1.0, 1.0)
+        made, n = self._by_truth(second, truth, label) - same, self._of_truth(second, truth) - 1.0
+        rate = (made + PRIOR_ANSWERS * self._of_anything(met)) / (n + PRIOR_ANSWERS)
+        return self._on_task.chance(met, np.maximum(rate, habit))
+
+    def _of_anything(self, met: Meetings) -> np.ndarray:
+        """[M]: how often the second of two makes the mistakes of all but the first."""
+        wrong, same = self._said(met)
+        _, pair = np.unique(np.stack([met.first_worker, met.second_worker]), axis=1, return_inverse=True)
+        n_wrong = self._n_wrong[met.second_worker] - np.bincount(pair, wrong)[pair]
+        n_same = self._n_same[met.second_worker] - np.bincount(pair, same)[pair]
+        return (n_same + PRIOR_ANSWERS * self._crowd) / (n_wrong + PRIOR_ANSWERS)
 
 
 class _Counter:

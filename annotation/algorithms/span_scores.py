@@ -43,6 +43,19 @@ def set_f1(found: Set, true: Set) -> float:
     return 2 * len(found & true) / (len(found) + len(true)) if found or true else 1.0
 
 
+def overlap_f1(spans: Sequence[Span], others: Sequence[Span]) -> float:
+    """F1 of the code points that both mark with the same label; 1 where neither marks any.
+
+    >>> overlap_f1([(0, 4, "sign")], [(0, 6, "sign"), (9, 12, "drug")]), overlap_f1([], [])
+    (0.6153846153846154, 1.0)
+    """
+    return set_f1(_marked(spans), _marked(others))
+
+
+def _marked(spans: Sequence[Span]) -> set[tuple[int, str]]:
+    return {(place, label) for start, end, label in spans for place in range(start, end)}
+
+
 def pairwise_f1(
     task: np.ndarray, worker: np.ndarray, stated: Sequence[Set], n_workers: int
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -68,6 +68,10 @@ class Kind(Protocol):
         """How right an answer is, from 0 to 1."""
         ...
 
+    def likeness(self, value: dict, other: dict) -> float:
+        """How alike two answers are, from 0 to 1; where a score knows right and wrong alone, by parts."""
+        ...
+
     def compare(self, compared: Compared) -> Comparison:
         """How far answers to the same tasks agree."""
         ...

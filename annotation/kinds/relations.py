@@ -107,6 +107,10 @@ class Relations:
         """
         return set_f1(facts_of(value), facts_of(gold))
 
+    def likeness(self, value: dict, other: dict) -> float:
+        """By their marks: relations are the same only where their ends are."""
+        return SPANS.likeness(value, other)
+
     def compare(self, compared: Compared) -> Comparison:
         return _Related(compared)
 

@@ -10,7 +10,7 @@ import orjson
 from annotation.algorithms.agreement import f1_over_pairs
 from annotation.algorithms.agreement_report import Measure, measured_by_task, span_sums
 from annotation.algorithms.finds import drawn_to_crowd, finds, span_finds
-from annotation.algorithms.span_scores import set_f1
+from annotation.algorithms.span_scores import overlap_f1, set_f1
 from annotation.algorithms.spans import ScoredSpan, SpanAnswers, SpanFit, fit_span_crowd, task_spans
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
@@ -77,6 +77,10 @@ class Spans:
     def score(self, value: dict, gold: dict) -> float:
         """Strict F1 of the spans: the same boundaries and the same label."""
         return set_f1(set(as_tuples(value["spans"])), set(as_tuples(gold["spans"])))
+
+    def likeness(self, value: dict, other: dict) -> float:
+        """F1 of the code points that are marked."""
+        return overlap_f1(as_tuples(value["spans"]), as_tuples(other["spans"]))
 
     def compare(self, compared: Compared) -> Comparison:
         return Marks(compared)

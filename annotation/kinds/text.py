@@ -63,6 +63,9 @@ class Text:
         """How similar the two are in their words, from 0 to 1."""
         return similarity(value["text"], gold["text"])
 
+    def likeness(self, value: dict, other: dict) -> float:
+        return self.score(value, other)
+
     def compare(self, compared: Compared) -> Comparison:
         return _Texts(compared)
 

@@ -1,33 +1,41 @@
 """After a refit: whose answers look wrong enough that a person has to decide, and who is asked to train."""
 
+import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 import numpy as np
+import orjson
 from django.db import connection
 
 from annotation.algorithms.collusion import lock_steps
-from annotation.algorithms.skill import drift, habits, speeds
-from annotation.kinds import kind_named
+from annotation.algorithms.dependence import beside_others, dependences
+from annotation.algorithms.skill import FEWEST, drift, habits, speeds
+from annotation.kinds import Kind, kind_named
 from annotation.models import Campaign, Skill, Volunteer
 from annotation.services.refresher import ask_to_train, may_be_asked
 from annotation.services.standing import set_standing
 
 TASKS_LOOKED_AT = 20_000  # the latest with a consensus
 MOST_LABELS = 20  # with more, a habit and a confusion can't be told apart by the answers there are
-SURE_OF_TRUTH = 0.8  # a consensus less sure than that is held against nobody
+SURE_OF_TRUTH = 0.8  # one label that is less sure than that is held against nobody
+MOST_COMPARED = (
+    500  # latest answers of a volunteer that are held against other tasks, where these are no labels
+)
+OTHER_TASKS = 3  # that each of them is held against
 FEWEST_TO_TRAIN = 30  # answers in the fit from which on somebody may be asked to train
 POINTS_BELOW = 0.1  # that a volunteer's accuracy surely lies below the middle of the crowd's
 REASON_LENGTH = Volunteer._meta.get_field("standing_reason").max_length
 
 # In order of time. An answer of nobody's trust is looked at too: the evidence is for whoever decides.
 READ_ANSWERS = """
-SELECT latest.task_id, a.volunteer_id, an.value->>'label', an.seconds, g.label,
-       CASE WHEN latest.certainty >= %(sure)s THEN latest.label END
+SELECT latest.task_id, a.volunteer_id, an.value::text, an.seconds,
+       coalesce(g.value, CASE WHEN latest.certainty >= %(sure)s THEN latest.value END)::text
 FROM (
-    SELECT task_id, label, certainty FROM annotation_consensus
+    SELECT task_id, value, certainty FROM annotation_consensus
     WHERE campaign_id = %(campaign)s AND settled_at IS NOT NULL AND n_answers > 1
     ORDER BY settled_at DESC LIMIT %(limit)s
 ) latest
@@ -48,14 +56,31 @@ class Findings:
 
 @dataclass(frozen=True)
 class _Answers:
-    """Answers in order of time: task, worker, label int [N] (label -1: one that was taken out); truth [T]."""
+    """Answers in order of time: task, worker, code int [N]; truth int [T].
+
+    A code stands for what an answer says, of one label its place among the campaign's, and is an index into
+    `values`; -1 for an answer that names what was taken out since, and for a truth that is not known.
+    """
 
     task: np.ndarray
     worker: np.ndarray
-    label: np.ndarray
+    code: np.ndarray
     seconds: np.ndarray
     truth: np.ndarray
     volunteers: list[UUID]
+    values: list[dict]
+
+    @property
+    def known(self) -> np.ndarray:
+        """[N]: whether the answer counts and the truth is known."""
+        return (self.truth[self.task] >= 0) & (self.code >= 0)
+
+    def by_volunteer(self) -> Iterator[np.ndarray]:
+        """Of each volunteer, in their order, the rows that are known, in order of time."""
+        known = self.known
+        rows = np.flatnonzero(known)[np.argsort(self.worker[known], kind="stable")]
+        ends = np.cumsum(np.bincount(self.worker[known], minlength=len(self.volunteers)))
+        yield from np.split(rows, ends[:-1])
 
 
 def flag_volunteers(campaign: Campaign, *, now: datetime) -> list[Volunteer]:
@@ -99,7 +124,8 @@ def _ask_back(skills: dict[UUID, Skill], middle: float, now: datetime) -> None:
 def findings(campaign: Campaign, good: set[UUID]) -> dict[UUID, Findings]:
     """The evidence on each volunteer of the latest settled tasks. `good` are surely better than most: who
     is fast and good reads fast, and is not suspected for it."""
-    answers = _read(campaign)
+    kind = kind_named(campaign.kind)
+    answers = _read(campaign, kind)
     found: dict[UUID, Findings] = defaultdict(Findings)
     if not answers.volunteers:
         return found
@@ -107,30 +133,77 @@ def findings(campaign: Campaign, good: set[UUID]) -> dict[UUID, Findings]:
         if speed is not None:
             suspected = speed.is_striking and answers.volunteers[w] not in good
             _add(found[answers.volunteers[w]], "speed", speed, suspected)
-    if kind_named(campaign.kind).one_label:
-        _add_labels(found, answers, campaign)
+    _add_drift(found, answers, kind)
+    if not kind.one_label:
+        _add_dependence(found, answers, kind)
+    elif len(campaign.labels) <= MOST_LABELS:
+        _add_habits(found, answers, len(campaign.labels))
+    _add_lock_steps(found, answers, campaign, is_open=not kind.one_label)
     return found
 
 
-def _add_labels(found: dict[UUID, Findings], answers: _Answers, campaign: Campaign) -> None:
-    """What only labels can show: drift, answers that ignore the task, mistakes made in lock-step."""
-    volunteers, n_labels = answers.volunteers, len(campaign.labels)
-    truth = answers.truth[answers.task]
-    known = (truth >= 0) & (answers.label >= 0)
-    by_worker = np.flatnonzero(known)[np.argsort(answers.worker[known], kind="stable")]
-    ends = np.cumsum(np.bincount(answers.worker[known], minlength=len(volunteers)))
-    for volunteer, own in zip(volunteers, np.split(by_worker, ends[:-1]), strict=True):
-        drifted = drift((answers.label[own] == truth[own]).astype(float))
+def _add_drift(found: dict[UUID, Findings], answers: _Answers, kind: Kind) -> None:
+    for volunteer, own in zip(answers.volunteers, answers.by_volunteer(), strict=True):
+        pairs = zip(answers.code[own], answers.truth[answers.task[own]], strict=True)
+        drifted = drift(np.array([kind.score(answers.values[a], answers.values[b]) for a, b in pairs]))
         if drifted is not None:
             _add(found[volunteer], "drift", drifted, suspected=False)
-    if n_labels <= MOST_LABELS:
-        counts = np.zeros((len(volunteers), n_labels, n_labels))
-        np.add.at(counts, (answers.worker[known], truth[known], answers.label[known]), 1.0)
-        for volunteer, own_counts, habit in zip(volunteers, counts, habits(counts), strict=True):
-            if habit is not None:
-                suspected = habit.is_striking and not beats_chance(own_counts)
-                _add(found[volunteer], "habit", habit, suspected)
-    pairs = lock_steps(answers.task[known], answers.worker[known], answers.label[known], answers.truth)
+
+
+def _add_habits(found: dict[UUID, Findings], answers: _Answers, n_labels: int) -> None:
+    """Answers of one label that ignore the task."""
+    known = answers.known
+    truth = answers.truth[answers.task]
+    counts = np.zeros((len(answers.volunteers), n_labels, n_labels))
+    np.add.at(counts, (answers.worker[known], truth[known], answers.code[known]), 1.0)
+    for volunteer, own_counts, habit in zip(answers.volunteers, counts, habits(counts), strict=True):
+        if habit is not None:
+            suspected = habit.is_striking and not beats_chance(own_counts)
+            _add(found[volunteer], "habit", habit, suspected)
+
+
+def _add_dependence(found: dict[UUID, Findings], answers: _Answers, kind: Kind) -> None:
+    """Answers of several labels, marks or words that ignore the task."""
+    likeness = _Likeness(kind, answers.values)
+    worker, figures = [], []
+    for w, own in enumerate(answers.by_volunteer()):
+        if len(own) >= FEWEST:
+            rows = own[-MOST_COMPARED:]
+            figures.append(beside_others(answers.code[rows], answers.truth[answers.task[rows]], likeness))
+            worker.append(np.full(len(rows), w))
+    if not worker:
+        return
+    by_worker = dependences(np.concatenate(worker), *np.concatenate(figures, axis=1), len(answers.volunteers))
+    for volunteer, dependence in zip(answers.volunteers, by_worker, strict=True):
+        if dependence is not None:
+            _add(found[volunteer], "habit", dependence, suspected=dependence.is_striking)
+
+
+class _Likeness:
+    """How alike two values are, by their codes; the same two are compared once."""
+
+    def __init__(self, kind: Kind, values: list[dict]):
+        self._kind = kind
+        self._values = values
+        self._known: dict[tuple[int, int], float] = {}
+
+    def __call__(self, codes: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return np.array([self._of(pair) for pair in zip(codes.tolist(), others.tolist(), strict=True)])
+
+    def _of(self, pair: tuple[int, int]) -> float:
+        if pair not in self._known:
+            self._known[pair] = self._kind.likeness(*(self._values[code] for code in pair))
+        return self._known[pair]
+
+
+def _add_lock_steps(
+    found: dict[UUID, Findings], answers: _Answers, campaign: Campaign, *, is_open: bool
+) -> None:
+    """Mistakes that two make together; where answers are open, whole answers that are wrong."""
+    known, volunteers = answers.known, answers.volunteers
+    pairs = lock_steps(
+        answers.task[known], answers.worker[known], answers.code[known], answers.truth, is_open=is_open
+    )
     names = dict(campaign.volunteers.filter(pk__in=volunteers).values_list("pk", "pseudonym"))
     for pair in pairs:
         for own, other in ((pair.first, pair.second), (pair.second, pair.first)):
@@ -162,20 +235,51 @@ def _add(findings: Findings, name: str, evidence, suspected: bool) -> None:
         findings.reasons.append(evidence.sentence)
 
 
-def _read(campaign: Campaign) -> _Answers:
-    keys = {key: k for k, key in enumerate(campaign.label_names)}
+def _read(campaign: Campaign, kind: Kind) -> _Answers:
+    """Of one label only what is sure is held against anybody. Certainty of an answer of several parts is that
+    of all of them together, which is low wherever there are many."""
+    codes = _Codes(kind, campaign.labels)
     tasks: dict[UUID, int] = {}
     workers: dict[UUID, int] = {}
     truth: list[int] = []
     rows = []
     with connection.cursor() as cursor:
-        parameters = {"campaign": campaign.pk, "limit": TASKS_LOOKED_AT, "sure": SURE_OF_TRUTH}
+        sure = SURE_OF_TRUTH if kind.one_label else 0.0
+        parameters = {"campaign": campaign.pk, "limit": TASKS_LOOKED_AT, "sure": sure}
         cursor.execute(READ_ANSWERS, parameters)
-        for task, volunteer, label, seconds, gold, consensus in cursor.fetchall():
+        for task, volunteer, value, seconds, right in cursor.fetchall():
             if task not in tasks:
-                truth.append(keys.get(gold or consensus, -1))
+                truth.append(codes.of(right))
             row = (tasks.setdefault(task, len(tasks)), workers.setdefault(volunteer, len(workers)))
-            rows.append((*row, keys.get(label, -1), max(seconds, 0.01)))
+            rows.append((*row, codes.of(value), max(seconds, 0.01)))
     columns = np.array(rows, dtype=float).reshape(-1, 4).T
-    task, worker, label = columns[:3].astype(np.int64)
-    return _Answers(task, worker, label, columns[3], np.array(truth, dtype=np.int64), list(workers))
+    task, worker, code = columns[:3].astype(np.int64)
+    truths = np.array(truth, dtype=np.int64)
+    return _Answers(task, worker, code, columns[3], truths, list(workers), codes.values)
+
+
+class _Codes:
+    """A number for each thing that is said; one label has its place among the campaign's."""
+
+    def __init__(self, kind: Kind, labels: list[dict]):
+        self._kind = kind
+        self._labels = labels
+        self.values = [{"label": label["key"]} for label in labels] if kind.one_label else []
+        self._codes = {kind.cell(value): code for code, value in enumerate(self.values)}
+        self._known: dict[str | None, int] = {None: -1}
+
+    def of(self, raw: str | None) -> int:
+        if raw not in self._known:
+            self._known[raw] = self._code(orjson.loads(raw))
+        return self._known[raw]
+
+    def _code(self, value: dict | None) -> int:
+        if value is None or not self._kind.counts(value, self._labels):
+            return -1
+        # A consensus may have the same marks in another order.
+        value = self._kind.parse_answer(value, self._labels, sys.maxsize)
+        cell = self._kind.cell(value)
+        if cell not in self._codes:
+            self._codes[cell] = len(self.values)
+            self.values.append(value)
+        return self._codes[cell]

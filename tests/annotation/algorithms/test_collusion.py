@@ -90,6 +90,53 @@ def test_no_answers_accuse_nobody():
     assert lock_steps(nothing, nothing, nothing, nothing) == []
 
 
+def sets_of_labels(*accuracies: float, n_tasks: int = 120, n_labels: int = 4, seed: int = 0):
+    """Truths [T, L] and answers [W, T, L], bool: each label right with the volunteer's accuracy."""
+    rng = np.random.default_rng(seed)
+    truths = rng.random((n_tasks, n_labels)) < 0.3
+    right = rng.random((len(accuracies), n_tasks, n_labels)) < np.array(accuracies)[:, None, None]
+    return truths, np.where(right, truths, ~truths)
+
+
+def found_in_sets(truths: np.ndarray, given: np.ndarray):
+    weights = 2 ** np.arange(truths.shape[1])
+    return found(truths @ weights, given @ weights, is_open=True)
+
+
+def test_who_copies_whole_sets_of_labels_is_found():
+    truths, given = sets_of_labels(0.9, 0.9, 0.85, 0.8, 0.8)
+    given[4] = given[3]
+    assert [(pair.first, pair.second) for pair in found_in_sets(truths, given)] == [(3, 4)]
+
+
+def test_independent_sets_of_labels_accuse_nobody_however_poor():
+    accused = [found_in_sets(*sets_of_labels(0.95, 0.9, 0.8, 0.7, 0.6, seed=seed)) for seed in range(50)]
+    assert sum(map(bool, accused)) <= 1
+
+
+def test_two_who_misread_the_same_label_are_no_colluders():
+    """Both leave the first label out wherever it holds: each as often without the other."""
+    truths, given = sets_of_labels(0.97, 0.97, 0.95, 0.97, 0.97)
+    given[3:, :, 0] = False
+    assert found_in_sets(truths, given) == []
+
+
+def test_two_who_never_state_anything_are_no_colluders():
+    truths, given = sets_of_labels(0.95, 0.9, 0.9, 0.9, 0.9)
+    given[3:] = False
+    assert found_in_sets(truths, given) == []
+
+
+def test_answers_that_are_each_said_but_once_are_copied_all_the_same():
+    """As marks in texts are: no two tasks have the same truth, nor the same mistakes."""
+    truths = np.arange(60) * 1000
+    rng = np.random.default_rng(3)
+    given = np.where(rng.random((6, 60)) < 0.5, truths, truths + rng.integers(1, 1000, (6, 60)))
+    assert found(truths, given, is_open=True) == []
+    given[5] = given[4]
+    assert [(pair.first, pair.second) for pair in found(truths, given, is_open=True)] == [(4, 5)]
+
+
 def test_a_hundred_thousand_answers_are_looked_through_in_seconds():
     rng = np.random.default_rng(2)
     task = np.repeat(np.arange(20_000), 5)

@@ -31,8 +31,8 @@ N_TASKS = 90
 HONEST = 6
 
 
-def store(campaign, volunteers, tasks, said, seconds) -> None:
-    """Answers [W, T] with what they took [W], as if given one after the other, and their consensus."""
+def store(campaign, volunteers, tasks, values, seconds) -> None:
+    """Answers [W][T] with what they took [W], as if given one after the other, and their consensus."""
     places, answers = [], []
     for w, volunteer in enumerate(volunteers):
         for t, task in enumerate(tasks):
@@ -43,7 +43,7 @@ def store(campaign, volunteers, tasks, said, seconds) -> None:
             places.append(place)
             answers.append(
                 Answer(
-                    assignment_id=place.pk, key=uuid4(), value={"label": str(said[w, t])}, answered_at=at,
+                    assignment_id=place.pk, key=uuid4(), value=values[w][t], answered_at=at,
                     seconds=seconds[w],
                 )
             )  # fmt: skip
@@ -65,7 +65,8 @@ def crowd_with(odd_ones, odd_seconds):
     truth = rng.integers(0, 3, N_TASKS)
     said = np.where(rng.random((HONEST, N_TASKS)) < 0.85, truth, rng.integers(0, 3, (HONEST, N_TASKS)))
     said = np.vstack([KEYS[said], *(odd(truth, rng)[None, :] for odd in odd_ones)])
-    store(campaign, volunteers, tasks, said, [*np.linspace(6, 9, HONEST), *odd_seconds])
+    values = [[{"label": str(label)} for label in row] for row in said]
+    store(campaign, volunteers, tasks, values, [*np.linspace(6, 9, HONEST), *odd_seconds])
     refit(campaign, now=NOW)
     return campaign, volunteers
 
@@ -163,3 +164,100 @@ def test_without_a_fit_or_settled_tasks_nobody_is_flagged():
         volunteer=volunteer, version=1, parameters={}, accuracy=0.5, low=0, high=1, n_answers=1
     )
     assert flag_volunteers(campaign, now=NOW) == []
+
+
+# --- answers that are more than one label
+
+WORDS = ["rash", "cough", "fever", "pain", "nausea", "none"]
+LABELS_OF_RELATIONS = [
+    {"key": "yes", "name": "Yes", "hint": "", "role": "span"},
+    {"key": "no", "name": "No", "hint": "", "role": "span"},
+    {"key": "causes", "name": "causes", "hint": "", "role": "relation"},
+]
+
+
+def labels_of(kind: str) -> dict:
+    return {"text": {"labels": []}, "relations": {"labels": LABELS_OF_RELATIONS}}.get(kind, {})
+
+
+def value_of(kind: str, parts: np.ndarray) -> dict:
+    """Six yes-or-no decisions as an answer of the kind."""
+    first, *_, last = parts
+    spans = [
+        {"start": 3 * i, "end": 3 * i + 2, "label": "yes" if i < 3 else "no"}
+        for i in np.flatnonzero(parts).tolist()
+    ]
+    match kind:
+        case "multiple":
+            return {"labels": [str(key) for key, holds in zip(KEYS, parts, strict=False) if holds]}
+        case "spans":
+            return {"spans": spans}
+        case "relations":
+            related = [{"from": 0, "to": len(spans) - 1, "label": "causes"}] if first and last else []
+            return {"spans": spans, "relations": related}
+        case "text":
+            return {"text": " ".join(np.array(WORDS)[parts]) or "nothing"}
+
+
+def crowd_of_parts(kind, odd_ones):
+    """Six honest volunteers, each right on 93 % of the parts of an answer, then odd ones; fitted."""
+    n = HONEST + len(odd_ones)
+    campaign = make_campaign(kind=kind, aggregation="engine", needed=n, **labels_of(kind))
+    volunteers, tasks = make_volunteers(campaign, make_users(n)), make_tasks(campaign, N_TASKS)
+    rng = np.random.default_rng(8)
+    truth = rng.random((N_TASKS, len(WORDS))) < 0.35
+    parts = [truth ^ (rng.random(truth.shape) > 0.93) for _ in range(HONEST)]
+    for odd in odd_ones:
+        parts.append(odd(truth, parts, rng))
+    values = [[value_of(kind, row) for row in one] for one in parts]
+    store(campaign, volunteers, tasks, values, np.linspace(6, 9, n))
+    refit(campaign, now=NOW)
+    return campaign, volunteers
+
+
+def poor_but_trying(truth, others, rng):
+    return truth ^ (rng.random(truth.shape) > 0.7)
+
+
+SEVERAL = ["multiple", "spans", "relations", "text"]
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_of_every_kind_who_ignores_the_task_is_flagged_and_who_is_poor_is_not(kind):
+    def ignoring(truth, others, rng):
+        return np.tile([True, False, False, False, False, True], (len(truth), 1))
+
+    campaign, volunteers = crowd_of_parts(kind, [poor_but_trying, ignoring])
+    assert flagged(campaign) == {volunteers[-1].pk}
+    assert "do not depend on the task" in Volunteer.objects.get(pk=volunteers[-1].pk).standing_reason
+    poor = Skill.objects.get(pk=volunteers[-2].pk).evidence["habit"]
+    assert not poor["striking"] and poor["beyond_chance"]
+
+
+def test_who_marks_whatever_comes_to_mind_is_flagged_too():
+    """As much of everything as honest ones, but on the wrong texts."""
+    campaign, volunteers = crowd_of_parts("spans", [lambda truth, others, rng: rng.permutation(truth)])
+    assert flagged(campaign) == {volunteers[-1].pk}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_of_every_kind_who_copies_is_flagged_with_whom_they_copied(kind):
+    def copied(truth, others, rng):
+        return np.where(
+            rng.random(len(truth))[:, None] < 0.8, others[-1], poor_but_trying(truth, others, rng)
+        )
+
+    campaign, volunteers = crowd_of_parts(kind, [poor_but_trying, copied])
+    assert flagged(campaign) == {volunteers[-2].pk, volunteers[-1].pk}
+    reason = Volunteer.objects.get(pk=volunteers[-1].pk).standing_reason
+    assert volunteers[-2].pseudonym in reason and "same wrong answer" in reason
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_of_every_kind_getting_worse_is_told_and_flags_nobody(kind):
+    def tired(truth, others, rng):
+        return np.where(np.arange(len(truth))[:, None] < 45, truth, truth ^ (rng.random(truth.shape) > 0.5))
+
+    campaign, volunteers = crowd_of_parts(kind, [tired])
+    assert flagged(campaign) == set()
+    assert Skill.objects.get(pk=volunteers[-1].pk).evidence["drift"]["striking"]
