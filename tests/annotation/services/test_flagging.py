@@ -199,13 +199,13 @@ def value_of(kind: str, parts: np.ndarray) -> dict:
             return {"text": " ".join(np.array(WORDS)[parts]) or "nothing"}
 
 
-def crowd_of_parts(kind, odd_ones):
+def crowd_of_parts(kind, odd_ones, n_tasks=N_TASKS):
     """Six honest volunteers, each right on 93 % of the parts of an answer, then odd ones; fitted."""
     n = HONEST + len(odd_ones)
     campaign = make_campaign(kind=kind, aggregation="engine", needed=n, **labels_of(kind))
-    volunteers, tasks = make_volunteers(campaign, make_users(n)), make_tasks(campaign, N_TASKS)
+    volunteers, tasks = make_volunteers(campaign, make_users(n)), make_tasks(campaign, n_tasks)
     rng = np.random.default_rng(8)
-    truth = rng.random((N_TASKS, len(WORDS))) < 0.35
+    truth = rng.random((n_tasks, len(WORDS))) < 0.35
     parts = [truth ^ (rng.random(truth.shape) > 0.93) for _ in range(HONEST)]
     for odd in odd_ones:
         parts.append(odd(truth, parts, rng))
@@ -236,7 +236,9 @@ def test_of_every_kind_who_ignores_the_task_is_flagged_and_who_is_poor_is_not(ki
 
 def test_who_marks_whatever_comes_to_mind_is_flagged_too():
     """As much of everything as honest ones, but on the wrong texts."""
-    campaign, volunteers = crowd_of_parts("spans", [lambda truth, others, rng: rng.permutation(truth)])
+    campaign, volunteers = crowd_of_parts(
+        "spans", [lambda truth, others, rng: rng.permutation(truth)], n_tasks=200
+    )
     assert flagged(campaign) == {volunteers[-1].pk}
 
 
