@@ -2,6 +2,7 @@
 
 from django import forms
 
+from annotation.shares import percent
 from training.models import TOO_FEW_TO_JUDGE, TrainingPolicy
 
 
@@ -55,6 +56,11 @@ class PolicyForm(forms.ModelForm):
         self.fields["min_interval_minutes"].initial = self.instance.min_interval_seconds // 60
         self.fields["exploration_percent"].initial = round(100 * self.instance.exploration_share)
         self.fields["gold_percent"].initial = round(100 * self.instance.gold_share)
+        if self.instance.judging_share < self.instance.exploration_share:
+            self.fields["exploration_percent"].help_text += (
+                f" {percent(self.instance.judging_share)} of the records judge: those asked at random from the "
+                "start. Of the others some were answered because they had been chosen."
+            )
 
     def policy_fields(self) -> dict:
         chosen = self.cleaned_data

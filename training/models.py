@@ -45,6 +45,11 @@ class TrainingPolicy(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="Of the records: asked in random order, whatever a model thinks of them.",
     )
+    untouched_share = models.FloatField(
+        null=True,
+        editable=False,
+        help_text="Of the records: asked at random from the start, where more are since there are answers.",
+    )
     refit_labels = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(1)],
@@ -66,6 +71,13 @@ class TrainingPolicy(models.Model):
         editable=False,
         help_text="Since when tasks are asked at random, because choosing them brought nothing.",
     )
+
+    @property
+    def judging_share(self) -> float:
+        """Of the records: a fair sample of all, since what to ask was never chosen among them."""
+        if self.untouched_share is None:
+            return self.exploration_share
+        return min(self.untouched_share, self.exploration_share)
 
     class Meta:
         verbose_name_plural = "training policies"

@@ -204,7 +204,7 @@ def config_of(run: TrainingRun) -> FineTuneConfig:
     if not policy.exploration_share:  # a simulation, which is measured on texts of its own
         return config
     # What judges is of the random stream: both take the records below a share, by the same places.
-    return replace(config, test_share=min(config.test_share, policy.exploration_share))
+    return replace(config, test_share=min(config.test_share, policy.judging_share))
 
 
 def _explain(error: Exception) -> tuple[str, str]:

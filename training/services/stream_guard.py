@@ -58,7 +58,11 @@ def compare_stream(campaign: Campaign, policy: TrainingPolicy, *, settled_by: da
         for example in exchange.labelled_examples(campaign.pk, settled_by=settled_by)
         if "label" in example.value
     ]
-    if not examples or not policy.exploration_share:
+    places = record_places([example.record_id for example in examples])
+    # What joined the stream after some of it had been chosen is neither chosen nor a fair sample.
+    is_either = (places < policy.judging_share) | (places >= policy.exploration_share)
+    examples = [example for example, is_it in zip(examples, is_either, strict=True) if is_it]
+    if not examples or not policy.judging_share:
         return None
     _, sha256 = encoder_of(campaign)
     has_one, vectors = vectors_of_tasks([example.task_id for example in examples], sha256)
@@ -69,7 +73,7 @@ def compare_stream(campaign: Campaign, policy: TrainingPolicy, *, settled_by: da
     names = sorted({example.value["label"] for example in examples})
     labels = np.array([names.index(example.value["label"]) for example in examples])
     records = [example.record_id for example in examples]
-    in_stream = record_places(records) < policy.exploration_share
+    in_stream = record_places(records) < policy.judging_share
     half = record_places(records, seed=HALVES_SEED) < 0.5
     targets = np.eye(len(names))
 

@@ -191,10 +191,13 @@ def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
     assert run.minutes_spent == 1.5
 
 
-@pytest.mark.parametrize(("stream", "judges"), [(0.06, 0.06), (0.3, 0.15), (0.0, 0.15)])
-def test_what_judges_models_is_of_the_random_stream(campaign, stream, judges):
+@pytest.mark.parametrize(
+    ("stream", "untouched", "judges"),
+    [(0.06, None, 0.06), (0.3, None, 0.15), (0.0, None, 0.15), (0.3, 0.06, 0.06)],
+)
+def test_what_judges_models_is_of_the_random_stream(campaign, stream, untouched, judges):
     add_labelled(campaign, sentences(300))
-    TrainingPolicy.objects.update(exploration_share=stream)
+    TrainingPolicy.objects.update(exploration_share=stream, untouched_share=untouched)
     run = open_run(campaign, now=timezone.now())
     token = start_run(run.pk, now=timezone.now())
     snapshot = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))

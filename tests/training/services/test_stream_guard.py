@@ -116,6 +116,22 @@ def test_a_change_of_what_is_chosen_has_the_queue_ordered_anew(campaign, alice, 
     assert policy_of(campaign).order_wanted_at == NOW
 
 
+def test_records_that_join_the_stream_late_do_not_judge_since_some_of_them_were_chosen(campaign, alice):
+    change_policy(policy_of(campaign), by=alice, now=NOW, exploration_share=0.4)
+    assert policy_of(campaign).judging_share == 0.4, "nothing was answered yet"
+    label_all(campaign, chosen_teach=True)
+    TrainingPolicy.objects.update(exploration_share=0.4)
+    change_policy(policy_of(campaign), by=alice, now=NOW, exploration_share=0.8)
+    assert policy_of(campaign).judging_share == 0.4
+    [round_] = measure(campaign, 1)
+    places = record_places(campaign.records.values_list("pk", flat=True))
+    assert round_.n_judged == (places < 0.4).sum()
+    assert round_.n_learned <= (places >= 0.8).sum(), "what joined late was not chosen either"
+    for share, judging in ((0.3, 0.3), (0.5, 0.3), (0.1, 0.1), (0.9, 0.1)):
+        change_policy(policy_of(campaign), by=alice, now=NOW, exploration_share=share)
+        assert policy_of(campaign).judging_share == judging
+
+
 def test_a_change_of_nothing_leaves_what_was_found_meanwhile(campaign, alice):
     seen = policy_of(campaign)
     TrainingPolicy.objects.update(at_random_since=NOW)
