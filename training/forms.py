@@ -58,8 +58,8 @@ class PolicyForm(forms.ModelForm):
         self.fields["gold_percent"].initial = round(100 * self.instance.gold_share)
         if self.instance.judging_share < self.instance.exploration_share:
             self.fields["exploration_percent"].help_text += (
-                f" {percent(self.instance.judging_share)} of the records judge: those asked at random from the "
-                "start. Of the others some were answered because they had been chosen."
+                f" {percent(self.instance.judging_share)} of the records judge: those asked at random from "
+                "the start. Of the others some were answered because they had been chosen."
             )
 
     def policy_fields(self) -> dict:
