@@ -13,6 +13,7 @@ from annotation.algorithms.scores import calibration_error as binned_gap
 
 SMALLEST = 1e-12
 COOLEST, HOTTEST = 0.25, 20.0
+N_PARTS = 5  # of the gold, to measure a calibration on what it did not see
 # All begins at what changes nothing and moves only as far as gold shows: the logarithms of the temperature
 # and of each label's lead have a normal prior of this spread around 0.
 LOG_SPREAD = 1.0
@@ -96,6 +97,21 @@ def calibrate(posterior: np.ndarray, gold: np.ndarray) -> Calibration:
 def recalibrated(posterior: np.ndarray, calibration: Calibration) -> np.ndarray:
     """[T, K] -> [T, K]"""
     return calibrated(np.log(np.clip(posterior, SMALLEST, None)), *calibration)
+
+
+def recalibrated_by_others(posterior: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """[T, K]: of each task with gold what the calibration by the others' gold makes of it; the rest as it is.
+
+    By N_PARTS parts, drawn by lot, the same ones each time: so what certainty is worth is not measured on the
+    gold that it was learned from. posterior, gold: as `calibrate` takes them.
+    """
+    found = posterior.copy()
+    tasks = np.random.default_rng(0).permutation(np.flatnonzero(gold >= 0))
+    for part in np.array_split(tasks, N_PARTS):
+        others = gold.copy()
+        others[part] = -1
+        found[part] = recalibrated(posterior[part], calibrate(posterior, others))
+    return found
 
 
 def _led(log_odds: np.ndarray, log_lead: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from annotation.algorithms.majority import majority_vote
 from annotation.algorithms.model_annotator import measured_annotator, model_earns_its_place, with_model
 from annotation.algorithms.online import answer_weights, task_posterior
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES
-from annotation.algorithms.posterior_calibration import calibrate, calibration_error, recalibrated
+from annotation.algorithms.posterior_calibration import calibrate, calibration_error, recalibrated_by_others
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.comparison import Compared, Comparison, OneLabel
@@ -153,13 +153,22 @@ class Choice:
 
 
 def _calibration(posterior: np.ndarray, gold: np.ndarray) -> dict:
-    """The calibration that gold asks for, in force from this fit on, and how far certainty was off before
-    and is with it; posterior [T, K], of each task made without its own gold."""
-    calibration, n_gold = calibrate(posterior, gold), int((gold >= 0).sum())
+    """The calibration that gold asks for, in force from this fit on; and, each gold task judged by others'
+    gold alone, how sure it is, how often right, and how far the two are apart, before and with it.
+
+    posterior [T, K], of each task made without its own gold.
+    """
+    calibration, known = calibrate(posterior, gold), gold >= 0
+    n_gold = int(known.sum())
     n_bins = min(15, n_gold // LEAST_GOLD)  # fewer than twenty in a bin would measure chance
-    after = recalibrated(posterior, calibration)
-    before, after = (calibration_error(p, gold, n_bins) for p in (posterior, after))
-    figures = {"n_gold": n_gold, "error_before": before, "error": after}
+    unseen = recalibrated_by_others(posterior, gold)
+    figures = {
+        "n_gold": n_gold,
+        "certainty": float(unseen[known].max(axis=1).mean()),
+        "share_right": float((unseen[known].argmax(axis=1) == gold[known]).mean()),
+        "error_before": calibration_error(posterior, gold, n_bins),
+        "error": calibration_error(unseen, gold, n_bins),
+    }
     return {
         "temperature": round(calibration.temperature, 6),
         "log_lead": np.round(calibration.log_lead, 6).tolist(),

@@ -35,7 +35,10 @@ ORDER BY s.settled_at DESC LIMIT %s
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """On n gold tasks from a file: how sure the consensus was on the mean, and how often it was right."""
+    """On n gold tasks from a file: how sure the consensus is on the mean, how often right, and the mean gap.
+
+    Where a fit calibrated it, each task is judged as if its own gold were not known.
+    """
 
     n: int
     certainty: float
@@ -60,13 +63,21 @@ def engine_of(campaign: Campaign) -> Engine:
     n_audited, n_held = _audits(campaign) if campaign.is_adaptive else (0, 0)
     kind = kind_named(campaign.kind)
     sentence = kind.methods.get(campaign.aggregation, "")
-    return Engine(sentence, kind.one_label, fit, _calibration(campaign), n_audited, n_held)
+    calibration = _by_fit(fit) or _calibration(campaign)
+    return Engine(sentence, kind.one_label, fit, calibration, n_audited, n_held)
 
 
 def _audits(campaign: Campaign) -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(READ_AUDITS, [campaign.pk])
         return cursor.fetchone()
+
+
+def _by_fit(fit: CrowdFit | None) -> Calibration | None:
+    found = fit and fit.parameters.get("calibration")
+    if not found:
+        return None
+    return Calibration(found["n_gold"], found["certainty"], found["share_right"], found["error"])
 
 
 def _calibration(campaign: Campaign) -> Calibration | None:

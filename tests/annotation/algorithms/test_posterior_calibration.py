@@ -11,6 +11,7 @@ from annotation.algorithms.posterior_calibration import (
     calibrated,
     calibration_error,
     recalibrated,
+    recalibrated_by_others,
 )
 
 
@@ -48,6 +49,28 @@ def test_a_label_that_is_wrong_when_it_wins_loses_its_certainty_and_the_other_ke
     assert found[0, 0] == pytest.approx(0.5, abs=0.1)
     assert found[100, 1] > 0.95
     assert (found.argmax(axis=1) == posterior.argmax(axis=1)).all()
+
+
+def test_measured_on_gold_it_did_not_see_a_calibration_does_not_flatter_itself():
+    """Forty gold tasks of six labels, on which certainty says nothing: what is learned of them is chance."""
+    seen, unseen, truly = [], [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        posterior = rng.dirichlet(np.full(6, 0.3), 540)
+        gold = np.where(rng.random(540) < 0.6, posterior.argmax(axis=1), rng.integers(0, 6, 540))
+        few = np.where(np.arange(540) < 40, gold, -1)
+        made = recalibrated(posterior, calibrate(posterior, few))
+        by_others = recalibrated_by_others(posterior, few)
+        assert (by_others[40:] == posterior[40:]).all()
+        log_loss = [
+            -np.log(np.where(one.argmax(axis=1) == gold, one.max(axis=1), 1 - one.max(axis=1)))
+            for one in (made, by_others)
+        ]
+        seen.append(log_loss[0][:40].mean())
+        unseen.append(log_loss[1][:40].mean())
+        truly.append(log_loss[0][40:].mean())
+    assert np.mean(seen) < np.mean(truly) - 0.02
+    assert np.mean(unseen) == pytest.approx(np.mean(truly), abs=0.03)
 
 
 @pytest.mark.parametrize("log_lead", [-50.0, -1.0, 0.0, 3.0])

@@ -11,6 +11,7 @@ from annotation.services.answers import revise_answer, submit_answer
 from annotation.services.campaigns import update_campaign
 from annotation.services.consensus import recompute_consensus
 from annotation.services.crowd import FIRST_FIT, campaigns_to_judge, fit_is_due, judge_again, refit
+from annotation.services.engine import engine_of
 from annotation.services.gold import import_gold
 from annotation.services.handout import claim_task, take_place
 from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
@@ -335,10 +336,12 @@ def test_a_crowd_that_is_wrong_together_is_made_less_sure_by_gold(answered):
         right = labels[task.pk]
         make_gold(task, right if n % 3 else next(key for key in CLASSES if key != right))
     aware = refit(campaign, now=NOW).parameters
-    assert unaware["temperature"] == 1.0 < aware["temperature"]
-    assert aware["calibration"]["n_gold"] == 40
-    assert len(aware["log_lead"]) == len(CLASSES)
-    assert aware["calibration"]["error"] < aware["calibration"]["error_before"]
+    figures = aware["calibration"]
+    assert unaware["temperature"] == 1.0 and "log_lead" not in unaware
+    assert (figures["n_gold"], len(aware["log_lead"])) == (40, len(CLASSES))
+    assert figures["error"] < figures["error_before"]
+    assert figures["certainty"] == pytest.approx(figures["share_right"], abs=0.2)
+    assert engine_of(campaign).calibration.error == figures["error"]
     assert differences(campaign) == 0
 
 
