@@ -255,14 +255,20 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for as long as Redis is away
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Messages only wake workers; the truth is in rows. A lost one is noticed by the next tick.
 CELERY_TASK_ACKS_LATE = False
+# No task acknowledges late, so nothing is cancelled; without it each loss of Redis writes a page of warnings.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
+    # A Redis that falls silent without closing its sockets (its machine is gone, or it is stopped) is noticed
+    # after two of the checks and, on a socket that is being read, after the timeout.
     "socket_connect_timeout": 2,
-    "socket_timeout": 30,
+    "socket_timeout": 10,
+    "health_check_interval": 5,
     "max_retries": 1,
 }
 

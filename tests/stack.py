@@ -31,6 +31,7 @@ class Stack:
         self.port = free_port()
         self._programs = {program.name: program for program in programs("127.0.0.1", self.port)}
         self._processes: dict[str, subprocess.Popen] = {}
+        self._silent: list[int] = []
         self.start_redis()
 
     def start_redis(self) -> None:
@@ -38,6 +39,13 @@ class Stack:
 
     def stop_redis(self) -> None:
         embedded.stop(self.data_dir)
+
+    def silence_redis(self) -> None:
+        """It closes nothing and answers no more, as if its machine were gone; `start_redis` gives another."""
+        number = int((self.data_dir / "redis" / "redis.pid").read_text())
+        os.kill(number, signal.SIGSTOP)
+        self._silent.append(number)
+        Path(embedded.redis_url(self.data_dir).removeprefix("redis+socket://")).unlink()
 
     def start(self, *names: str) -> None:
         for name in names:
@@ -121,6 +129,8 @@ class Stack:
     def stop(self) -> None:
         for name in list(self._processes):
             self.kill(name)
+        for number in self._silent:
+            os.kill(number, signal.SIGKILL)
         embedded.release(self.data_dir)
         shutil.rmtree(self.data_dir, ignore_errors=True)
 

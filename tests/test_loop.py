@@ -14,6 +14,7 @@ from knox.models import AuthToken
 
 from annotation.models import Campaign, Import, Membership, MicroTask, Record, Role, User
 from annotation.services.answers import revise_answer
+from annotation.services.intake import start_import
 from tests.factories import make_campaign, make_user, make_volunteers, queue_of
 from tests.labelled import WORDS, YES_NO, add_labelled, add_open, sentences
 from tests.stack import Stack
@@ -273,3 +274,32 @@ def test_without_redis_answers_and_uploads_are_taken_and_the_loop_catches_up_aft
     run = stack.wait_for(run_in_state(campaign, State.SUCCEEDED, State.FAILED), 120)
     assert (run.state, run.failure, run.n_examples) == (State.SUCCEEDED, "", 30)
     assert all(stack.is_running(name) for name in ("web", "worker", "training", "beat"))
+
+
+def test_a_worker_and_the_clock_that_start_without_redis_say_so_and_wait_for_it(stack, tmp_path):
+    stack.stop_redis()
+    stack.start("worker", "beat")
+    stack.wait_for(lambda: "Cannot connect" in stack.log_of("worker"), 90)
+    stack.wait_for(lambda: "Connection" in stack.log_of("beat"), 90)
+    assert seconds_to_an_import(stack, tmp_path) < 30
+
+
+@pytest.mark.parametrize("moment", ["Connected to", "succeeded"])
+def test_a_worker_and_the_clock_notice_a_redis_that_fell_silent_and_find_another(stack, tmp_path, moment):
+    stack.start("worker", "beat")
+    stack.wait_for(lambda: moment in stack.log_of("worker"), 90)
+    stack.silence_redis()
+    assert seconds_to_an_import(stack, tmp_path) < 50
+
+
+def seconds_to_an_import(stack, folder: Path) -> float:
+    """From Redis's start until a file is taken in, for which beat wakes a worker and that one another."""
+    (folder / "a.csv").write_text("id,text\na,Patient 1 well.\n")
+    batch = start_import(make_campaign(), folder / "a.csv", file_name="a.csv", deidentified=True, by=None)
+    stack.start_redis()
+    began = time.monotonic()
+    stack.wait_for(lambda: Import.objects.filter(pk=batch.pk, state=Import.State.DONE).exists(), 120)
+    seconds = time.monotonic() - began
+    print(f"at work after {seconds:.1f} s")
+    assert stack.is_running("worker") and stack.is_running("beat")
+    return seconds

@@ -33,7 +33,10 @@ def programs(host: str, port: int) -> list[Program]:
     """What runs beside PostgreSQL and Redis; compose.yaml has the same list."""
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "-A", "hc_platform"]
-    worker = [*celery, "worker", "--loglevel", settings.LOG_LEVEL]
+    # Workers have nothing to tell each other. One that greets the others, or reports itself, while Redis goes
+    # away would end, or wait for it without a word.
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = [*celery, "worker", "--loglevel", settings.LOG_LEVEL, *alone]
     # Training yields to the pages, starts each run in a fresh process (so its memory comes back), and is
     # stopped without waiting: a run goes on from its last checkpoint.
     one = ["--concurrency", "1"]
