@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 import numpy as np
@@ -22,17 +23,15 @@ from annotation.services.standing import set_standing
 TASKS_LOOKED_AT = 20_000  # the latest with a consensus
 MOST_LABELS = 20  # with more, a habit and a confusion can't be told apart by the answers there are
 SURE_OF_TRUTH = 0.8  # one label that is less sure than that is held against nobody
-MOST_COMPARED = (
-    500  # latest answers of a volunteer that are held against other tasks, where these are no labels
-)
-OTHER_TASKS = 3  # that each of them is held against
+MOST_COMPARED = 500  # latest answers of a volunteer, of several parts, that are held against other tasks
+LIKENESSES_KEPT = 50_000  # of two values: many answers say the same
 FEWEST_TO_TRAIN = 30  # answers in the fit from which on somebody may be asked to train
 POINTS_BELOW = 0.1  # that a volunteer's accuracy surely lies below the middle of the crowd's
 REASON_LENGTH = Volunteer._meta.get_field("standing_reason").max_length
 
 # In order of time. An answer of nobody's trust is looked at too: the evidence is for whoever decides.
 READ_ANSWERS = """
-SELECT latest.task_id, a.volunteer_id, an.value::text, an.seconds,
+SELECT latest.task_id, a.volunteer_id, an.value::text, an.seconds, a.suggested IS TRUE,
        coalesce(g.value, CASE WHEN latest.certainty >= %(sure)s THEN latest.value END)::text
 FROM (
     SELECT task_id, value, certainty FROM annotation_consensus
@@ -56,7 +55,8 @@ class Findings:
 
 @dataclass(frozen=True)
 class _Answers:
-    """Answers in order of time: task, worker, code int [N]; truth int [T].
+    """Answers in order of time: task, worker, code int [N], prompted bool [N] (a model's marks were there to
+    begin with); truth int [T].
 
     A code stands for what an answer says, of one label its place among the campaign's, and is an index into
     `values`; -1 for an answer that names what was taken out since, and for a truth that is not known.
@@ -66,6 +66,7 @@ class _Answers:
     worker: np.ndarray
     code: np.ndarray
     seconds: np.ndarray
+    prompted: np.ndarray
     truth: np.ndarray
     volunteers: list[UUID]
     values: list[dict]
@@ -180,29 +181,25 @@ def _add_dependence(found: dict[UUID, Findings], answers: _Answers, kind: Kind) 
 
 
 class _Likeness:
-    """How alike two values are, by their codes; the same two are compared once."""
+    """How alike two values are, by their codes."""
 
     def __init__(self, kind: Kind, values: list[dict]):
-        self._kind = kind
-        self._values = values
-        self._known: dict[tuple[int, int], float] = {}
+        self._of = lru_cache(LIKENESSES_KEPT)(lambda a, b: kind.likeness(values[a], values[b]))
 
     def __call__(self, codes: np.ndarray, others: np.ndarray) -> np.ndarray:
-        return np.array([self._of(pair) for pair in zip(codes.tolist(), others.tolist(), strict=True)])
-
-    def _of(self, pair: tuple[int, int]) -> float:
-        if pair not in self._known:
-            self._known[pair] = self._kind.likeness(*(self._values[code] for code in pair))
-        return self._known[pair]
+        return np.array([self._of(a, b) for a, b in zip(codes.tolist(), others.tolist(), strict=True)])
 
 
 def _add_lock_steps(
     found: dict[UUID, Findings], answers: _Answers, campaign: Campaign, *, is_open: bool
 ) -> None:
-    """Mistakes that two make together; where answers are open, whole answers that are wrong."""
-    known, volunteers = answers.known, answers.volunteers
+    """Mistakes that two make together; where answers are open, whole answers that are wrong.
+
+    Who began with the same marks makes the same mistakes without the other.
+    """
+    own, volunteers = answers.known & ~answers.prompted, answers.volunteers
     pairs = lock_steps(
-        answers.task[known], answers.worker[known], answers.code[known], answers.truth, is_open=is_open
+        answers.task[own], answers.worker[own], answers.code[own], answers.truth, is_open=is_open
     )
     names = dict(campaign.volunteers.filter(pk__in=volunteers).values_list("pk", "pseudonym"))
     for pair in pairs:
@@ -247,15 +244,17 @@ def _read(campaign: Campaign, kind: Kind) -> _Answers:
         sure = SURE_OF_TRUTH if kind.one_label else 0.0
         parameters = {"campaign": campaign.pk, "limit": TASKS_LOOKED_AT, "sure": sure}
         cursor.execute(READ_ANSWERS, parameters)
-        for task, volunteer, value, seconds, right in cursor.fetchall():
+        for task, volunteer, value, seconds, prompted, right in cursor.fetchall():
             if task not in tasks:
                 truth.append(codes.of(right))
             row = (tasks.setdefault(task, len(tasks)), workers.setdefault(volunteer, len(workers)))
-            rows.append((*row, codes.of(value), max(seconds, 0.01)))
-    columns = np.array(rows, dtype=float).reshape(-1, 4).T
-    task, worker, code = columns[:3].astype(np.int64)
+            rows.append((*row, codes.of(value), prompted, max(seconds, 0.01)))
+    columns = np.array(rows, dtype=float).reshape(-1, 5).T
+    task, worker, code, prompted = columns[:4].astype(np.int64)
     truths = np.array(truth, dtype=np.int64)
-    return _Answers(task, worker, code, columns[3], truths, list(workers), codes.values)
+    return _Answers(
+        task, worker, code, columns[4], prompted.astype(bool), truths, list(workers), codes.values
+    )
 
 
 class _Codes:
