@@ -246,24 +246,16 @@ def test_what_needs_the_admin_is_named_and_empty_on_a_good_day(client, alice, ca
 
 
 def test_how_much_of_the_gold_is_right_is_a_share_like_the_others(client, alice, campaign):
-    for n, task in enumerate(make_tasks(campaign, 4)):
+    for task, label in zip(make_tasks(campaign, 4), ["no", "yes", "yes", "yes"], strict=True):
         make_gold(task, "yes")
-        settled = {
-            "label": "no" if n == 0 else "yes",
-            "settled_at": NOW,
-            "n_answers": 1,
-            "votes": {},
-            "share": 1,
-        }
-        value = {"label": settled["label"]}
-        Consensus.objects.create(task=task, campaign=campaign, method="majority", value=value, **settled)
+        Consensus.objects.create(
+            task=task, campaign=campaign, method="majority", value={"label": label}, label=label, votes={},
+            share=1, n_answers=1, settled_at=NOW,
+        )  # fmt: skip
     client.force_login(alice)
-    html = (
-        client.get(page("campaign_dashboard", campaign))
-        .content.decode()
-        .replace("\N{NARROW NO-BREAK SPACE}", "")
-    )
-    assert re.search(r"How good.*?<p class=\"figure\">75%</p>.*?right \(30% to 95%\)", html, re.S)
+    html = client.get(page("campaign_dashboard", campaign)).content.decode()
+    words = html.replace("\N{NARROW NO-BREAK SPACE}", "")
+    assert re.search(r"How good.*?<p class=\"figure\">75%</p>.*?right \(30% to 95%\)", words, re.S)
 
 
 def test_a_refresh_of_the_dashboard_reads_no_records_while_their_order_is_the_same(client, alice, campaign):
