@@ -184,7 +184,7 @@ def _turned(met: Meetings) -> Meetings:
     return Meetings(met.task, met.second_worker, met.first_worker, met.second_label, met.first_label)
 
 
-def _counted(mistakes: _Mistakes, met: Meetings, pair: np.ndarray, n_pairs: int) -> np.ndarray:
+def _counted(mistakes: _Mistakes | _OpenMistakes, met: Meetings, pair: np.ndarray, n_pairs: int) -> np.ndarray:
     """Per pair: tasks on which the first is wrong, those with the same label from the second, and how many
     of them chance makes: [3, P]."""
     is_wrong = met.first_label != mistakes.truth[met.task]
