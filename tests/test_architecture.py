@@ -83,6 +83,11 @@ def test_shares_are_written_in_one_way():
     assert found == []
 
 
+def test_no_file_holds_both_sides_of_a_conflict():
+    tracked = subprocess.run(["git", "grep", "-lE", "^(<<<<<<<|>>>>>>>) "], cwd=ROOT, capture_output=True)
+    assert (tracked.returncode, tracked.stdout) == (1, b""), tracked.stderr
+
+
 def test_nothing_is_unpickled_and_no_remote_code_is_trusted():
     wrong = ("import pickle", "from pickle", "import joblib", "torch.load(", "trust_remote_code=True")
     found = [
