@@ -45,10 +45,13 @@ class TrainingPolicy(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="Of the records: asked in random order, whatever a model thinks of them.",
     )
+    explored_since = models.DateTimeField(
+        null=True, editable=False, help_text="When that share was last changed; empty for the first one."
+    )
     untouched_share = models.FloatField(
         null=True,
         editable=False,
-        help_text="Of the records: asked at random from the start, where more are since there are answers.",
+        help_text="The smallest share of earlier times in which chosen tasks were settled.",
     )
     refit_labels = models.PositiveIntegerField(
         default=50,

@@ -17,28 +17,30 @@ def change_policy(policy: TrainingPolicy, *, by: User | None, now: datetime, **f
     if "base_model" in changed and fields["base_model"]:
         refuse = refuse_folder_without_model if by is None else refuse_model_not_offered
         refuse(fields["base_model"])
-    untouched = policy.judging_share
+    named = sorted(fields)
+    if "exploration_share" in changed:
+        fields |= {"untouched_share": _untouched_share(policy), "explored_since": now}
     for name, value in fields.items():
         setattr(policy, name, value)
     with transaction.atomic():
         policy.save(update_fields=list(fields))
-        if "exploration_share" in changed:
-            _keep_what_judges_fair(policy, untouched)
         if "acquisition" in changed:  # what the one before brought says nothing of it
             choose_again(policy, by=by, now=now)
         if "exploration_share" in changed:  # other records are of the random stream
             want_order(policy.campaign_id, now=now)
         TrailEntry.objects.create(
-            user=by, campaign=policy.campaign, verb="change_policy", detail={"fields": sorted(fields)}
+            user=by, campaign=policy.campaign, verb="change_policy", detail={"fields": named}
         )
     return policy
 
 
-def _keep_what_judges_fair(policy: TrainingPolicy, untouched: float) -> None:
-    """Of the records that join the stream late, those have been answered that were chosen: no fair sample."""
-    if (
-        policy.exploration_share > untouched
-        and Consensus.objects.filter(campaign=policy.campaign_id).exists()
-    ):
-        policy.untouched_share = untouched
-        policy.save(update_fields=["untouched_share"])
+def _untouched_share(policy: TrainingPolicy) -> float | None:
+    """The smallest share under which chosen tasks were settled, the present one's time included.
+
+    Records that join the stream later are no fair sample: the chosen ones have their labels already.
+    """
+    settled = Consensus.objects.settled().filter(campaign=policy.campaign_id)
+    if policy.explored_since:
+        settled = settled.filter(settled_at__gte=policy.explored_since)
+    chooses = policy.acquisition != TrainingPolicy.Acquisition.RANDOM and not policy.at_random_since
+    return policy.judging_share if chooses and settled.exists() else policy.untouched_share

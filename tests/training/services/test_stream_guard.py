@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from annotation.models import Campaign, MicroTask, TrailEntry
+from annotation.models import Campaign, Consensus, MicroTask, TrailEntry
 from tests.factories import NOW
 from tests.labelled import add_labelled
 from training.algorithms.splits import record_places
@@ -116,20 +116,38 @@ def test_a_change_of_what_is_chosen_has_the_queue_ordered_anew(campaign, alice, 
     assert policy_of(campaign).order_wanted_at == NOW
 
 
+def explore(campaign: Campaign, user, share: float, *, hours: int = 0) -> float:
+    """Change the share, so many hours after all that is settled; what judges from then on."""
+    at = NOW + timedelta(hours=hours)
+    return change_policy(policy_of(campaign), by=user, now=at, exploration_share=share).judging_share
+
+
 def test_records_that_join_the_stream_late_do_not_judge_since_some_of_them_were_chosen(campaign, alice):
-    change_policy(policy_of(campaign), by=alice, now=NOW, exploration_share=0.4)
-    assert policy_of(campaign).judging_share == 0.4, "nothing was answered yet"
+    assert explore(campaign, alice, 0.4) == 0.4, "nothing was answered yet"
     label_all(campaign, chosen_teach=True)
     TrainingPolicy.objects.update(exploration_share=0.4)
-    change_policy(policy_of(campaign), by=alice, now=NOW, exploration_share=0.8)
-    assert policy_of(campaign).judging_share == 0.4
+    assert explore(campaign, alice, 0.8, hours=1) == 0.4
     [round_] = measure(campaign, 1)
     places = record_places(campaign.records.values_list("pk", flat=True))
     assert round_.n_judged == (places < 0.4).sum()
     assert round_.n_learned <= (places >= 0.8).sum(), "what joined late was not chosen either"
-    for share, judging in ((0.3, 0.3), (0.5, 0.3), (0.1, 0.1), (0.9, 0.1)):
-        change_policy(policy_of(campaign), by=alice, now=NOW, exploration_share=share)
-        assert policy_of(campaign).judging_share == judging
+    assert explore(campaign, alice, 0.3, hours=2) == 0.3
+
+
+def test_a_share_under_which_nothing_was_settled_leaves_no_trace(campaign, alice):
+    label_all(campaign, chosen_teach=True)
+    assert explore(campaign, alice, 0.05, hours=1) == 0.05, "a slip of the hand"
+    assert explore(campaign, alice, 0.5, hours=2) == 0.5
+    assert explore(campaign, alice, 0.1, hours=3) == 0.1
+    Consensus.objects.update(settled_at=NOW + timedelta(hours=4))
+    assert explore(campaign, alice, 0.5, hours=5) == 0.1
+
+
+@pytest.mark.parametrize("fields", [{"acquisition": "random"}, {"at_random_since": NOW}])
+def test_where_nothing_is_chosen_more_may_judge(campaign, alice, fields):
+    label_all(campaign, chosen_teach=True)
+    TrainingPolicy.objects.update(**fields)
+    assert explore(campaign, alice, 0.8, hours=1) == 0.8
 
 
 def test_a_change_of_nothing_leaves_what_was_found_meanwhile(campaign, alice):
