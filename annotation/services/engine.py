@@ -75,7 +75,7 @@ def _audits(campaign: Campaign) -> tuple[int, int]:
 
 def _by_fit(fit: CrowdFit | None) -> Calibration | None:
     found = fit and fit.parameters.get("calibration")
-    if not found:
+    if not found or "certainty" not in found:  # of an earlier version
         return None
     return Calibration(found["n_gold"], found["certainty"], found["share_right"], found["error"])
 
