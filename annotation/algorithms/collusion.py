@@ -1,5 +1,6 @@
 """Volunteers who answer in lock-step: the same mistakes on the same tasks, more often than by chance."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ from scipy.stats import binom
 from annotation.algorithms.pair_agreement import Meetings, meetings
 
 FEWEST_SHARED = 20  # tasks below which two volunteers are not held against each other
+NEAR = 0.5  # to the truth, from which on an answer of several parts is no mistake to be held against anybody
+FEWEST_SAME = 5  # mistakes in common below which a pair is none, however little chance would make them
 PRIOR_ANSWERS = 2.0  # that a volunteer's rate of a mistake is drawn towards the crowd's with
 
 
@@ -76,7 +79,8 @@ def lock_steps(
     tails = np.stack([_tail(*direction) for direction in directions])  # [2, P]
     weaker = tails.argmax(axis=0)
     p = np.minimum(tails.max(axis=0) * is_looked_at.sum(), 1.0)
-    striking = np.flatnonzero(is_looked_at & (p <= highest_p))
+    n_same = directions[0][1]  # the same from either side
+    striking = np.flatnonzero(is_looked_at & (p <= highest_p) & (n_same >= FEWEST_SAME))
     return [
         LockStep(
             *map(int, pairs[:, i]), int(n_shared[i]), *map(int, directions[weaker[i]][0:2, i]),
@@ -84,6 +88,20 @@ def lock_steps(
         )
         for i in striking[np.argsort(p[striking], kind="stable")]
     ]  # fmt: skip
+
+
+def without_near_misses(
+    said: np.ndarray, truth: np.ndarray, likeness: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """What was said [N], with the truth [N] itself where it is near that; likeness from 0 to 1, pair by pair.
+
+    Two who both take a dose into a drug's mark have a style in common, and nothing was copied.
+
+    >>> near = lambda said, truth: 1.0 - abs(said - truth) / 10
+    >>> without_near_misses(np.array([7, 1]), np.array([8, 8]), near).tolist()
+    [8, 1]
+    """
+    return np.where(likeness(said, truth) >= NEAR, truth, said)
 
 
 class _OnTask:
@@ -184,7 +202,9 @@ def _turned(met: Meetings) -> Meetings:
     return Meetings(met.task, met.second_worker, met.first_worker, met.second_label, met.first_label)
 
 
-def _counted(mistakes: _Mistakes | _OpenMistakes, met: Meetings, pair: np.ndarray, n_pairs: int) -> np.ndarray:
+def _counted(
+    mistakes: _Mistakes | _OpenMistakes, met: Meetings, pair: np.ndarray, n_pairs: int
+) -> np.ndarray:
     """Per pair: tasks on which the first is wrong, those with the same label from the second, and how many
     of them chance makes: [3, P]."""
     is_wrong = met.first_label != mistakes.truth[met.task]

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from django.db import connection
 
-from annotation.algorithms.collusion import lock_steps
+from annotation.algorithms.collusion import lock_steps, without_near_misses
 from annotation.algorithms.dependence import beside_others, dependences
 from annotation.algorithms.skill import FEWEST, drift, habits, speeds
 from annotation.kinds import Kind, kind_named
@@ -23,7 +23,7 @@ from annotation.services.standing import set_standing
 TASKS_LOOKED_AT = 20_000  # the latest with a consensus
 MOST_LABELS = 20  # with more, a habit and a confusion can't be told apart by the answers there are
 SURE_OF_TRUTH = 0.8  # one label that is less sure than that is held against nobody
-MOST_COMPARED = 500  # latest answers of a volunteer, of several parts, that are held against other tasks
+MOST_COMPARED = 200  # latest answers of a volunteer, of several parts, that are held against other tasks
 LIKENESSES_KEPT = 50_000  # of two values: many answers say the same
 FEWEST_TO_TRAIN = 30  # answers in the fit from which on somebody may be asked to train
 POINTS_BELOW = 0.1  # that a volunteer's accuracy surely lies below the middle of the crowd's
@@ -139,7 +139,7 @@ def findings(campaign: Campaign, good: set[UUID]) -> dict[UUID, Findings]:
         _add_dependence(found, answers, kind)
     elif len(campaign.labels) <= MOST_LABELS:
         _add_habits(found, answers, len(campaign.labels))
-    _add_lock_steps(found, answers, campaign, is_open=not kind.one_label)
+    _add_lock_steps(found, answers, campaign, kind)
     return found
 
 
@@ -190,17 +190,17 @@ class _Likeness:
         return np.array([self._of(a, b) for a, b in zip(codes.tolist(), others.tolist(), strict=True)])
 
 
-def _add_lock_steps(
-    found: dict[UUID, Findings], answers: _Answers, campaign: Campaign, *, is_open: bool
-) -> None:
-    """Mistakes that two make together; where answers are open, whole answers that are wrong.
+def _add_lock_steps(found: dict[UUID, Findings], answers: _Answers, campaign: Campaign, kind: Kind) -> None:
+    """Mistakes that two make together; of answers of several parts, whole ones that are clearly wrong.
 
     Who began with the same marks makes the same mistakes without the other.
     """
     own, volunteers = answers.known & ~answers.prompted, answers.volunteers
-    pairs = lock_steps(
-        answers.task[own], answers.worker[own], answers.code[own], answers.truth, is_open=is_open
-    )
+    task, code = answers.task[own], answers.code[own]
+    is_open = not kind.one_label
+    if is_open:
+        code = without_near_misses(code, answers.truth[task], _Likeness(kind, answers.values))
+    pairs = lock_steps(task, answers.worker[own], code, answers.truth, is_open=is_open)
     names = dict(campaign.volunteers.filter(pk__in=volunteers).values_list("pk", "pseudonym"))
     for pair in pairs:
         for own, other in ((pair.first, pair.second), (pair.second, pair.first)):

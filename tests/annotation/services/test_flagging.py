@@ -267,6 +267,14 @@ def test_who_began_with_the_same_marks_of_a_model_copied_nobody():
     assert flagged(campaign) == set()
 
 
+def test_two_who_write_the_same_words_in_capitals_copied_nobody():
+    campaign, volunteers = crowd_of_parts("text", [])
+    for answer in Answer.objects.filter(assignment__volunteer__in=volunteers[-2:]):
+        answer.value = {"text": answer.value["text"].upper()}
+        answer.save()
+    assert flagged(campaign) == set()
+
+
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_of_every_kind_getting_worse_is_told_and_flags_nobody(kind):
     def tired(truth, others, rng):
