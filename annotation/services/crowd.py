@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 import orjson
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from annotation.kinds import Fit, Kind, Table, kind_named
 from annotation.models import Campaign, CrowdFit, Gold, MicroTask, Opinion, Skill, VolunteerDay
@@ -50,13 +50,25 @@ FROM annotation_microtask t JOIN annotation_record r ON r.id = t.record_id WHERE
 
 
 def fit_is_due(campaign: Campaign, n_answers: int) -> bool:
-    """Whether so many answers have come since the last fit that volunteers are known better now."""
+    """Whether a fit would find volunteers otherwise than the last one: there are so many more answers, a
+    tenth more right answers are known, or somebody's answers count or don't any more."""
     if not campaign.weighs_volunteers or n_answers < FIRST_FIT:
         return False
     last = campaign.crowd_fits.filter(method=campaign.aggregation).first()
     if last is None or last.number != campaign.crowd_version:
         return True
-    return has_grown(n_answers, last.n_given)
+    return has_grown(n_answers, last.n_given) or _is_taught_otherwise(campaign, last)
+
+
+def _is_taught_otherwise(campaign: Campaign, last: CrowdFit) -> bool:
+    volunteers = campaign.volunteers.filter(Q(is_to_be_weighed=True) | Q(standing_at__gt=last.fitted_at))
+    half_counted = [one.is_to_be_weighed for one in volunteers]
+    if half_counted:
+        return not any(half_counted)
+    gold = Gold.objects.filter(campaign=campaign)
+    n_gold = gold.count()
+    n_new = gold.filter(Q(created_at__gt=last.fitted_at) | Q(decided_at__gt=last.fitted_at)).count()
+    return has_grown(n_gold, n_gold - n_new)
 
 
 def has_grown(n_answers: int, n_before: int) -> bool:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from annotation.errors import Invalid
 from annotation.models import Answer, Consensus, CrowdFit, Gold, MicroTask, Skill, Volunteer
@@ -14,6 +15,7 @@ from annotation.services.crowd import FIRST_FIT, campaigns_to_judge, fit_is_due,
 from annotation.services.engine import engine_of
 from annotation.services.gold import import_gold
 from annotation.services.handout import claim_task, take_place
+from annotation.services.standing import set_standing, weigh_answers_again
 from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
 from tests.simulated import skilled_crowd
@@ -153,6 +155,34 @@ def test_a_fit_is_due_with_enough_answers_and_then_with_a_tenth_more(answered):
     refit(campaign, now=NOW)
     assert not fit_is_due(campaign, 175)
     assert fit_is_due(campaign, 176)
+
+
+def test_a_fit_is_due_when_a_tenth_more_right_answers_are_known(answered):
+    campaign, _, tasks = answered
+    for task in tasks[:20]:
+        make_gold(task, "yes")
+    after = timezone.now()
+    refit(campaign, now=after)
+    assert not fit_is_due(campaign, 160)
+    make_gold(tasks[20], "yes")
+    assert not fit_is_due(campaign, 160)
+    make_gold(tasks[21], "yes")
+    assert fit_is_due(campaign, 160)
+    refit(campaign, now=timezone.now())
+    assert not fit_is_due(campaign, 160)
+    Gold.objects.filter(task__in=tasks[:3]).update(decided_at=timezone.now(), origin="reviewer")
+    assert fit_is_due(campaign, 160), "what a reviewer decides again teaches as well"
+
+
+def test_a_fit_is_due_once_somebodys_answers_no_longer_count(answered, alice):
+    campaign, volunteers, _ = answered
+    refit(campaign, now=NOW)
+    set_standing(volunteers[3], "excluded", "", by=alice, now=NOW + timedelta(minutes=1))
+    assert not fit_is_due(campaign, 160), "not while some of them still count"
+    weigh_answers_again(Volunteer.objects.get(pk=volunteers[3].pk), now=NOW)
+    assert fit_is_due(campaign, 160)
+    refit(campaign, now=NOW + timedelta(minutes=2))
+    assert not fit_is_due(campaign, 160)
 
 
 def test_a_campaign_that_counts_votes_is_never_fitted(answered, alice):
