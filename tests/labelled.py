@@ -1,6 +1,6 @@
 """Campaigns that volunteers have worked on already: settled consensus without the answers behind it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from annotation.models import Campaign, Consensus, MicroTask
@@ -33,6 +33,13 @@ def add_labelled(
     """Tasks on whose label everybody agreed; a label of '' is a tie."""
     examples = list(examples)
     tasks = add_open(campaign, [text for text, _ in examples])
+    settle(campaign, tasks, [label for _, label in examples], settled_at=settled_at)
+    return tasks
+
+
+def settle(
+    campaign: Campaign, tasks: Sequence[MicroTask], labels: Sequence[str], *, settled_at: datetime = NOW
+) -> None:
     MicroTask.objects.filter(pk__in=[task.pk for task in tasks]).update(taken=campaign.needed)
     Consensus.objects.bulk_create(
         Consensus(
@@ -46,6 +53,5 @@ def add_labelled(
             n_answers=campaign.needed,
             settled_at=settled_at,
         )
-        for task, (_, label) in zip(tasks, examples, strict=True)
+        for task, label in zip(tasks, labels, strict=True)
     )
-    return tasks

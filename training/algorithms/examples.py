@@ -41,7 +41,7 @@ class Examples:
     spans       for spans and relations N lists of Span, sorted; else None.
     relations   for relations N mappings from Relation to how likely it holds (not in: 0); else None.
     weights     float32 [N], at least 0: what an example counts in the loss.
-    parts       int8 [N]: TRAIN, VALIDATION, TEST or CALIBRATION of algorithms.splits.
+    parts       int8 [N]: TRAIN, VALIDATION, TEST, CALIBRATION or ASIDE of algorithms.splits.
     records     the record that each text is of; None where each is of its own.
     """
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from training.algorithms.examples import Examples, Relation, Span
 from training.algorithms.marking import mark_pair
-from training.algorithms.splits import TEST
+from training.algorithms.splits import LEARNED
 
 NO_RELATION = "no relation"  # a class; with its blank, it is no label's key
 MOST_PAIRS = 64  # of a text
@@ -103,7 +103,7 @@ def candidate_pairs(spans: Sequence[Span], joined: Collection[Ends]) -> list[tup
 
 
 def pair_examples(examples: Examples, joined: Collection[Ends]) -> Examples:
-    """Return M examples of one of 1 + R classes: the candidates of the texts that do not judge, marked.
+    """Return M examples of one of 1 + R classes: the candidates of the texts that teach, marked.
 
     The first class is NO_RELATION. A pair's target is how likely people hold each label for it, and none of
     them otherwise; it weighs what its text does and is in its text's part.
@@ -113,7 +113,7 @@ def pair_examples(examples: Examples, joined: Collection[Ends]) -> Examples:
     texts: list[str] = []
     rows: list[int] = []
     targets = []
-    for row in np.flatnonzero(examples.parts != TEST).tolist():
+    for row in np.flatnonzero(np.isin(examples.parts, LEARNED)).tolist():
         spans, stated = examples.spans[row], examples.relations[row]
         for head, tail in ((spans[i], spans[j]) for i, j in candidate_pairs(spans, joined)):
             texts.append(mark_pair(examples.texts[row], head, tail))

@@ -17,7 +17,7 @@ import numpy as np
 from training.algorithms.examples import Examples, Span
 from training.algorithms.marking import mark_pair
 from training.algorithms.relation_pairs import Reading, candidate_pairs, ends_that_join, pair_examples
-from training.algorithms.splits import TEST, TRAIN
+from training.algorithms.splits import LEARNED, TRAIN
 from training.config import FineTuneConfig
 from training.encoder.fine_tuning import FineTuned, fine_tune
 from training.encoder.learned_rows import learned_rows
@@ -51,7 +51,7 @@ def fine_tune_relations(
     """
     output_dir = Path(output_dir)
     (output_dir / "manifest.json").unlink(missing_ok=True)
-    learned = np.asarray(examples.parts) != TEST
+    learned = np.isin(examples.parts, LEARNED)
     assert examples.relations is not None
     joined = ends_that_join(
         [one for one, teaches in zip(examples.relations, learned, strict=True) if teaches]

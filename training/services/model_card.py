@@ -220,6 +220,9 @@ def _counts(version: ModelVersion) -> list[str]:
         rows.append(f"- {origins['expert']:,} of them were decided by a reviewer.")
     if origins["gold"]:
         rows.append(f"- {origins['gold']:,} came with a right answer, and were used to judge models alone.")
+    n_aside = parts.pop("aside", 0)
+    if n_aside:
+        rows.append(f"- {n_aside:,} were not used: they are too near to texts that judge models.")
     rows.append("- Used for: " + ", ".join(f"{part} {n:,}" for part, n in parts.most_common()) + ".")
     if version.family != ModelVersion.Family.ENCODER:
         rows.append("- Those for validation and calibration taught it as well, these once it was calibrated.")

@@ -3,7 +3,8 @@
 The first line says what was asked. Each other line is a text with what people said of it, and the part that
 it belongs to. Two kinds of text only ever judge: those whose right answer a file gave (gold), and a share of
 the random stream, which no acquisition touches. Both are set apart by a hash of the record, so what judges
-goes on judging as labels come in.
+goes on judging as labels come in. What is nearly equal to either, or of gold's records, and is neither itself
+stays aside: it may not teach, and was perhaps chosen.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ import orjson
 from annotation import exchange
 from annotation.exchange import GoldExample, LabelledExample
 from training.algorithms.examples import MARKING_HEADS, Examples
-from training.algorithms.splits import TEST, record_places, split_by_group
+from training.algorithms.splits import LEARNED, TEST, record_places, split_around_judges
 from training.algorithms.targets import (
     BELIEVED_ARROW,
     HEAD_OF_KIND,
@@ -35,7 +36,7 @@ from training.errors import NothingToLearn, SnapshotChanged, SnapshotGone
 from training.models import TrainingRun
 from training.services.runs import policy_of
 
-PARTS = ("train", "validation", "test", "calibration")  # by number, as algorithms.splits has them
+PARTS = ("train", "validation", "test", "calibration", "aside")  # by number, as algorithms.splits has them
 GOLD_SEED = 2  # of the places that choose the gold that judges, which must not be those of the stream
 
 
@@ -167,13 +168,13 @@ def _text_of(example: LabelledExample | GoldExample) -> dict:
 
 def _parted(rows: list[dict], config: FineTuneConfig) -> Iterable[dict]:
     """The rows with their parts. What the record's other columns say is kept where it judges, no further."""
-    parts = split_by_group(
+    parts = split_around_judges(
         [row["record"] for row in rows],
         [f"{row['text']}\n{row['second'] or ''}" for row in rows],
+        gold=np.array([row["origin"] == "gold" for row in rows], dtype=bool),
         validation_share=config.validation_share,
         test_share=config.test_share,
         calibration_share=config.calibration_share,
-        judging=np.array([row["origin"] == "gold" for row in rows], dtype=bool),
         seed=config.seed,
     )
     for row, part in zip(rows, parts, strict=True):
@@ -204,7 +205,7 @@ def learned_tasks(run: TrainingRun) -> set[str]:
     with Path(run.snapshot_path).open("rb") as file:
         next(file)
         rows = map(orjson.loads, file)
-        return {row["task"] for row in rows if row["part"] != PARTS[TEST]}
+        return {row["task"] for row in rows if PARTS.index(row["part"]) in LEARNED}
 
 
 def kept_snapshot(run: TrainingRun) -> Snapshot:

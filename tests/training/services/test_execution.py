@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from annotation.models import Answer, Consensus, MicroTask
 from tests.answered import answered
-from tests.factories import make_gold, make_volunteer, queue_of
-from tests.labelled import add_labelled, add_open, sentences
-from training.algorithms.splits import record_places
+from tests.factories import make_gold, make_sentences, make_volunteer, queue_of
+from tests.labelled import add_labelled, add_open, sentences, settle
+from training.algorithms.splits import LEARNED, record_places
 from training.errors import RunLost, SnapshotGone
 from training.models import ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
 from training.services import execution, runs
@@ -198,12 +198,46 @@ def test_a_run_taken_up_again_learns_from_the_snapshot_it_has(labelled):
 def test_what_judges_models_is_of_the_random_stream(campaign, stream, untouched, judges):
     add_labelled(campaign, sentences(300))
     TrainingPolicy.objects.update(exploration_share=stream, untouched_share=untouched)
+    places, is_test = places_and_test(snapshot_of(campaign))
+    assert is_test.tolist() == (places < judges).tolist()
+
+
+def snapshot_of(campaign):
     run = open_run(campaign, now=timezone.now())
     token = start_run(run.pk, now=timezone.now())
-    snapshot = execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
+    return execution._snapshot(run, token, execution.config_of(run), runs.run_directory(run))
+
+
+def places_and_test(snapshot) -> tuple[np.ndarray, np.ndarray]:
+    """float [N], the places of the records; bool [N], which examples judge."""
     places = record_places([row["record"] for row in snapshot.rows])
-    is_test = np.array([row["part"] == "test" for row in snapshot.rows])
-    assert is_test.tolist() == (places < judges).tolist()
+    return places, np.array([row["part"] == "test" for row in snapshot.rows])
+
+
+def notes_with_a_sentence_that_all_share() -> list[list[str]]:
+    return [["No acute distress.", f"{one} Home on day {i}."] for i, (one, _) in enumerate(sentences(240))]
+
+
+def notes_that_stand_five_times_hardly_changed() -> list[list[str]]:
+    long = [" ".join(text for text, _ in sentences(4 * i + 4)[-4:]) for i in range(48)]
+    return [[f"{long[i // 5]} {i % 5}"] for i in range(240)]
+
+
+@pytest.mark.parametrize(
+    "notes", [notes_with_a_sentence_that_all_share, notes_that_stand_five_times_hardly_changed]
+)
+def test_texts_that_many_records_have_let_no_other_record_judge(campaign, notes):
+    for i, told in enumerate(notes()):
+        text, ends = " ".join(told), np.cumsum([len(sentence) + 1 for sentence in told])
+        spans = [
+            (int(end) - len(sentence) - 1, int(end) - 1) for sentence, end in zip(told, ends, strict=True)
+        ]
+        settle(campaign, make_sentences(campaign, text, spans), [("no", "yes")[i % 2]] * len(told))
+    snapshot = snapshot_of(campaign)
+    places, is_test = places_and_test(snapshot)
+    assert is_test.any()
+    assert (places[is_test] < 0.15).all()
+    assert np.isin(snapshot.parts, LEARNED).mean() > 0.7
 
 
 def test_a_worker_that_was_thought_dead_does_not_change_what_its_heir_learns_from(labelled):
