@@ -141,7 +141,7 @@ def consensus_by_method(answers: SpanAnswers) -> dict[str, list[list[Span]]]:
                 [spans for _, spans in given],
                 [fits["engine"].workers[worker] for worker, _ in given],
                 marks_alone,
-            )
+            ).consensus
         ]
         for text, given in zip(answers.texts, answers.answers, strict=True)
     ]

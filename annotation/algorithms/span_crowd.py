@@ -40,6 +40,7 @@ from annotation.algorithms.span_sequence import (
     leaving,
     most_likely_states,
 )
+from annotation.algorithms.span_stretches import Stretches
 from annotation.algorithms.span_votes import vote_shares
 from annotation.algorithms.span_words import count_words, word_scores, words_at_marks
 
@@ -91,10 +92,7 @@ def read(
 
     A crowd whose words are None is read by its marks alone.
     """
-    habits = habits_from_json(crowd, workers, labels)
-    rarest = min(crowd["label_share"].values(), default=1.0)
-    share = np.array([crowd["label_share"].get(label, rarest) for label in labels])
-    moves = Moves(crowd["begin"], crowd["stay"], crowd["join"], share)
+    habits, moves = habits_from_json(crowd, workers, labels), _moves_from_json(crowd, labels)
     emission = emissions(cells, habits, moves)
     smoothed = forward_backward(emission, cells.run_first, cells.run_length, moves)
     if crowd["words"] is not None:
@@ -104,6 +102,38 @@ def read(
         smoothed = forward_backward(emission, cells.run_first, cells.run_length, moves)
     states = most_likely_states(emission, cells.run_first, cells.run_length, moves)
     return smoothed.posterior, _found(cells, states, emission, smoothed, moves)
+
+
+def answer_weights(
+    cells: Cells,
+    crowd: dict,
+    workers: Sequence[dict | None],
+    labels: Sequence[str],
+    states: np.ndarray,
+    rejected: Stretches,
+) -> list[float] | None:
+    """[A] of one text, SpanReading.weights: log P(answer | found) - log P(answer | the contrary).
+
+    A span that was found is held against nothing there, a stretch that was rejected is what was found
+    (states [C]) against it. It is the answer's share of the log odds between the two readings; what the
+    words say is no answer's. None where nothing was found or rejected.
+    """
+    n_cells, n_found = len(states), int((states % 2 == 1).sum())
+    if not n_found + len(rejected):
+        return None
+    habits, moves = habits_from_json(crowd, workers, labels), _moves_from_json(crowd, labels)
+    own = log_likelihood(cells, habits, moves, cells.worker * n_cells + cells.cell, len(workers) * n_cells)
+    own = own.reshape(len(workers), n_cells, -1)
+    at = np.flatnonzero(states)
+    for_found = (own[:, at, states[at]] - own[:, at, 0]).sum(axis=1)
+    against = own[:, rejected.cell, states[rejected.cell]] - own[:, rejected.cell, rejected.tag]
+    return ((for_found + against.sum(axis=1)) / (n_found + len(rejected))).tolist()
+
+
+def _moves_from_json(crowd: dict, labels: Sequence[str]) -> Moves:
+    rarest = min(crowd["label_share"].values(), default=1.0)
+    share = np.array([crowd["label_share"].get(label, rarest) for label in labels])
+    return Moves(crowd["begin"], crowd["stay"], crowd["join"], share)
 
 
 def _found(
@@ -142,34 +172,41 @@ def emissions(cells: Cells, habits: Habits, moves: Moves) -> np.ndarray:
 
     States with a label that nobody gave there are ruled out: a consensus invents no label.
     """
-    n_labels, n_cells = len(moves.label_share), len(cells.n_tokens)
+    emission = log_likelihood(cells, habits, moves, cells.cell, len(cells.n_tokens))
+    ruled_out = np.zeros(emission.shape, dtype=bool)
+    ruled_out[:, 1:] = np.repeat(~given_labels(cells, len(moves.label_share)), 2, axis=1)
+    known = cells.gold >= 0
+    ruled_out[known] = np.arange(emission.shape[1]) != cells.gold[known, None]
+    emission[ruled_out] = -np.inf
+    return emission
+
+
+def log_likelihood(
+    cells: Cells, habits: Habits, moves: Moves, group: np.ndarray, n_groups: int
+) -> np.ndarray:
+    """[G, 1 + 2 L]: of the tags in each group of sights of one cell (int [M]), under each state of it."""
+    n_labels = len(moves.label_share)
     with np.errstate(divide="ignore"):
         tags = np.maximum(np.log(habits.tags), np.log(LEAST))
     worker, kind, context = cells.worker, _kind(cells.tag), np.where(cells.before > 0, OTHER, OUT)
     said, said_before = label_of(cells.tag), label_of(cells.before)
 
-    emission = np.empty((n_cells, 1 + 2 * n_labels))
+    emission = np.empty((n_groups, 1 + 2 * n_labels))
     begun = kind == 1
     outside = tags[worker, 0, context, kind]
     outside[begun] += np.log(np.maximum(moves.label_share, LEAST))[said[begun]]
-    emission[:, 0] = np.bincount(cells.cell, outside, n_cells)
+    emission[:, 0] = np.bincount(group, outside, n_groups)
 
     at = np.flatnonzero(cells.before > 0)
     for state in (1, 2):
-        base = np.bincount(cells.cell, tags[worker, state, context, kind], n_cells)
+        base = np.bincount(group, tags[worker, state, context, kind], n_groups)
         gain = tags[worker[at], state, SAME, kind[at]] - tags[worker[at], state, OTHER, kind[at]]
-        by_label = _spread(cells.cell[at], said_before[at], gain, n_cells, n_labels)
+        by_label = _spread(group[at], said_before[at], gain, n_groups, n_labels)
         emission[:, state::2] = base[:, None] + by_label
-    evidence = np.zeros((n_cells, n_labels))
-    np.add.at(evidence, cells.cell[begun], label_log_likelihood(habits, worker[begun], said[begun]))
+    evidence = np.zeros((n_groups, n_labels))
+    np.add.at(evidence, group[begun], label_log_likelihood(habits, worker[begun], said[begun]))
     emission[:, 1::2] += evidence
     emission[:, 2::2] += evidence
-
-    ruled_out = np.zeros(emission.shape, dtype=bool)
-    ruled_out[:, 1:] = np.repeat(~given_labels(cells, n_labels), 2, axis=1)
-    known = cells.gold >= 0
-    ruled_out[known] = np.arange(emission.shape[1]) != cells.gold[known, None]
-    emission[ruled_out] = -np.inf
     return emission
 
 

@@ -51,15 +51,46 @@ class ScoredSpan:
         return self.start, self.end, self.label
 
 
+@dataclass(frozen=True, slots=True)
+class RejectedSpan:
+    """A stretch that somebody marked and no span of the consensus with its label overlaps.
+
+    Marks of the label that overlap are one stretch.
+    probability: that some of it carries this label, at its surest place.
+    doubt: the same where no other span was found in its place; under one, it is doubt of that one already.
+    """
+
+    start: int
+    end: int
+    label: str
+    probability: float
+    doubt: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpanReading:
+    """What one text's answers add up to: rejected, the likeliest first.
+
+    weights: by how many nats, on the mean over all of consensus and rejected, each answer speaks for what was
+    found there against the contrary (nothing there, or the span that was rejected); None where each answer
+    counts once, and where nobody marked anything.
+    """
+
+    consensus: list[ScoredSpan]
+    rejected: list[RejectedSpan]
+    weights: list[float] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class SpanFit:
-    """consensus: a list of spans a text. crowd and workers [W]: JSON-able, what task_spans needs.
+    """consensus, rejected: a list of spans a text. crowd and workers [W]: JSON-able, what task_spans needs.
 
     accuracy [W]: expected token F1 of each worker's marks against the consensus; interval [W, 2]: its 90 %
     credible interval.
     """
 
     consensus: list[list[ScoredSpan]]
+    rejected: list[list[RejectedSpan]]
     crowd: dict
     workers: list[dict]
     accuracy: np.ndarray = field(repr=False)

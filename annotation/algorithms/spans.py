@@ -1,4 +1,4 @@
-"""Consensus of text spans: what most likely is there, given who marked what.
+"""Consensus of text spans: what most likely is there, given who marked what, and what else may be.
 
     majority             each token by majority vote
     exact_majority       the very spans that more than half of the volunteers mark
@@ -9,6 +9,7 @@ Marks may overlap and nest; see span_chains for what happens then. Deterministic
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import betaincinv
@@ -17,14 +18,31 @@ from annotation.algorithms import span_crowd, span_votes, token_dawid_skene
 from annotation.algorithms.span_chains import Cells, Chain, Found, cells_of, chains_of, label_of
 from annotation.algorithms.span_relations import relation_says, relation_votes
 from annotation.algorithms.span_scores import span_f1
-from annotation.algorithms.span_types import ScoredSpan, Span, SpanAnswers, SpanFit, check_spans
+from annotation.algorithms.span_stretches import (
+    Stretches,
+    found_states,
+    marked_stretches,
+    rejected_spans,
+    rejected_stretches,
+)
+from annotation.algorithms.span_types import (
+    RejectedSpan,
+    ScoredSpan,
+    Span,
+    SpanAnswers,
+    SpanFit,
+    SpanReading,
+    check_spans,
+)
 
 __all__ = [
     "METHODS",
+    "RejectedSpan",
     "ScoredSpan",
     "Span",
     "SpanAnswers",
     "SpanFit",
+    "SpanReading",
     "fit_span_crowd",
     "relation_says",
     "relation_votes",
@@ -58,16 +76,17 @@ def fit_span_crowd(
     ]
     cells = cells_of(chains)
     crowd, workers = _learn(cells, answers, method)
-    posterior, consensus = _read(cells, answers.texts, crowd, workers, answers.labels)
+    read = _read(cells, answers.texts, crowd, workers, answers.labels)
     for text_index, spans in gold.items():
-        consensus[text_index] = _certain(answers.answers[text_index], spans)
-    quality = _token_quality(cells, posterior, answers.n_workers)
-    return SpanFit(consensus, crowd, workers, *quality)
+        read.consensus[text_index] = _certain(answers.answers[text_index], spans)
+        read.rejected[text_index] = []
+    quality = _token_quality(cells, read.posterior, answers.n_workers)
+    return SpanFit(read.consensus, read.rejected, crowd, workers, *quality)
 
 
 def task_spans(
     text: str, spans_by_worker: list[list[Span]], workers: list[dict | None], crowd: dict
-) -> list[ScoredSpan]:
+) -> SpanReading:
     """One text's consensus from its own answers, by what a fit learned; the same that the fit gave it.
 
     workers: each volunteer's entry of SpanFit.workers, None for one nobody knows yet, who counts as the
@@ -82,7 +101,12 @@ def task_spans(
     labels = sorted(given, key=lambda label: (order.get(label, len(order)), label))
     answers = list(enumerate(spans_by_worker))
     chains = chains_of(text, answers, labels, every_token=_by_token(crowd["method"])) if given else []
-    return _read(cells_of(chains), [text], crowd, workers, labels)[1][0]
+    cells = cells_of(chains)
+    read = _read(cells, [text], crowd, workers, labels)
+    weights = None
+    if crowd["method"] == "engine":
+        weights = span_crowd.answer_weights(cells, crowd, workers, labels, read.states, read.stretches)
+    return SpanReading(read.consensus[0], read.rejected[0], weights)
 
 
 def _by_token(method: str) -> bool:
@@ -99,10 +123,19 @@ def _learn(cells: Cells, answers: SpanAnswers, method: str) -> tuple[dict, list[
     return {"method": method, "labels": list(answers.labels)} | crowd, workers
 
 
+class _Read(NamedTuple):
+    """posterior [C, 1 + 2 L], states [C]; stretches: those rejected; consensus, rejected: of every text."""
+
+    posterior: np.ndarray
+    states: np.ndarray
+    stretches: Stretches
+    consensus: list[list[ScoredSpan]]
+    rejected: list[list[RejectedSpan]]
+
+
 def _read(
     cells: Cells, texts: list[str], crowd: dict, workers: Sequence[dict | None], labels: list[str]
-) -> tuple[np.ndarray, list[list[ScoredSpan]]]:
-    """(posterior [C, 1 + 2 L], the consensus of every text)."""
+) -> _Read:
     match crowd["method"]:
         case "engine":
             posterior, found = span_crowd.read(cells, texts, crowd, workers, labels)
@@ -113,12 +146,15 @@ def _read(
         case _:
             posterior, found = span_votes.token_majority(cells, len(labels))
     consensus: list[list[ScoredSpan]] = [[] for _ in texts]
+    inside = posterior[:, 1::2] + posterior[:, 2::2]
     for (chain, part), spans in zip(cells.parts(), found, strict=True):
-        inside = posterior[part, 1::2] + posterior[part, 2::2]
-        consensus[chain.text] += [_scored(chain, span, inside, labels) for span in spans]
+        consensus[chain.text] += [_scored(chain, span, inside[part], labels) for span in spans]
     for spans in consensus:
         spans.sort(key=lambda span: span.span)
-    return posterior, consensus
+    states = found_states(cells, found)
+    stretches = rejected_stretches(marked_stretches(cells, len(labels)), cells, states, len(labels))
+    rejected = rejected_spans(stretches, cells, states, inside, labels, len(texts))
+    return _Read(posterior, states, stretches, consensus, rejected)
 
 
 def _scored(chain: Chain, span: Found, inside: np.ndarray, labels: list[str]) -> ScoredSpan:

@@ -23,6 +23,7 @@ class CandidateSerializer(serializers.Serializer):
     key = serializers.CharField()
     words = serializers.CharField()
     probability = serializers.FloatField()
+    rejected = serializers.BooleanField(help_text="A label, mark or relation that the consensus leaves out.")
 
 
 class VerdictSerializer(serializers.Serializer):

@@ -124,31 +124,25 @@ class Relations:
         text: str,
         opinion: dict | None = None,
     ) -> Decision:
-        method, consensus = read_spans(given, of_role(labels, "span"), method, crowd, text)
-        decision = decision_for(given, method, consensus)
-        decision = replace(decision, votes=decision.votes | _names(given))
+        method, reading = read_spans(given, of_role(labels, "span"), method, crowd, text)
+        consensus, decision = reading.consensus, decision_for(given, method, reading)
         stated = [_stated(answer.value) for answer in given]
         if method == MAJORITY or crowd is None or RELATIONS not in crowd:
             votes = relation_votes(consensus, stated, [1.0] * len(given))
-            stated_by = {(start, end, label): share for start, end, label, share in votes}
-            shares = {relation: share for relation, share in stated_by.items() if share > 0.5}
-            return replace(
-                decision,
-                value=decision.value | _related(shares),
-                certainty=decision.certainty * float(np.prod(list(shares.values()))),
-                posterior=decision.posterior
-                | _by_ends(list(stated_by), np.array(list(stated_by.values())), consensus),
-            )
-        relations, says = relation_says(consensus, stated)
-        skills = [answer.skill and answer.skill.get(RELATIONS) for answer in given]
-        found, weights = relation_posterior(says, skills, crowd[RELATIONS])
+            relations, found = [vote[:3] for vote in votes], np.array([vote[3] for vote in votes])
+            weights = None
+        else:
+            relations, says = relation_says(consensus, stated)
+            skills = [answer.skill and answer.skill.get(RELATIONS) for answer in given]
+            found, weights = relation_posterior(says, skills, crowd[RELATIONS])
         return replace(
             decision,
             value=decision.value | _related(dict(zip(relations, found, strict=True))),
+            votes=decision.votes | _names(given),
             certainty=decision.certainty * float(np.maximum(found, 1 - found).prod()),
             entropy=decision.entropy + sum(entropy_bits([p, 1 - p]) for p in found),
             posterior=decision.posterior | _by_ends(relations, found, consensus),
-            weights=weights if relations else None,
+            weights=weights if weights and relations else decision.weights,
         )
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:

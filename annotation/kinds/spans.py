@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Set
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from annotation.algorithms.agreement import f1_over_pairs
 from annotation.algorithms.agreement_report import Measure, measured_by_task, span_sums
 from annotation.algorithms.finds import drawn_to_crowd, finds, span_finds
 from annotation.algorithms.span_scores import overlap_f1, set_f1
-from annotation.algorithms.spans import ScoredSpan, SpanAnswers, SpanFit, fit_span_crowd, task_spans
+from annotation.algorithms.spans import SpanAnswers, SpanFit, SpanReading, fit_span_crowd, task_spans
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement
@@ -20,6 +21,7 @@ from annotation.kinds.labels import of_role, parse_labels
 
 MAJORITY = "majority"
 MOST_SPANS = 1000
+MOST_REJECTED = 50  # of the marks that were rejected, so many are named, the likeliest
 FIELDS = {"start", "end", "label"}
 
 
@@ -126,32 +128,37 @@ def fit_spans(table: Table, labels: list[dict], method: str) -> tuple[SpanFit, l
 
 def read_spans(
     given: list[Given], labels: list[dict], method: str, crowd: dict | None, text: str
-) -> tuple[str, list[ScoredSpan]]:
-    """The method that could be used, and the spans that the answers add up to, in the order of answers."""
+) -> tuple[str, SpanReading]:
+    """The method that could be used, and what the answers add up to, the spans in the order of answers."""
     keys = [label["key"] for label in labels]
     if method == MAJORITY or crowd is None or crowd["labels"] != keys:
         method, crowd = MAJORITY, {"method": MAJORITY, "labels": keys}
     marked = [as_tuples(answer.value["spans"]) for answer in given]
-    spans = task_spans(text, marked, [answer.skill for answer in given], crowd)
-    return method, sorted(spans, key=lambda span: (span.start, -span.end, span.label))
+    reading = task_spans(text, marked, [answer.skill for answer in given], crowd)
+    in_order = sorted(reading.consensus, key=lambda span: (span.start, -span.end, span.label))
+    return method, replace(reading, consensus=in_order)
 
 
-def decision_for(given: list[Given], method: str, spans: list[ScoredSpan]) -> Decision:
+def decision_for(given: list[Given], method: str, reading: SpanReading) -> Decision:
     """What these spans, read from the answers, come to as a consensus."""
     marked = [as_tuples(answer.value["spans"]) for answer in given]
-    # Sure of the whole answer is who is sure of each of its spans, boundaries included.
-    sureness = [span.confidence * span.boundary for span in spans]
+    spans, rejected = reading.consensus, reading.rejected
+    # Sure of the whole answer is who is sure of each of its spans, boundaries included, and that nothing else
+    # which somebody marked is there.
+    sureness = [span.confidence * span.boundary for span in spans] + [1 - span.doubt for span in rejected]
     found = {span.span for span in spans}
-    share = max(1, sum(set(one) == found for one in marked)) / len(given)
+    posterior = [(span, span.confidence) for span in spans]
+    posterior += [(span, span.probability) for span in rejected[:MOST_REJECTED]]
     return Decision(
         method,
         "",
         {"spans": [{"start": s.start, "end": s.end, "label": s.label} for s in spans]},
-        share,
+        max(1, sum(set(one) == found for one in marked)) / len(given),
         dict(Counter(key for one in marked for key in {label for _, _, label in one})),
-        float(np.prod(sureness)) if sureness else share,
+        float(np.prod(sureness)),
         sum(entropy_bits([p, 1 - p]) for p in sureness),
-        {f"{s.start}-{s.end} {s.label}": round(s.confidence, 4) for s in spans},
+        {f"{span.start}-{span.end} {span.label}": round(p, 4) for span, p in posterior},
+        reading.weights,
     )
 
 

@@ -11,7 +11,7 @@ from annotation.errors import NotFound
 from annotation.kinds import Kind, kind_named
 from annotation.models import Campaign, GuidelineDoubt, TrailEntry, User
 from annotation.services.task_names import SEVERAL, find_tasks
-from annotation.services.wording import answer_words, candidate_words, doubt_words
+from annotation.services.wording import answer_words, candidate_words, doubt_words, stated_keys
 
 CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 
@@ -59,11 +59,12 @@ class ReadAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What the consensus may be, with its probability."""
+    """What the consensus may be, with its probability. `rejected`: a part that it doesn't have."""
 
     key: str
     words: str
     probability: float
+    rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,14 @@ class Verdict:
     settled_at: datetime | None
     audited: bool
     review: str
+
+    @property
+    def standing(self) -> list[Candidate]:
+        return [candidate for candidate in self.candidates if not candidate.rejected]
+
+    @property
+    def rejected(self) -> list[Candidate]:
+        return [candidate for candidate in self.candidates if candidate.rejected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +179,15 @@ def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: s
     names = campaign.label_names
     likely = row["posterior"] or {key: n / row["n_answers"] for key, n in row["votes"].items()}
     place = {key: n for n, key in enumerate(names)}  # between equals, the campaign's order
+    # One of the labels; or, of a set or of spans, each candidate by itself.
+    one_label = kind_named(campaign.kind).one_label
+    has_parts = not one_label and row["value"] is not None
+    stated = stated_keys(row["value"]) if has_parts else likely.keys()
     candidates = [
-        Candidate(key, candidate_words(key, names, text), probability)
+        Candidate(key, candidate_words(key, names, text), probability, key not in stated)
         for key, probability in sorted(likely.items(), key=lambda pair: (-pair[1], place.get(pair[0], 0)))
     ]
     entropy = row["entropy"]
-    # One of the labels; or, of a set or of spans, each candidate by itself.
-    one_label = kind_named(campaign.kind).one_label
     n_answers_possible = len(names) if one_label else 2 ** len(candidates)
     return Verdict(
         method=row["method"],

@@ -49,6 +49,24 @@ def candidate_words(key: str, names: dict[str, str], text: str) -> str:
     return f"{names.get(span[3], span[3])}: {_quote(text, int(span[1]), int(span[2]))}"
 
 
+def stated_keys(value: dict) -> set[str]:
+    """What an answer states, each as a posterior names it.
+
+    >>> spans = [{"start": 0, "end": 7, "label": "drug"}, {"start": 15, "end": 19, "label": "sign"}]
+    >>> causes = {"from": 0, "to": 1, "label": "causes"}
+    >>> sorted(stated_keys({"spans": spans, "relations": [causes]}))
+    ['0-7 drug', '0-7 → 15-19 causes', '15-19 sign']
+    """
+    if "spans" not in value:
+        return set(value.get("labels", [value.get("label")]))
+    ends = [f"{span['start']}-{span['end']}" for span in value["spans"]]
+    marked = {f"{place} {span['label']}" for place, span in zip(ends, value["spans"], strict=True)}
+    return marked | {
+        f"{ends[relation['from']]} → {ends[relation['to']]} {relation['label']}"
+        for relation in value.get("relations", ())
+    }
+
+
 def doubt_words(entropy: float, n_possible: int) -> str:
     """How much doubt an entropy in bits means, as a share of the most that so many answers can have."""
     most = max(1.0, math.log2(max(1, n_possible)))

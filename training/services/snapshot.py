@@ -22,7 +22,6 @@ from annotation.exchange import GoldExample, LabelledExample
 from training.algorithms.examples import MARKING_HEADS, Examples
 from training.algorithms.splits import LEARNED, TEST, record_places, split_around_judges
 from training.algorithms.targets import (
-    BELIEVED_ARROW,
     HEAD_OF_KIND,
     chosen_labels,
     relations_of,
@@ -132,13 +131,10 @@ def _sureness(example: LabelledExample) -> float:
         shares = example.posterior or {key: votes / n for key, votes in example.votes.items()}
         return float(np.mean([max(p, 1 - p) for p in shares.values()])) if shares else 1.0
     if "spans" in example.value and example.posterior:
-        return float(np.mean([_held(key, p) for key, p in example.posterior.items()]))
+        marked = {f"{span['start']}-{span['end']} {span['label']}" for span in example.value["spans"]}
+        decided = [p if key in marked else max(p, 1 - p) for key, p in example.posterior.items()]
+        return float(np.mean(decided))  # marks and relations that are believed in a little are none
     return example.certainty
-
-
-def _held(key: str, probability: float) -> float:
-    """How likely what was decided of a span or a relation is: some that are believed in a little are none."""
-    return max(probability, 1 - probability) if BELIEVED_ARROW in key else probability
 
 
 def _crowd_row(example: LabelledExample, beliefs: dict[str, float] | None) -> dict:

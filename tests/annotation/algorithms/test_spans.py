@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from annotation.algorithms.simulated_spans import NOISE, make_span_crowd, mark_spans
-from annotation.algorithms.spans import METHODS, ScoredSpan, SpanAnswers, fit_span_crowd, task_spans
+from annotation.algorithms.span_habits import TYPICAL
+from annotation.algorithms.spans import (
+    METHODS,
+    RejectedSpan,
+    ScoredSpan,
+    SpanAnswers,
+    SpanFit,
+    fit_span_crowd,
+    task_spans,
+)
 
 TEXT = "Aspirin gave her a mild skin rash on the left arm."
 DRUG, RASH, MILD_RASH = (0, 7, "drug"), (24, 33, "sign"), (19, 33, "sign")
@@ -27,6 +36,10 @@ def found(spans: list[ScoredSpan]) -> list[tuple[int, int, str]]:
     return [span.span for span in spans]
 
 
+def stretch(rejected: RejectedSpan) -> tuple[int, int, str]:
+    return rejected.start, rejected.end, rejected.label
+
+
 @every_method
 def test_what_all_mark_alike_is_the_consensus_with_everybody_in_support(method):
     fit = fit_span_crowd(answers(*[[[DRUG, RASH]] * 3] * 4), method=method)
@@ -44,21 +57,26 @@ def test_a_task_alone_gives_what_the_batch_gave_also_after_json(method):
     )
     fit = fit_span_crowd(crowd, method=method)
     learned = json.loads(json.dumps({"crowd": fit.crowd, "workers": fit.workers}))
-    for given, consensus in zip(crowd.answers, fit.consensus, strict=True):
+    assert any(fit.rejected)
+    for given, consensus, rejected in zip(crowd.answers, fit.consensus, fit.rejected, strict=True):
         alone = task_spans(
             TEXT, [spans for _, spans in given], [learned["workers"][w] for w, _ in given], learned["crowd"]
         )
-        assert found(alone) == found(consensus)
-        for one, other in zip(alone, consensus, strict=True):
+        assert found(alone.consensus) == found(consensus)
+        for one, other in zip(alone.consensus, consensus, strict=True):
             assert one.confidence == pytest.approx(other.confidence, abs=1e-9)
             assert one.boundary == pytest.approx(other.boundary, abs=1e-9)
+        assert [stretch(one) for one in alone.rejected] == [stretch(one) for one in rejected]
+        for one, other in zip(alone.rejected, rejected, strict=True):
+            assert one.probability == pytest.approx(other.probability, abs=1e-9)
+            assert one.doubt == pytest.approx(other.doubt, abs=1e-9)
 
 
 @pytest.mark.parametrize("method", ["majority", "exact_majority", "engine"])
 def test_a_label_added_after_the_fit_and_volunteers_it_never_saw_are_still_read(method):
     fit = fit_span_crowd(answers([[DRUG], [DRUG]]), method=method)
     spans = task_spans(TEXT, [[(34, 49, "place")], [(34, 49, "place")]], [None, None], fit.crowd)
-    assert found(spans) == [(34, 49, "place")]
+    assert found(spans.consensus) == [(34, 49, "place")]
 
 
 def test_token_majority_takes_the_tokens_that_most_mark():
@@ -98,6 +116,90 @@ def test_spans_of_two_labels_may_lie_over_each_other(method):
 def test_a_span_inside_one_of_its_own_label_is_found_beside_it(method):
     fit = fit_span_crowd(answers(*[[[MILD_RASH, (29, 33, "sign")]] * 3] * 3), method=method)
     assert found(fit.consensus[0]) == [MILD_RASH, (29, 33, "sign")]
+
+
+# --- what was marked and not found
+
+PAIN = (0, 4, "sign")
+PAIN_AND_RASH, ITS_RASH = "Pain and rash", (9, 13, "sign")
+
+
+def read_by(method: str, *marked: list, text: str = PAIN_AND_RASH, labels=("sign",)):
+    """One text's answers by people nobody knows; the engine by typical habits, without words."""
+    crowd = {"method": method, "labels": list(labels)}
+    if method == "engine":
+        crowd |= {
+            "tags": TYPICAL.tolist(), "right": dict.fromkeys(labels, 1.0), "mixed_up": {},
+            "begin": 0.2, "stay": 0.3, "join": 0.02, "words": None,
+            "label_share": dict.fromkeys(labels, 1.0 / len(labels)),
+        }  # fmt: skip
+    return task_spans(text, list(marked), [None] * len(marked), crowd)
+
+
+@pytest.mark.parametrize("method", ["majority", "exact_majority"])
+@pytest.mark.parametrize(("n", "of"), [(1, 2), (2, 5), (1, 3)])
+def test_by_votes_a_rejected_mark_is_as_likely_as_its_share(method, n, of):
+    read = read_by(method, *[[PAIN, ITS_RASH]] * n, *[[PAIN]] * (of - n))
+    assert found(read.consensus) == [PAIN]
+    assert read.rejected == [RejectedSpan(*ITS_RASH, n / of, n / of)]
+    assert read.weights is None
+
+
+def test_by_the_engine_a_rejected_mark_is_as_likely_as_habits_make_it_and_every_answer_has_its_weight():
+    """A true one of one word is found with .65 and missed with .35, a wrong one made with .02."""
+    read = read_by("engine", [PAIN], [PAIN], [PAIN], [PAIN, ITS_RASH])
+    [rejected] = read.rejected
+    there, nothing = 0.2 * 0.35**3 * 0.65, 0.8 * 0.98**3 * 0.02
+    assert stretch(rejected) == ITS_RASH
+    assert rejected.probability == rejected.doubt == pytest.approx(there / (there + nothing))  # .27
+    for_pain, against_rash = np.log(0.65 / 0.02), np.log(0.98 / 0.35)
+    assert read.weights == pytest.approx(
+        [(for_pain + against_rash) / 2] * 3 + [(for_pain - for_pain) / 2], abs=1e-9
+    )
+
+
+@pytest.mark.parametrize("method", ["majority", "exact_majority", "engine"])
+def test_what_one_of_three_marks_beside_what_all_mark_stays_in_doubt(method):
+    fit = fit_span_crowd(answers([[DRUG], [DRUG], [DRUG, RASH]]), method=method)
+    assert found(fit.consensus[0]) == [DRUG]
+    [rejected] = fit.rejected[0]
+    assert stretch(rejected) == RASH
+    assert 0.1 < rejected.doubt < 0.5
+
+
+def test_marks_that_overlap_are_one_stretch_and_those_that_touch_are_two():
+    one, other, beside = (19, 33, "sign"), (29, 37, "sign"), (37, 45, "sign")
+    read = read_by("majority", [one], [other, beside], [], [], text=TEXT)
+    assert [(stretch(span), span.probability) for span in read.rejected] == [
+        ((19, 36, "sign"), 0.5),
+        ((37, 45, "sign"), 0.25),
+    ]
+
+
+def test_a_mark_inside_another_of_its_label_is_no_stretch_of_its_own():
+    read = read_by("majority", [MILD_RASH, (29, 33, "sign")], [], [], text=TEXT)
+    assert [stretch(span) for span in read.rejected] == [MILD_RASH]
+
+
+def test_where_another_span_was_found_a_rejected_label_is_no_second_doubt():
+    """Two of three say drug: that the third says sign is doubt of the drug, which has it as 2 / 3."""
+    read = read_by("majority", [DRUG], [DRUG], [(0, 7, "sign")], text=TEXT, labels=LABELS)
+    assert [(span.span, span.confidence) for span in read.consensus] == [(DRUG, pytest.approx(2 / 3))]
+    assert read.rejected == [RejectedSpan(0, 7, "sign", pytest.approx(1 / 3), 0.0)]
+
+
+def test_where_labels_may_lie_over_each_other_a_rejected_one_is_a_doubt_of_its_own():
+    read = read_by("majority", [DRUG], [DRUG], [DRUG, (0, 7, "sign")], text=TEXT, labels=LABELS)
+    assert [(span.span, span.confidence) for span in read.consensus] == [(DRUG, 1.0)]
+    assert read.rejected == [RejectedSpan(0, 7, "sign", pytest.approx(1 / 3), pytest.approx(1 / 3))]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_of_what_is_known_nothing_was_rejected_and_of_nothing_neither(method):
+    fit: SpanFit = fit_span_crowd(answers([[DRUG], []], [[], []]), method=method, gold={0: [RASH]})
+    assert fit.rejected == [[], []]
+    read = task_spans(TEXT, [[], []], fit.workers, fit.crowd)
+    assert (read.consensus, read.rejected, read.weights) == ([], [], None)
 
 
 def two_careful_and_three_careless(n_texts: int = 60) -> SpanAnswers:
@@ -169,8 +271,8 @@ def test_a_word_that_is_marked_rightly_elsewhere_speaks_for_a_mark_that_few_made
     rash = [(text.index("rash"), text.index("rash") + 4, "sign") for text in texts]
     doubtful = [[rash[-1]], [rash[-1]], [], []]
     fit = fit_span_crowd(answers(*([[span]] * 4 for span in rash[:-1]), doubtful, texts=texts))
-    (with_words,) = task_spans(texts[-1], doubtful, fit.workers, fit.crowd)
-    (by_marks_alone,) = task_spans(texts[-1], doubtful, fit.workers, fit.crowd | {"words": None})
+    (with_words,) = task_spans(texts[-1], doubtful, fit.workers, fit.crowd).consensus
+    (by_marks_alone,) = task_spans(texts[-1], doubtful, fit.workers, fit.crowd | {"words": None}).consensus
     assert with_words == fit.consensus[-1][0]
     assert with_words.confidence > by_marks_alone.confidence
 

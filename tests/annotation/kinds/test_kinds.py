@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds import KINDS, Given, Table, kind_named
+from annotation.kinds.decision import entropy_bits
 
 TEXT = "Aspirin 💊 caused a rash."
 LENGTH = len(TEXT)
@@ -177,6 +178,35 @@ def test_what_two_of_three_marked_is_in_the_consensus():
     assert decision.votes == {"drug": 2, "event": 1}
 
 
+@pytest.mark.parametrize(
+    ("n", "of", "certainty", "bits"), [(0, 2, 1.0, 0.0), (1, 2, 0.5, 1.0), (2, 5, 0.6, 0.971)]
+)
+def test_by_majority_a_rejected_mark_leaves_the_doubt_of_its_share(n, of, certainty, bits):
+    decision = decide("spans", *[{"spans": [DRUG, RASH]}] * n, *[{"spans": [DRUG]}] * (of - n))
+    assert decision.value == {"spans": [DRUG]}
+    assert decision.certainty == pytest.approx(certainty)
+    assert decision.entropy == pytest.approx(bits, abs=1e-3)
+    assert decision.posterior == {"0-7 drug": 1.0} | ({"19-23 event": n / of} if n else {})
+    assert decision.weights is None
+
+
+def test_that_nothing_is_there_is_as_sure_as_what_was_marked_is_not():
+    decision = decide("spans", {"spans": [RASH]}, {"spans": []}, {"spans": []}, {"spans": []})
+    assert (decision.value, decision.certainty) == ({"spans": []}, 0.75)
+    nothing = decide("spans", *[{"spans": []}] * 3)
+    assert (nothing.certainty, nothing.entropy, nothing.posterior) == (1.0, 0.0, {})
+
+
+def test_of_many_rejected_marks_the_fifty_likeliest_are_named_and_all_are_doubted():
+    marks = [{"start": n, "end": n + 1, "label": "drug"} for n in range(60)]
+    given = [Given({"spans": marks}), *[Given({"spans": marks[:5]})] * 2, *[Given({"spans": []})] * 7]
+    decision = kind_named("spans").decide(
+        given, LABELS["spans"], method="majority", crowd=None, text="a" * 60
+    )
+    assert list(decision.posterior.values()) == [0.3] * 5 + [0.1] * 45
+    assert decision.certainty == pytest.approx(0.7**5 * 0.9**55)
+
+
 # --- relations
 
 
@@ -208,7 +238,17 @@ def test_a_relation_holds_when_most_state_it_between_the_same_spans():
     assert decide("relations", stated, stated, silent).value == stated
     assert decide("relations", stated, silent, silent).value == silent
     for answers, share in (((stated, stated, silent), 2 / 3), ((stated, silent, silent), 1 / 3)):
-        assert decide("relations", *answers).posterior["0-7 → 19-23 causes"] == pytest.approx(share, abs=1e-4)
+        decision = decide("relations", *answers)
+        assert decision.posterior["0-7 → 19-23 causes"] == pytest.approx(share, abs=1e-4)
+        assert decision.certainty == pytest.approx(2 / 3), "held or not, of three one says otherwise"
+        assert decision.entropy == pytest.approx(0.918, abs=1e-3)
+
+
+def test_a_rejected_mark_is_doubt_of_relations_too():
+    stated, without = ANSWERS["relations"][1], {"spans": [DRUG], "relations": []}
+    decision = decide("relations", stated, without, without)
+    assert decision.value == without
+    assert decision.certainty == pytest.approx(2 / 3)
 
 
 # --- the others
@@ -241,6 +281,19 @@ def test_a_text_of_white_space_or_of_a_thousand_and_one_characters_is_none():
 
 
 # --- weighed by skill
+
+
+def test_by_the_engine_a_rejected_mark_is_doubt_and_each_answer_has_its_weight():
+    values = [{"spans": [DRUG]}, {"spans": [DRUG]}, {"spans": [DRUG, RASH]}]
+    fit = fitted("spans", [(0, worker, value) for worker, value in enumerate(values)], n_workers=3)
+    given = [Given(value, row.parameters) for value, row in zip(values, fit.skills, strict=True)]
+    decision = kind_named("spans").decide(given, LABELS["spans"], method="engine", crowd=fit.crowd, text=TEXT)
+    assert decision.value == {"spans": [DRUG]}
+    drug, rash = decision.posterior["0-7 drug"], decision.posterior["19-23 event"]
+    assert 0.1 < rash < 0.5 < 0.99 < drug
+    assert decision.certainty == pytest.approx(drug * (1 - rash), abs=2e-4)
+    assert decision.entropy > entropy_bits([rash, 1 - rash]) - 1e-3
+    assert decision.weights[0] == decision.weights[1] > decision.weights[2] + 1
 
 
 def fitted(kind: str, answers: list[tuple[int, int, dict]], *, n_workers: int, text: str = TEXT):
@@ -352,4 +405,11 @@ def test_by_a_fit_from_before_relations_were_weighed_they_hold_by_votes():
         [Given(stated), Given(silent), Given(silent)], LABELS["relations"], method="engine", crowd=crowd,
         text=TEXT,
     )  # fmt: skip
-    assert (decision.method, decision.value, decision.weights) == ("engine", silent, None)
+    assert (decision.method, decision.value) == ("engine", silent)
+    assert decision.posterior["0-7 → 19-23 causes"] == pytest.approx(1 / 3, abs=1e-4)
+    marked = kind_named("spans").decide(
+        [Given(stated), Given(silent), Given(silent)], LABELS["spans"], method="engine", crowd=fit.crowd,
+        text=TEXT,
+    )  # fmt: skip
+    assert decision.weights == marked.weights, "of the marks, for no relation was weighed"
+    assert decision.certainty == pytest.approx(marked.certainty * 2 / 3)

@@ -157,6 +157,18 @@ def test_doubt_about_a_set_of_labels_is_measured_label_by_label(alice):
     assert [(c.words, c.probability) for c in verdict.candidates] == [("Yes", 0.5), ("No", 0.5)]
 
 
+def test_labels_that_somebody_chose_and_the_consensus_leaves_out_are_told_apart(alice):
+    campaign = make_campaign(kind="multiple", needed=3)
+    [task] = make_tasks(campaign, 1)
+    said = (["yes"], ["yes", "no"], ["yes"])
+    for volunteer, labels in zip(make_volunteers(campaign, make_users(3)), said, strict=True):
+        place = take_place(task.pk, volunteer.pk, now=NOW)
+        submit_answer(place, volunteer.user, {"labels": labels}, key=uuid4(), now=NOW)
+    verdict = explain_task(campaign, task.pk, by=alice, with_names=True).verdict
+    assert [(c.key, c.rejected) for c in verdict.candidates] == [("yes", False), ("no", True)]
+    assert ([c.key for c in verdict.standing], [c.key for c in verdict.rejected]) == (["yes"], ["no"])
+
+
 NAMES = {"a": "Drug", "b": "Effect", "c": "causes"}
 
 
