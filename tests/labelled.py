@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.utils import timezone
+
 from annotation.models import Campaign, Consensus, MicroTask
 from tests.factories import NOW, make_sentences
 
@@ -55,3 +57,19 @@ def settle(
         )
         for task, label in zip(tasks, labels, strict=True)
     )
+
+
+def add_marked(campaign: Campaign, examples: Iterable[tuple[str, dict]]) -> list[MicroTask]:
+    """Tasks on whose marks, and relations, everybody agreed: texts with the answer."""
+    examples = list(examples)
+    tasks = add_open(campaign, [text for text, _ in examples])
+    MicroTask.objects.filter(pk__in=[task.pk for task in tasks]).update(taken=campaign.needed)
+    votes = dict.fromkeys(campaign.label_names, campaign.needed)
+    Consensus.objects.bulk_create(
+        Consensus(
+            task=task, campaign=campaign, method="majority", label="", value=value, share=1.0, certainty=1.0,
+            votes=votes, n_answers=campaign.needed, settled_at=timezone.now(),
+        )
+        for task, (_, value) in zip(tasks, examples, strict=True)
+    )  # fmt: skip
+    return tasks

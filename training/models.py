@@ -286,7 +286,7 @@ class Promotion(models.Model):
 
 
 class Prediction(models.Model):
-    """The newest model's opinion of a task; one row a task."""
+    """The newest model's opinion of a task; one row a task. What one marks is kept of the stream alone."""
 
     task = models.OneToOneField(
         "annotation.MicroTask", on_delete=models.CASCADE, primary_key=True, related_name="prediction"
@@ -295,12 +295,20 @@ class Prediction(models.Model):
         ModelVersion, on_delete=models.CASCADE, related_name="predictions", db_index=False
     )
     version_number = models.PositiveIntegerField(help_text="Number of the run that ordered the queue.")
-    probabilities = models.JSONField(help_text="One per label key of the model, in its order.")
+    probabilities = models.JSONField(null=True, help_text="One per label key of the model, in its order.")
+    answer = models.JSONField(null=True, help_text="What it marks, in the form of the campaign's answers.")
     explored = models.BooleanField(default=False, help_text="Placed at random, not by uncertainty.")
 
     class Meta:
         indexes = [
             models.Index(fields=["model_version"], name="predictions_of_stream", condition=Q(explored=True)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="an_opinion_is_probabilities_or_marks",
+                condition=Q(probabilities__isnull=False, answer__isnull=True)
+                | Q(probabilities__isnull=True, answer__isnull=False, explored=True),
+            ),
         ]
 
 

@@ -19,7 +19,8 @@ def evaluate_spans(
 
     The keys are those of metrics.evaluate where they mean the same. accuracy is the share of texts whose
     spans are all right, macro_f1 the mean strict F1 of the labels, and the calibration error holds a span's
-    probability against how often such spans are strictly right.
+    probability against how often such spans are strictly right. task_f1 is the mean of the texts' own strict
+    F1, task_f1_deviation how far one text's lies from it (standard deviation).
 
     >>> found = [[(Span(0, 4, "drug"), 0.9)], [(Span(3, 9, "drug"), 0.6)]]
     >>> one = evaluate_spans(found, [[Span(0, 4, "drug")], [Span(5, 9, "drug")]], ["drug"])
@@ -82,10 +83,12 @@ def _strict(
     figures = outcomes.figures()
     hit = [mark in theirs for marks, theirs in zip(marked, map(set, right), strict=True) for mark in marks]
     confidence = [probability for marks in found for _, probability in marks]
-    all_right = ~(outcomes.false_positives + outcomes.false_negatives).any(axis=1)
+    of_items = outcomes.f1_of_items
     strict = {
         "n_examples": len(right),
-        "accuracy": float(all_right.mean()),
+        "accuracy": float(outcomes.hits.mean()),
+        "task_f1": float(of_items.mean()),
+        "task_f1_deviation": float(of_items.std()),
         "macro_f1": figures["macro_f1"],
         "expected_calibration_error": calibration_error(np.array(confidence), np.array(hit, dtype=bool)),
         "per_class": figures["per_class"],

@@ -40,6 +40,22 @@ class Outcomes:
         """bool [N]: the items of which all was rightly found, and nothing else."""
         return ~(self.false_positives + self.false_negatives).any(axis=1)
 
+    @property
+    def f1_of_items(self) -> np.ndarray:
+        """float64 [N]: how right each item is, from 0 to 1, over all classes together.
+
+        1 where there is nothing to find and nothing was found. Where each item has one class and one is
+        predicted, it is 1 or 0.
+
+        >>> right = np.array([[True, True, False], [True, False, False], [False, False, False]])
+        >>> chosen = np.array([[True, False, False], [False, True, True], [False, False, False]])
+        >>> outcomes_of_sets(right, chosen).f1_of_items.round(4).tolist()
+        [0.6667, 0.0, 1.0]
+        """
+        hits = self.true_positives.sum(axis=1, dtype=np.float64)
+        errors = (self.false_positives + self.false_negatives).sum(axis=1, dtype=np.float64)
+        return np.where(hits + errors > 0, _f1(hits, errors), 1.0)
+
     def to_dict(self) -> dict[str, Any]:
         """Return [item, class, count] of what is not zero, ready for JSON; from_dict takes it."""
         counts = {f.name: getattr(self, f.name) for f in fields(self)}

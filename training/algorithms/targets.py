@@ -65,6 +65,16 @@ def spans_of(value: dict) -> list[Span]:
     return sorted(Span(span["start"], span["end"], span["label"]) for span in value["spans"])
 
 
+def marks_of(value: dict) -> list[Span] | list[Relation]:
+    """Return what an answer of a campaign of spans or relations states, a model's answer too.
+
+    >>> spans = [{"start": 0, "end": 7, "label": "drug", "probability": 0.9}]
+    >>> marks_of({"spans": spans}), marks_of({"spans": spans, "relations": []})
+    ([Span(start=0, end=7, label='drug')], [])
+    """
+    return list(relations_of(value, None)) if "relations" in value else spans_of(value)
+
+
 def relations_of(value: dict, beliefs: dict[str, float] | None) -> dict[Relation, float]:
     """Return how likely each relation holds: those of an answer, and others that somebody stated.
 

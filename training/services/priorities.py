@@ -16,20 +16,21 @@ from annotation.models import Campaign, Gold
 from training.algorithms.acquisition_queue import queue_priorities, with_head
 from training.algorithms.examples import Span
 from training.algorithms.splits import record_places
-from training.models import ModelVersion, TrainingPolicy
-from training.services.acquisition import places_in_queue, typical_head
+from training.models import ModelVersion, Prediction, TrainingPolicy
+from training.services.acquisition import Opinion, places_in_queue, typical_head
 from training.services.base_models import encoder_of
+from training.services.marks import MARKING
 from training.services.runs import policy_of
 from training.services.scoring import opinion_of_open_tasks, spans_of_texts
 from training.services.snapshot import learned_tasks
 
 WRITE_PREDICTIONS = """
-INSERT INTO training_prediction (task_id, model_version_id, version_number, probabilities, explored)
-SELECT task_id, %(model)s, %(number)s, probabilities, explored FROM staged_prediction
+INSERT INTO training_prediction (task_id, model_version_id, version_number, probabilities, answer, explored)
+SELECT task_id, %(model)s, %(number)s, probabilities, answer, explored FROM staged_prediction
 WHERE n > %(first)s AND n <= %(first)s + %(chunk)s
 ON CONFLICT (task_id) DO UPDATE SET model_version_id = excluded.model_version_id,
     version_number = excluded.version_number, probabilities = excluded.probabilities,
-    explored = excluded.explored
+    answer = excluded.answer, explored = excluded.explored
 WHERE training_prediction.version_number <= excluded.version_number
 """
 CHUNK = 5000
@@ -55,9 +56,14 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
     in_stream = stream_of(policy, tasks)
     places = places_in_queue(campaign, policy, tasks, opinion, in_stream, rng=rng, now=now)
     priority = queue_priorities(places, in_stream=in_stream, rng=rng)
-    if opinion.probabilities is not None:
-        head = np.argsort(-priority, kind="stable")[:PREDICTIONS_KEPT]
-        write_predictions(version, tasks.uuids(head), opinion.probabilities[head], in_stream[head], number)
+    head = np.argsort(-priority, kind="stable")[:PREDICTIONS_KEPT]
+    if opinion.readings is not None:
+        head = head[in_stream[head]]  # of marks nothing is asked but how far people agree with them there
+    write_predictions(version, tasks.uuids(head), _said(opinion, head), in_stream[head], number)
+    if opinion.readings is not None:
+        # Of a record that has left the stream since, the hardest tasks are answered first.
+        left = Prediction.objects.filter(model_version=version, version_number__lt=number)
+        left.filter(task__is_open=True).delete()
     on_progress(0.9)
     write_priorities(campaign, tasks, priority, number=number)
     if opinion.probabilities is not None and exchange.hears_models(campaign.pk):
@@ -65,6 +71,14 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
     if opinion.readings is not None and campaign.preannotates:
         suggest_spans(version, tasks, [one.spans for one in opinion.readings], in_stream, number=number)
     return len(tasks)
+
+
+def _said(opinion: Opinion, rows: np.ndarray) -> list[list[float]] | list[dict]:
+    """What Prediction keeps of these tasks: the probabilities [K] of each, or the marks as an answer."""
+    if opinion.readings is None:
+        return opinion.probabilities[rows].round(5).tolist()
+    answer = MARKING[opinion.head].answer
+    return [answer(opinion.readings[row], opinion.label_keys) for row in rows]
 
 
 def order_start(campaign: Campaign, *, seed: int) -> int:
@@ -178,24 +192,26 @@ def _likely(spans: Sequence[tuple[Span, float]]) -> list[dict]:
 def write_predictions(
     version: ModelVersion,
     task_ids: Sequence[UUID],
-    probabilities: np.ndarray,
+    said: Sequence[list[float] | dict],
     explored: np.ndarray,
     number: int,
 ) -> None:
-    """Store one opinion a task: probabilities [N, K] float, explored [N] bool. A later run's stay."""
+    """Store one opinion a task: what the model said [N], explored [N] bool. A later run's stay."""
     rows = io.StringIO()
-    for task_id, row, at_random in zip(
-        task_ids, probabilities.round(5).tolist(), explored.tolist(), strict=True
-    ):
-        rows.write(f"{task_id}\t{orjson.dumps(row).decode()}\t{at_random}\n")
+    for task_id, opinion, at_random in zip(task_ids, said, explored.tolist(), strict=True):
+        written = orjson.dumps(opinion).decode().replace("\\", "\\\\")  # COPY would read the backslash
+        columns = ("\\N", written) if isinstance(opinion, dict) else (written, "\\N")
+        rows.write("\t".join([str(task_id), *columns, str(at_random)]) + "\n")
     rows.seek(0)
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS staged_prediction")
         cursor.execute(
             """CREATE TEMPORARY TABLE staged_prediction
-            (n serial PRIMARY KEY, task_id uuid, probabilities jsonb, explored boolean)"""
+            (n serial PRIMARY KEY, task_id uuid, probabilities jsonb, answer jsonb, explored boolean)"""
         )
-        cursor.copy_expert("COPY staged_prediction (task_id, probabilities, explored) FROM STDIN", rows)
+        cursor.copy_expert(
+            "COPY staged_prediction (task_id, probabilities, answer, explored) FROM STDIN", rows
+        )
         for first in range(0, len(task_ids), CHUNK):
             cursor.execute(
                 WRITE_PREDICTIONS,

@@ -77,7 +77,7 @@ def test_a_volunteer_in_the_middle_of_the_queue_starts_again_at_its_new_head(cam
 def test_an_older_models_predictions_never_overwrite_a_newer_ones(campaign):
     ids = [task.pk for task in make_tasks(campaign, 3)]
     old, new = make_version(campaign, 1), make_version(campaign, 2)
-    sure, unsure = np.array([[0.1, 0.9]] * 3), np.array([[0.5, 0.5]] * 3)
+    sure, unsure = [[0.1, 0.9]] * 3, [[0.5, 0.5]] * 3
     explored = np.array([True, False, False])
     write_predictions(old, ids[:1], unsure[:1], explored[:1], number=1)
     write_predictions(new, ids, sure, explored, number=2)

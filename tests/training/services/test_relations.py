@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from annotation.models import Campaign, Consensus, MicroTask
+from annotation.models import MicroTask
 from tests.factories import make_campaign, queue_of
-from tests.labelled import add_open
+from tests.labelled import add_marked, add_open
 from training.algorithms.acquisition import margin
 from training.config import FineTuneConfig
 from training.encoder import read_relations
@@ -68,20 +68,6 @@ def place(span: dict) -> int:
     return span["start"]
 
 
-def add_related(campaign: Campaign, examples: list[tuple[str, dict]]) -> list[MicroTask]:
-    """Tasks on whose spans and relations everybody agreed."""
-    tasks = add_open(campaign, [text for text, _ in examples])
-    MicroTask.objects.filter(pk__in=[task.pk for task in tasks]).update(taken=campaign.needed)
-    Consensus.objects.bulk_create(
-        Consensus(
-            task=task, campaign=campaign, method="majority", label="", value=value, share=1.0, certainty=1.0,
-            votes={"drug": 2, "sign": 2, "causes": 2}, n_answers=2, settled_at=timezone.now(),
-        )
-        for task, (_, value) in zip(tasks, examples, strict=True)
-    )  # fmt: skip
-    return tasks
-
-
 @pytest.fixture
 def campaign(db, model_dir):
     campaign = make_campaign(kind="relations", labels=LABELS, needed=2)
@@ -96,7 +82,7 @@ def campaign(db, model_dir):
 
 
 def test_a_run_learns_who_causes_what_and_asks_first_where_it_wavers(campaign):
-    add_related(campaign, notes(120, seed=0))
+    add_marked(campaign, notes(120, seed=0))
     doubtful = [
         f"{drug}, or else the {first}, may have to do with the {second}; or it is the other way round."
         for drug, first, second in zip(DRUGS, SIGNS, reversed(SIGNS), strict=True)
@@ -141,7 +127,7 @@ def test_a_run_learns_who_causes_what_and_asks_first_where_it_wavers(campaign):
 
 def test_where_nothing_is_related_a_run_says_so(campaign):
     unrelated = [(text, value | {"relations": []}) for text, value in notes(40, seed=2)]
-    add_related(campaign, unrelated)
+    add_marked(campaign, unrelated)
     run = open_run(campaign, now=timezone.now())
     assert not execute_run(run.pk)
     run.refresh_from_db()
@@ -156,5 +142,5 @@ def test_relations_have_no_fast_models_so_no_refit_is_due(campaign):
     TrainingRun.objects.create(
         campaign=campaign, number=1, opened_at=timezone.now(), snapshot_at=timezone.now(), state="succeeded"
     )
-    add_related(campaign, notes(60, seed=3))
+    add_marked(campaign, notes(60, seed=3))
     assert due_kind(policy, now=timezone.now()) is None

@@ -11,8 +11,9 @@ from tests.preannotated import is_shown
 from tests.tiny_bert import save_tiny_bert, tiny_config_of
 from training.algorithms.examples import Span
 from training.algorithms.splits import record_places
+from training.algorithms.targets import marks_of
 from training.algorithms.token_tags import strict_f1
-from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.models import ModelVersion, Prediction, TrainingPolicy, TrainingRun
 from training.services.priorities import order_queue
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +94,22 @@ def test_what_judges_models_is_not_marked_by_one(tagger):
     TrainingPolicy.objects.update(exploration_share=1.0)
     order(version)
     assert not Suggestion.objects.exclude(spans=[]).exists(), "taken back, gold's as well"
+
+
+def test_what_a_model_marks_is_kept_of_the_random_stream_alone_while_a_text_is_in_it(tagger):
+    texts, right = marked(40, seed=5)
+    _, version = spans_campaign_of(tagger, texts)
+    records = dict(MicroTask.objects.values_list("record__text", "record"))
+    kept = Prediction.objects.filter(model_version=version)
+    for share, number in ((0.0, 4), (0.8, 5), (0.4, 6)):
+        TrainingPolicy.objects.update(exploration_share=share)
+        order_queue(version, number=number, on_progress=lambda done: None)
+        of_stream = {record for record in records.values() if record_places([record])[0] < share}
+        assert set(kept.values_list("task__record", flat=True)) == of_stream
+    assert 0 < len(of_stream) < 32
+    said = {one.task.record.text: one.answer for one in kept.select_related("task__record")}
+    found = [marks_of(said[text]) for text in texts if text in said]
+    assert strict_f1(found, [spans for text, spans in zip(texts, right, strict=True) if text in said]) > 0.8
 
 
 def test_a_campaign_that_did_not_ask_for_it_gets_an_order_and_no_marks(tagger):
