@@ -192,7 +192,8 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
         n_left_out=snapshot.n_left_out,
         config=config.to_dict(),
     )
-    run.snapshot_at = now  # what is measured after it is of these labels too
+    # What is measured after it is of these labels too, and the gate asks what the models learned.
+    run.snapshot_at, run.snapshot_path = now, str(snapshot.path)
     return snapshot
 
 

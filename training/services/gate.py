@@ -122,12 +122,13 @@ def _both(candidate: Asked, current: ModelVersion) -> tuple[Asked, Asked]:
     if not has_files(current):
         raise Incomparable("its files are gone", takes_over=True)
     try:
-        chosen = unlearned(candidate.bench, current)
+        chosen = unlearned(candidate.bench, current, candidate.version)
     except FileNotFoundError as error:
         because = "which texts it learned from is no longer known"
         raise Incomparable(because, takes_over=True) from error
     if not chosen.any():  # it answers, and the next labels of the stream will tell
-        raise Incomparable("it learned from all the texts that judge now", takes_over=False)
+        because = "it learned from all the texts that judge now, or from their like"
+        raise Incomparable(because, takes_over=False)
     candidate = candidate.only(chosen)
     try:
         incumbent = _asked(current, candidate.bench)

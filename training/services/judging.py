@@ -19,11 +19,11 @@ from training.algorithms.outcomes import (
 )
 from training.algorithms.relation_pairs import HOLDS_FROM, Reading
 from training.algorithms.slices import slice_report, slices_of
-from training.algorithms.splits import CALIBRATION, TEST
+from training.algorithms.splits import CALIBRATION, TEST, families_of
 from training.models import ModelVersion
 from training.services.marks import MARKING, Found
 from training.services.scoring import probabilities_of_texts
-from training.services.snapshot import Snapshot, learned_tasks
+from training.services.snapshot import Snapshot, learned_rows, whole_text
 
 MISTAKES_KEPT = 20  # the surest ones: where the model, or the people, should be looked at again
 WHOLE = ("head", "class_names")  # of a bench: what is not one a text
@@ -43,12 +43,25 @@ class Bench:
     right: np.ndarray | list[list[Mark]]
     spans: Sequence[Sequence[Span]] | None  # between which there are relations
     task_ids: list[str]
-    record_of: np.ndarray  # int [N]
+    record_ids: list[str]
     is_gold: np.ndarray  # bool [N], answered by a file; the others by volunteers
     metadata: list[dict]
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def record_of(self) -> np.ndarray:
+        """The number [N] of each text's record."""
+        return np.unique(self.record_ids, return_inverse=True)[1]
+
+    @property
+    def whole_texts(self) -> list[str]:
+        seconds = self.seconds or [None] * len(self)
+        return [
+            whole_text({"text": text, "second": second})
+            for text, second in zip(self.texts, seconds, strict=True)
+        ]
 
     def only(self, chosen: np.ndarray) -> "Bench":
         """Return the bench of some of the texts, chosen bool [N]."""
@@ -71,19 +84,31 @@ def _bench(snapshot: Snapshot, examples: Examples, rows: np.ndarray) -> Bench:
         right=_right(examples, rows),
         spans=None if examples.relations is None else [examples.spans[row] for row in rows],
         task_ids=[row["task"] for row in chosen],
-        record_of=np.unique([row["record"] for row in chosen], return_inverse=True)[1],
+        record_ids=[row["record"] for row in chosen],
         is_gold=np.array([row["origin"] == "gold" for row in chosen], dtype=bool),
         metadata=[row["metadata"] for row in chosen],
     )
 
 
-def unlearned(bench: Bench, version: ModelVersion) -> np.ndarray:
-    """bool [N]: the texts that taught the model nothing. What judges now may have taught an earlier model.
+def unlearned(bench: Bench, version: ModelVersion, challenger: ModelVersion) -> np.ndarray:
+    """bool [N]: the texts whose like taught the model no more than the challenger, whose run the bench is of.
 
-    Gold that a file brings later takes its records out of training; and a new record can join two groups.
+    What judges now may have taught an earlier model: gold that a file brings later takes its records and
+    what is nearly equal to it out of training, and a new record can join two families. Whoever learned a
+    text's like, or from the rest of its record, knows more of it. Where both did (gold in every note teaches
+    both from its records), neither has the better of the other. FileNotFoundError where it is not known.
     """
-    learned = learned_tasks(version.run)
-    return np.array([task not in learned for task in bench.task_ids], dtype=bool)
+    known, own = learned_rows(version.run), learned_rows(challenger.run)
+    family_of = families_of([*bench.whole_texts, *map(whole_text, [*known, *own])])
+    of_bench, of_known, of_own = np.split(family_of, [len(bench), len(bench) + len(known)])
+    families = np.setdiff1d(of_known, of_own)
+    records = {row["record"] for row in known} - {row["record"] for row in own}
+    tasks = {row["task"] for row in known}
+    is_known = [
+        task in tasks or record in records
+        for task, record in zip(bench.task_ids, bench.record_ids, strict=True)
+    ]
+    return ~(np.isin(of_bench, families) | np.array(is_known, dtype=bool))
 
 
 def only(column, chosen: np.ndarray):

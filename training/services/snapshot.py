@@ -166,7 +166,7 @@ def _parted(rows: list[dict], config: FineTuneConfig) -> Iterable[dict]:
     """The rows with their parts. What the record's other columns say is kept where it judges, no further."""
     parts = split_around_judges(
         [row["record"] for row in rows],
-        [f"{row['text']}\n{row['second'] or ''}" for row in rows],
+        [whole_text(row) for row in rows],
         gold=np.array([row["origin"] == "gold" for row in rows], dtype=bool),
         validation_share=config.validation_share,
         test_share=config.test_share,
@@ -175,6 +175,11 @@ def _parted(rows: list[dict], config: FineTuneConfig) -> Iterable[dict]:
     )
     for row, part in zip(rows, parts, strict=True):
         yield row | {"part": PARTS[part], "metadata": row["metadata"] if part == TEST else {}}
+
+
+def whole_text(row: dict) -> str:
+    """Of a snapshot's row, by which it is like others: of a pair, both texts."""
+    return f"{row['text']}\n{row['second'] or ''}"
 
 
 def write_lines(path: Path, lines: Iterable[dict]) -> None:
@@ -194,14 +199,19 @@ def write_lines(path: Path, lines: Iterable[dict]) -> None:
 
 
 def learned_tasks(run: TrainingRun) -> set[str]:
-    """The ids of the tasks that the run's models were trained, stopped or calibrated on.
+    """The ids of the tasks of learned_rows, which see."""
+    return {row["task"] for row in learned_rows(run)}
+
+
+def learned_rows(run: TrainingRun) -> list[dict]:
+    """What the run's models were trained, stopped or calibrated on.
 
     FileNotFoundError where the snapshot is not kept, as that of a run none of whose models is.
     """
     with Path(run.snapshot_path).open("rb") as file:
         next(file)
         rows = map(orjson.loads, file)
-        return {row["task"] for row in rows if PARTS.index(row["part"]) in LEARNED}
+        return [row for row in rows if PARTS.index(row["part"]) in LEARNED]
 
 
 def kept_snapshot(run: TrainingRun) -> Snapshot:

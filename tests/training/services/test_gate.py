@@ -24,7 +24,7 @@ from training.services.agreement_guard import return_where_agreement_fell
 from training.services.execution import execute_run
 from training.services.policies import change_policy
 from training.services.promotions import in_charge, put_in_charge
-from training.services.snapshot import learned_tasks, read_snapshot
+from training.services.snapshot import learned_rows, learned_tasks, read_snapshot
 from training.services.tidying import tidy
 from training.services.unread import campaigns_to_read
 from training.tasks import tick
@@ -85,7 +85,7 @@ def test_gold_judges_and_never_teaches_and_the_same_gold_judges_every_model(labe
     for _ in range(2):
         snapshot = gate_snapshot(run_of(labelled))
         parts.append({row["task"]: row["part"] for row in snapshot.rows})
-        add_labelled(labelled, [(f"{text} anew", label) for text, label in sentences(60)])
+        add_labelled(labelled, [(text[::-1], label) for text, label in sentences(60)])
     ids = {str(task.pk) for task in golden}
     assert {parts[0][pk] for pk in ids} == {"test"}
     before, after = ({pk for pk, part in one.items() if part == "test"} for one in parts)
@@ -105,6 +105,20 @@ def test_a_model_is_not_compared_on_gold_that_came_after_it_had_learned_from_it(
     assert run.verdict["n_gold"] == 0
 
 
+def test_a_model_is_not_compared_on_gold_that_is_nearly_what_it_had_learned(labelled):
+    run_of(labelled)
+    standing = in_charge(labelled.pk)
+    learned = learned_rows(standing.run)[:100]
+    copies = add_labelled(labelled, [(f"{row['text']}.", row["value"]["label"]) for row in learned])
+    for task in copies:
+        make_gold(task, task.consensus.label)
+    run = run_of(labelled)
+    judging = [row for row in gate_snapshot(run).rows if row["part"] == "test"]
+    assert sum(row["origin"] == "gold" for row in judging) == 100
+    assert run.verdict["n_gold"] <= 5, "of texts as short as these, some likes are not found"
+    assert 0 < run.verdict["n_judged"] <= len(judging) - 95
+
+
 def test_where_the_model_in_charge_learned_all_that_judges_it_stays_and_the_verdict_says_so(labelled):
     run_of(labelled)
     standing = in_charge(labelled.pk)
@@ -113,7 +127,8 @@ def test_where_the_model_in_charge_learned_all_that_judges_it_stays_and_the_verd
     assert not run.verdict["promoted"]
     [check] = run.verdict["checks"]
     assert check["sentence"] == (
-        "It could not be compared with the model in charge: it learned from all the texts that judge now."
+        "It could not be compared with the model in charge: it learned from all the texts that judge now, "
+        "or from their like."
     )
     assert in_charge(labelled.pk) == standing
 
