@@ -15,11 +15,11 @@ from span_consensus import ROOT, read_lines, simulate, spans_of
 
 sys.path.insert(0, str(ROOT))
 
-from annotation.algorithms.collusion import lock_steps, without_near_misses
+from annotation.algorithms.collusion import lock_steps
 from annotation.algorithms.dependence import beside_others, dependences
 from annotation.algorithms.simulated_spans import NOISE
 from annotation.algorithms.skill import FEWEST
-from annotation.algorithms.span_scores import overlap_f1
+from annotation.algorithms.span_scores import overlap_f1, without_near_misses
 from annotation.algorithms.spans import SpanAnswers, fit_span_crowd
 
 READ_BY_A_CHEAT = 0.2  # of the texts
@@ -96,8 +96,10 @@ def flags(answers: SpanAnswers, n_cheats: int = 0) -> dict:
     figures = [beside_others(said[own], truth[task[own]], likeness) for own in of_each if len(own)]
     by_worker = dependences(worker[order], *np.concatenate(figures, axis=1), answers.n_workers)
     ignoring = {w for w, found in enumerate(by_worker) if found is not None and found.is_striking}
-    clear = without_near_misses(said, truth[task], likeness)
-    pairs = [(pair.first, pair.second) for pair in lock_steps(task, worker, clear, truth, is_open=True)]
+    clear = np.array([code(without_near_misses(spans, truths[t])) for t, _, spans in rows])
+    clear_truth = np.array([code(without_near_misses(spans, spans)) for spans in truths])
+    found = lock_steps(task, worker, clear, clear_truth, is_open=True)
+    pairs = [(pair.first, pair.second) for pair in found]
     cheats = range(answers.n_workers - n_cheats, answers.n_workers)
     copier = cheats[-1] if n_cheats else None
     return {

@@ -1,6 +1,5 @@
 """Volunteers who answer in lock-step: the same mistakes on the same tasks, more often than by chance."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,8 @@ from scipy.stats import binom
 from annotation.algorithms.pair_agreement import Meetings, meetings
 
 FEWEST_SHARED = 20  # tasks below which two volunteers are not held against each other
-NEAR = 0.5  # to the truth, from which on an answer of several parts is no mistake to be held against anybody
 FEWEST_SAME = 5  # mistakes in common below which a pair is none, however little chance would make them
+LEAST_SAME = 0.5  # of the mistakes of either: two who read the guideline alike slip up apart as well
 PRIOR_ANSWERS = 2.0  # that a volunteer's rate of a mistake is drawn towards the crowd's with
 
 
@@ -80,7 +79,9 @@ def lock_steps(
     weaker = tails.argmax(axis=0)
     p = np.minimum(tails.max(axis=0) * is_looked_at.sum(), 1.0)
     n_same = directions[0][1]  # the same from either side
-    striking = np.flatnonzero(is_looked_at & (p <= highest_p) & (n_same >= FEWEST_SAME))
+    n_wrong = np.maximum(*(direction[0] for direction in directions))
+    is_same = (n_same >= FEWEST_SAME) & (n_same >= LEAST_SAME * n_wrong)
+    striking = np.flatnonzero(is_looked_at & (p <= highest_p) & is_same)
     return [
         LockStep(
             *map(int, pairs[:, i]), int(n_shared[i]), *map(int, directions[weaker[i]][0:2, i]),
@@ -88,20 +89,6 @@ def lock_steps(
         )
         for i in striking[np.argsort(p[striking], kind="stable")]
     ]  # fmt: skip
-
-
-def without_near_misses(
-    said: np.ndarray, truth: np.ndarray, likeness: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """What was said [N], with the truth [N] itself where it is near that; likeness from 0 to 1, pair by pair.
-
-    Two who both take a dose into a drug's mark have a style in common, and nothing was copied.
-
-    >>> near = lambda said, truth: 1.0 - abs(said - truth) / 10
-    >>> without_near_misses(np.array([7, 1]), np.array([8, 8]), near).tolist()
-    [8, 1]
-    """
-    return np.where(likeness(said, truth) >= NEAR, truth, said)
 
 
 class _OnTask:

@@ -68,6 +68,11 @@ class Kind(Protocol):
         """How right an answer is, from 0 to 1."""
         ...
 
+    def clear_mistakes(self, value: dict, true: dict) -> dict:
+        """The answer in which whatever is nearly right is right: equal to that of the truth itself where it
+        has no clear mistake."""
+        ...
+
     def likeness(self, value: dict, other: dict) -> float:
         """How alike two answers are, from 0 to 1; where a score knows right and wrong alone, by parts."""
         ...

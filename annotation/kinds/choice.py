@@ -72,6 +72,9 @@ class Choice:
         """1 where the answer is the right one, else 0."""
         return float(value["label"] == gold["label"])
 
+    def clear_mistakes(self, value: dict, true: dict) -> dict:
+        return value
+
     def likeness(self, value: dict, other: dict) -> float:
         return self.score(value, other)
 

@@ -74,6 +74,9 @@ class Multiple:
         both, either = set(value["labels"]) & set(gold["labels"]), set(value["labels"]) | set(gold["labels"])
         return len(both) / len(either) if either else 1.0
 
+    def clear_mistakes(self, value: dict, true: dict) -> dict:
+        return value
+
     def likeness(self, value: dict, other: dict) -> float:
         return self.score(value, other)
 

@@ -107,6 +107,10 @@ class Relations:
         """
         return set_f1(facts_of(value), facts_of(gold))
 
+    def clear_mistakes(self, value: dict, true: dict) -> dict:
+        """Of the marks: a relation is right only where both its ends are."""
+        return SPANS.clear_mistakes(value, true) | {"relations": []}
+
     def likeness(self, value: dict, other: dict) -> float:
         """By their marks: relations are the same only where their ends are."""
         return SPANS.likeness(value, other)

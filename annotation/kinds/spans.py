@@ -11,7 +11,7 @@ import orjson
 from annotation.algorithms.agreement import f1_over_pairs
 from annotation.algorithms.agreement_report import Measure, measured_by_task, span_sums
 from annotation.algorithms.finds import drawn_to_crowd, finds, span_finds
-from annotation.algorithms.span_scores import overlap_f1, set_f1
+from annotation.algorithms.span_scores import overlap_f1, set_f1, without_near_misses
 from annotation.algorithms.spans import SpanAnswers, SpanFit, SpanReading, fit_span_crowd, task_spans
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
@@ -79,6 +79,11 @@ class Spans:
     def score(self, value: dict, gold: dict) -> float:
         """Strict F1 of the spans: the same boundaries and the same label."""
         return set_f1(set(as_tuples(value["spans"])), set(as_tuples(gold["spans"])))
+
+    def clear_mistakes(self, value: dict, true: dict) -> dict:
+        """A mark that overlaps a true one of its label is none, whatever its boundaries."""
+        spans = without_near_misses(as_tuples(value["spans"]), as_tuples(true["spans"]))
+        return {"spans": [{"start": start, "end": end, "label": label} for start, end, label in spans]}
 
     def likeness(self, value: dict, other: dict) -> float:
         """F1 of the code points that are marked."""

@@ -10,6 +10,7 @@ from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreem
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
 
 MOST_CHARACTERS = 1000
+NEAR = 0.5  # a score from which on a text says the same in other words
 PRIOR_TEXTS = 4  # of the crowd's typical similarity, which a volunteer with few answers leans on
 
 
@@ -62,6 +63,10 @@ class Text:
     def score(self, value: dict, gold: dict) -> float:
         """How similar the two are in their words, from 0 to 1."""
         return similarity(value["text"], gold["text"])
+
+    def clear_mistakes(self, value: dict, true: dict) -> dict:
+        """A text with most of its words in common with the truth has none."""
+        return true if self.score(value, true) >= NEAR else value
 
     def likeness(self, value: dict, other: dict) -> float:
         return self.score(value, other)

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from django.db import connection
 
-from annotation.algorithms.collusion import lock_steps, without_near_misses
+from annotation.algorithms.collusion import lock_steps
 from annotation.algorithms.dependence import beside_others, dependences
 from annotation.algorithms.skill import FEWEST, drift, habits, speeds
 from annotation.kinds import Kind, kind_named
@@ -196,11 +196,10 @@ def _add_lock_steps(found: dict[UUID, Findings], answers: _Answers, campaign: Ca
     Who began with the same marks makes the same mistakes without the other.
     """
     own, volunteers = answers.known & ~answers.prompted, answers.volunteers
-    task, code = answers.task[own], answers.code[own]
-    is_open = not kind.one_label
-    if is_open:
-        code = without_near_misses(code, answers.truth[task], _Likeness(kind, answers.values))
-    pairs = lock_steps(task, answers.worker[own], code, answers.truth, is_open=is_open)
+    task, code, truth = answers.task[own], answers.code[own], answers.truth
+    if not kind.one_label:
+        code, truth = _clear_mistakes(kind, answers.values, code, truth[task], truth)
+    pairs = lock_steps(task, answers.worker[own], code, truth, is_open=not kind.one_label)
     names = dict(campaign.volunteers.filter(pk__in=volunteers).values_list("pk", "pseudonym"))
     for pair in pairs:
         for own, other in ((pair.first, pair.second), (pair.second, pair.first)):
@@ -208,6 +207,21 @@ def _add_lock_steps(found: dict[UUID, Findings], answers: _Answers, campaign: Ca
             numbers = asdict(pair) | {"sentence": sentence, "striking": True}
             found[volunteers[own]].evidence.setdefault("lock_step", []).append(numbers)
             found[volunteers[own]].reasons.append(sentence)
+
+
+def _clear_mistakes(
+    kind: Kind, values: list[dict], said: np.ndarray, right: np.ndarray, truth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of what was said [N] beside what is right [N], and of the truth [T]; nearly right is right."""
+    numbers: dict[str, int] = {}
+
+    def number(code: int, true: int) -> int:
+        cell = kind.cell(kind.clear_mistakes(values[code], values[true]))
+        return numbers.setdefault(cell, len(numbers))
+
+    said_clearly = [number(code, true) for code, true in zip(said.tolist(), right.tolist(), strict=True)]
+    truth_clearly = [number(true, true) if true >= 0 else -1 for true in truth.tolist()]
+    return np.array(said_clearly, dtype=np.int64), np.array(truth_clearly, dtype=np.int64)
 
 
 def beats_chance(counts: np.ndarray) -> bool:

@@ -275,6 +275,15 @@ def test_two_who_write_the_same_words_in_capitals_copied_nobody():
     assert flagged(campaign) == set()
 
 
+def test_two_who_draw_boundaries_alike_copied_nobody():
+    """Both take a character more into each mark than the others do."""
+    campaign, volunteers = crowd_of_parts("spans", [])
+    for answer in Answer.objects.filter(assignment__volunteer__in=volunteers[-2:]):
+        answer.value = {"spans": [span | {"end": span["end"] + 1} for span in answer.value["spans"]]}
+        answer.save()
+    assert flagged(campaign) == set()
+
+
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_of_every_kind_getting_worse_is_told_and_flags_nobody(kind):
     def tired(truth, others, rng):
