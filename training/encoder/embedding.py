@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.encoder.base_model import checked_folder, load_encoder, load_tokenizer
+from training.encoder.batches import computed_batches
 from training.encoder.kept_model import kept
 from training.encoder.precision import best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
-from training.encoder.tokens import sorted_batches, tokenise
+from training.encoder.tokens import tokenise
 
 WINDOW_TOKENS = 256  # attention over more costs more than it adds to a mean
 
@@ -45,13 +46,18 @@ def embed(
     text_of = np.repeat(np.arange(len(tokens)), tokens.n_windows)  # [M]
     sums = torch.zeros(len(tokens), model.config.hidden_size)
     n_done = 0
+
+    def summed(windows: np.ndarray) -> torch.Tensor:
+        """[B, D]"""
+        batch = tokens.padded(windows, model.device)
+        hidden = model(**batch).last_hidden_state.float()  # [B, L, D]
+        if "attention_mask" in batch:
+            hidden = hidden * batch["attention_mask"].unsqueeze(-1)
+        return hidden.sum(dim=1).cpu()
+
     with torch.inference_mode():
-        for windows in sorted_batches(lengths, np.arange(len(lengths)), batch_tokens):
-            batch = tokens.padded(windows, model.device)
-            hidden = model(**batch).last_hidden_state.float()  # [B, L, D]
-            if "attention_mask" in batch:
-                hidden = hidden * batch["attention_mask"].unsqueeze(-1)
-            sums.index_add_(0, torch.from_numpy(text_of[windows]), hidden.sum(dim=1).cpu())
+        for windows, of_batch in computed_batches(lengths, batch_tokens, summed):
+            sums.index_add_(0, torch.from_numpy(text_of[windows]), of_batch)
             n_done += int(lengths[windows].sum())
             reporter.tell(Progress("embedding", n_done / len(tokens.ids)))
     return F.normalize(sums, dim=1).half().numpy()

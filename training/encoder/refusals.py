@@ -38,13 +38,18 @@ def out_of_memory() -> TrainingRefused:
     )
 
 
+def is_no_memory(error: Exception) -> bool:
+    """Whether it is "out of memory", as a GPU or the system says it."""
+    return isinstance(error, MemoryError) or should_reduce_batch_size(error)
+
+
 @contextmanager
 def refuse_no_memory() -> Iterator[None]:
-    """Turn "out of memory", as a GPU and as the system say it, into a refusal."""
+    """Turn "out of memory" into a refusal."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+        if not is_no_memory(error):
             raise
         raise out_of_memory() from error
 

@@ -10,13 +10,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.algorithms.calibration import apply_temperature
 from training.encoder.base_model import load_classifier, load_tokenizer
+from training.encoder.batches import computed_batches
 from training.encoder.first_token import read_first_token_only
 from training.encoder.heads import HEADS, OneOf, final_layer, fold
 from training.encoder.kept_model import kept
 from training.encoder.model_files import loadable_manifest
 from training.encoder.precision import batch_tokens_for, best_device, resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
-from training.encoder.tokens import Tokens, sorted_batches, tokenise
+from training.encoder.tokens import Tokens, tokenise
 from training.encoder.windows import pooled, windows_of
 
 TOKENISING_SHARE = 0.05  # of the time that scoring takes, for the progress bar
@@ -86,10 +87,13 @@ def scores_of(
     outputs = torch.empty(len(windows), model.config.num_labels)  # [R, O]
     lengths = tokens.window_lengths[windows]
     n_tokens, n_done = max(int(lengths.sum()), 1), 0
+
+    def logits_of(batch: np.ndarray) -> torch.Tensor:
+        return model(**tokens.padded(windows[batch], model.device)).logits.float().cpu()
+
     with torch.inference_mode():
-        for batch in sorted_batches(lengths, np.arange(len(windows)), batch_tokens):
-            logits = model(**tokens.padded(windows[batch], model.device)).logits
-            outputs[torch.from_numpy(batch)] = logits.float().cpu()
+        for batch, logits in computed_batches(lengths, batch_tokens, logits_of):
+            outputs[torch.from_numpy(batch)] = logits
             n_done += int(lengths[batch].sum())
             on_batch(n_done / n_tokens)
         return head.scores(pooled(outputs, torch.from_numpy(place), len(texts))).numpy()

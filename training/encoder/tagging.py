@@ -21,9 +21,10 @@ from training.algorithms.examples import Examples, Span
 from training.algorithms.token_tags import best_tags, span_of, span_score, strict_f1, tags_of, token_runs
 from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_tagger
+from training.encoder.batches import computed_batches
 from training.encoder.learned_rows import learned_rows
 from training.encoder.scoring import ready_to_score
-from training.encoder.tokens import Inputs, Tokens, sorted_batches
+from training.encoder.tokens import Inputs, Tokens
 from training.encoder.windows import windows_of
 from training.errors import TrainingRefused
 
@@ -168,9 +169,12 @@ def tag_scores(
     sums = [np.zeros((len(tokens.text_offsets(text)), n_labels, 3), dtype=np.float32) for text in texts]
     counts = [np.zeros(len(one), dtype=np.float32) for one in sums]
     n_tokens, n_done = max(int(lengths.sum()), 1), 0
+
+    def logits_of(batch: np.ndarray) -> np.ndarray:
+        return model(**tokens.padded(windows[batch], model.device)).logits.float().cpu().numpy()
+
     with torch.inference_mode():
-        for batch in sorted_batches(lengths, np.arange(len(windows)), batch_tokens):
-            logits = model(**tokens.padded(windows[batch], model.device)).logits.float().cpu().numpy()
+        for batch, logits in computed_batches(lengths, batch_tokens, logits_of):
             for row, window, text in zip(logits, windows[batch], place[batch], strict=True):
                 places = tokens.places[tokens.starts[window] : tokens.starts[window + 1]]
                 plain = np.flatnonzero(places >= 0)
