@@ -46,7 +46,7 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "version": version,
         "stage_words": STAGES.get(run.stage, run.stage),
         "verdict": run_report.verdict_words(run),
-        "family_words": run_report.best_family_words(versions),
+        "family_words": run_report.best_family_words(run, versions),
         "curves": run_report.loss_curves(run.history),
         "settings": shown_settings(run.config),
     }

@@ -12,6 +12,7 @@ from training.algorithms.examples import Relation, Span
 from training.algorithms.metrics import evaluate
 from training.algorithms.metrics_of_marks import evaluate_relations
 from training.models import AdaptedEncoder, ModelVersion, Prediction, TrainingPolicy, TrainingRun
+from training.services.run_report import best_family_words
 
 pytestmark = pytest.mark.django_db
 HISTORY = [
@@ -158,6 +159,24 @@ def test_the_queues_head_tells_what_the_model_thinks_and_what_is_random(client, 
     assert "No 0.60 / Yes 0.40" in html
     assert '<td class="num">random<' in html
     assert '<td class="num">not read yet<' in html
+
+
+@pytest.mark.parametrize(
+    ("forward", "tuned", "plain", "words"),
+    [
+        (2, 0.9, 0.8, ""),
+        (1, 0.7, 0.9, "put forward: 0.700 against 0.900 on the texts that judge."),
+        (1, 0.9, 0.8, "0.900 against 0.800 on the texts that judge; these are few"),
+        (None, 0.7, 0.9, ""),
+    ],
+)
+def test_a_runs_page_says_why_a_plainer_model_was_put_forward(campaign, forward, tuned, plain, words):
+    versions = [make_version(campaign, 1, right=plain), make_version(campaign, 2, right=tuned)]
+    for version, family, f1 in zip(versions, ("tfidf", "encoder"), (plain, tuned), strict=True):
+        version.family, version.metrics = family, {"test": {"macro_f1": f1}}
+    run = TrainingRun(verdict=forward and {"version": forward})
+    said = best_family_words(run, versions)
+    assert bool(said) == bool(words) and words in said
 
 
 def test_starting_too_early_says_what_is_missing(client, alice, campaign):

@@ -78,19 +78,19 @@ def verdict_words(run: TrainingRun) -> dict | None:
     }
 
 
-def best_family_words(versions: list[ModelVersion]) -> str:
-    """Whether the fine-tuned encoder earned its cost: said where it did not."""
-    by_family = {version.family: version for version in versions}
-    tuned = by_family.get(ModelVersion.Family.ENCODER)
-    if tuned is None or len(by_family) < 2:
+def best_family_words(run: TrainingRun, versions: list[ModelVersion]) -> str:
+    """Whether the fine-tuned encoder earned its cost: said where a plainer model was put forward."""
+    tuned = next((one for one in versions if one.family == ModelVersion.Family.ENCODER), None)
+    forward = next((one for one in versions if run.verdict and one.number == run.verdict["version"]), None)
+    if tuned is None or forward is None or forward == tuned:
         return ""
-    best = max(versions, key=lambda version: version.score)
-    if best.score <= tuned.score:
-        return ""
-    return (
-        f"The fine-tuned encoder did not beat the plainer “{best.get_family_display()}” on these texts "
-        f"({tuned.score:.3f} against {best.score:.3f}), so the plainer one was put forward."
+    words = (
+        f"The fine-tuned encoder did not beat the plainer “{forward.get_family_display()}”, so that one was "
+        f"put forward: {tuned.score:.3f} against {forward.score:.3f} on the texts that judge"
     )
+    if tuned.score <= forward.score:
+        return f"{words}."
+    return f"{words}; these are few, and it was no better on others that neither had learned from."
 
 
 def figures_of(version: ModelVersion, campaign: Campaign) -> dict:
