@@ -77,26 +77,29 @@ def disagreement(crowd: np.ndarray, model: np.ndarray) -> np.ndarray:
     return np.clip((entropy(middle) - (entropy(crowd) + entropy(model)) / 2) / np.log(2), 0.0, 1.0)
 
 
-def class_need(probabilities: np.ndarray, labelled_mass: np.ndarray) -> np.ndarray:
-    """Return [N] in (0, 1]: how much the class that is predicted lacks labels.
+def class_needs(labelled_mass: np.ndarray) -> np.ndarray:
+    """Return [K] in (0, 1]: how much each class lacks labels, from how many it has so far [K].
 
-    labelled_mass [K]: labels of each class so far. A class's need is the inverse of one more than its
-    labels, of the neediest class 1; a task's need is its classes' by their probability.
+    The inverse of one more than its labels, of the neediest class 1.
 
-    >>> class_need(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([9.0, 0.0])).tolist()
+    >>> class_needs(np.array([9.0, 0.0])).tolist()
     [0.1, 1.0]
     """
     need = 1.0 / (1.0 + labelled_mass)
-    return probabilities @ (need / need.max())
+    return need / need.max()
 
 
 def as_separate_labels(
-    probabilities: np.ndarray, uncertainty: Callable[[np.ndarray], np.ndarray]
+    probabilities: np.ndarray,
+    uncertainty: Callable[[np.ndarray], np.ndarray],
+    weights: np.ndarray | float = 1.0,
 ) -> np.ndarray:
     """Return [N] the uncertainty of the least certain of labels that may each apply or not: p [N, K].
+
+    weights [K]: what each label's uncertainty counts.
 
     >>> as_separate_labels(np.array([[0.9, 0.5], [0.0, 0.9]]), least_confidence).round(6).tolist()
     [0.5, 0.1]
     """
     each = np.stack([1 - probabilities, probabilities], axis=-1)  # [N, K, 2]
-    return uncertainty(each.reshape(-1, 2)).reshape(probabilities.shape).max(axis=1)
+    return (weights * uncertainty(each.reshape(-1, 2)).reshape(probabilities.shape)).max(axis=1)

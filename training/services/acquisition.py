@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from django.db.models import Count
+from django.db import connection
 
 from annotation import exchange
 from annotation.exchange import OpenTasks
@@ -17,7 +17,7 @@ from annotation.models import Campaign, Consensus
 from training.algorithms.acquisition import (
     ACQUISITIONS,
     as_separate_labels,
-    class_need,
+    class_needs,
     disagreement,
     margin,
 )
@@ -44,6 +44,13 @@ from training.services.embeddings import vectors_of_tasks
 
 Acquisition = TrainingPolicy.Acquisition
 SAMPLED = 20_000  # tasks among which typical ones are looked for
+COUNT_LABELS = """
+SELECT said.key, count(*) FROM annotation_consensus s
+CROSS JOIN LATERAL jsonb_array_elements_text(
+    coalesce(s.value->'labels', jsonb_build_array(s.value->'label'))
+) said (key)
+WHERE s.campaign_id = %s AND s.settled_at IS NOT NULL GROUP BY said.key
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +91,11 @@ def task_values(
     if acquisition == Acquisition.RANDOM:
         return uncertainty
     if acquisition == Acquisition.RARE and opinion.probabilities is not None:
-        uncertainty = uncertainty * np.sqrt(
-            class_need(opinion.probabilities, _labels_so_far(campaign, opinion))
-        )
+        needs = class_needs(_labels_so_far(campaign, opinion))
+        if opinion.head == "multiple":
+            uncertainty = as_separate_labels(opinion.probabilities, margin, np.sqrt(needs))
+        else:
+            uncertainty = uncertainty * np.sqrt(opinion.probabilities @ needs)
     n_answers, disagrees = _crowds(campaign, tasks, opinion)
     value = value_of_one_more(uncertainty, n_answers, disagrees)
     return value * patience(_days_waited(tasks, now)) / expected_seconds(campaign, tasks)
@@ -100,8 +109,10 @@ def expected_seconds(campaign: Campaign, tasks: OpenTasks) -> np.ndarray:
 
 
 def _labels_so_far(campaign: Campaign, opinion: Opinion) -> np.ndarray:
-    settled = Consensus.objects.filter(campaign=campaign).settled()
-    counts = dict(settled.values_list("label").annotate(n=Count("pk")))
+    """[K] settled tasks that have each label."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_LABELS, [campaign.pk])
+        counts = dict(cursor.fetchall())
     return np.array([counts.get(key, 0) for key in opinion.label_keys], dtype=np.float64)
 
 

@@ -4,7 +4,7 @@ import pytest
 from training.algorithms.acquisition import (
     ACQUISITIONS,
     as_separate_labels,
-    class_need,
+    class_needs,
     disagreement,
     entropy,
     least_confidence,
@@ -52,7 +52,7 @@ def test_a_crowd_that_is_sure_of_something_else_disagrees_most():
 
 
 def test_classes_without_labels_are_needed_most():
-    need = class_need(np.eye(3), np.array([99.0, 9.0, 0.0]))
+    need = class_needs(np.array([99.0, 9.0, 0.0]))
     assert need.tolist() == pytest.approx([0.01, 0.1, 1.0])
 
 
@@ -60,3 +60,5 @@ def test_the_least_certain_of_several_labels_counts():
     sure, torn = [0.99, 0.01, 0.99], [0.99, 0.5, 0.99]
     found = as_separate_labels(np.array([sure, torn]), margin)
     assert found.tolist() == pytest.approx([0.02, 1.0])
+    wanted = as_separate_labels(np.array([torn, [0.5, 0.99, 0.99]]), margin, np.array([1.0, 0.2, 1.0]))
+    assert wanted.tolist() == pytest.approx([0.2, 1.0])
