@@ -10,5 +10,5 @@ class Opinion(models.Model):
         "annotation.MicroTask", on_delete=models.CASCADE, primary_key=True, related_name="opinion"
     )
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE)
-    version = models.PositiveIntegerField(help_text="The model's number.")
+    version = models.PositiveIntegerField(help_text="The number of the run that made the model.")
     probabilities = models.JSONField(help_text="{label key: probability}")
