@@ -17,6 +17,14 @@ def model_missing() -> TrainingRefused:
     )
 
 
+def model_damaged() -> TrainingRefused:
+    return TrainingRefused(
+        "model_damaged",
+        "The files of the campaign's model are not as they were written: a disk or a copy has damaged them. "
+        "Put another model in charge, or start a new training.",
+    )
+
+
 class RunAlreadyOpen(Conflict):
     code = "run_already_open"
     sentence = "A training run of this campaign is already open. Wait for it to end."

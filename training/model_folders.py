@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from training.errors import model_missing
+from training.errors import model_damaged, model_missing
 
 SETTLED_NANOSECONDS = 2_000_000_000  # since the last change: no file system's clock has longer ticks
 _digests: dict[Path, tuple[tuple, str]] = {}  # folder: (stamp, SHA-256) of its weights, hundreds of megabytes
@@ -64,7 +64,10 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise model_missing()
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise model_damaged() from error
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -17,8 +17,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from training import model_folders
 from training.encoder.refusals import refuse_full_disk
-from training.errors import TrainingRefused, model_missing
-from training.model_folders import weight_files, weights_sha256
+from training.errors import TrainingRefused, model_damaged, model_missing
+from training.model_folders import weights_sha256
 
 FORMAT = 2  # of manifest.json
 
@@ -57,11 +57,13 @@ def loadable_manifest(folder: Path) -> dict[str, Any]:
     """Return what manifest.json says of a model that fine_tune or pretrain made and this code can load;
     or refuse."""
     manifest = model_folders.read_manifest(folder)
-    if not weight_files(folder):
+    if not model_folders.weight_files(folder):
         raise model_missing()
     if manifest["format"] != FORMAT:
         raise TrainingRefused(
             "model_outdated",
             "The campaign's model was made by another version of this program. Start a new training.",
         )
+    if manifest["sha256"] != model_folders.weights_sha256(folder):
+        raise model_damaged()
     return manifest

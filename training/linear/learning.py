@@ -168,10 +168,16 @@ def _write(
     weights = save({"weights": model.weights, "intercepts": model.intercepts, **arrays})
     with appearing_folder(Path(target)) as folder:
         (folder / WEIGHTS).write_bytes(weights)
-        digest = hashlib.sha256(weights)
         if words is not None:
             words.write(folder)
-            digest.update((folder / VOCABULARY).read_bytes())
-        manifest["sha256"] = digest.hexdigest()
+        manifest["sha256"] = files_sha256(folder)
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return Fitted(Path(target), manifest["sha256"], manifest, lesson.trial)
+
+
+def files_sha256(folder: Path) -> str:
+    """SHA-256 of the weights and, where words are counted, of their list: of both, one after the other."""
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes())
+    if (folder / VOCABULARY).is_file():
+        digest.update((folder / VOCABULARY).read_bytes())
+    return digest.hexdigest()

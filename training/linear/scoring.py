@@ -8,7 +8,8 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from training.algorithms.calibration import apply_temperature
-from training.linear.learning import WEIGHTS, vector_features, word_features
+from training.errors import model_damaged, model_missing
+from training.linear.learning import WEIGHTS, files_sha256, vector_features, word_features
 from training.linear.regression import Linear
 from training.linear.words import Words
 from training.model_folders import read_manifest
@@ -50,9 +51,13 @@ def read_linear(model_dir: Path | str) -> Linear:
 
 
 def read_model(model_dir: Path | str) -> tuple[dict[str, Any], Linear, dict[str, np.ndarray]]:
-    """Return the manifest, the weights, and what else the family keeps beside them."""
+    """Return the manifest, the weights, and what else the family keeps beside them; or refuse."""
     folder = Path(model_dir)
     manifest = read_manifest(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise model_missing()
+    if files_sha256(folder) != manifest["sha256"]:
+        raise model_damaged()
     arrays = load_file(folder / WEIGHTS)
     return manifest, Linear(arrays["weights"], arrays["intercepts"]), arrays
 

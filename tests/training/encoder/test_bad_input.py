@@ -69,12 +69,16 @@ def test_texts_of_a_hundred_thousand_characters_are_learned_and_read(examples, t
     assert short.argmax() == 1
 
 
-@pytest.mark.parametrize("damage", ["torn", "of another shape", "pickled"])
+@pytest.mark.parametrize("damage", ["torn", "another number", "of another shape", "pickled"])
 def test_a_trained_model_that_was_damaged_is_refused_unread(examples, tiny_config, tmp_path, damage):
     tuned = fine_tune(examples, tiny_config, output_dir=tmp_path / "model")
     weights = tuned.path / "model.safetensors"
     if damage == "torn":
         weights.write_bytes(weights.read_bytes()[:-1000])
+    elif damage == "another number":
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
     elif damage == "of another shape":
         config = json.loads((tuned.path / "config.json").read_text())
         (tuned.path / "config.json").write_text(json.dumps(config | {"hidden_size": 64}))
@@ -82,4 +86,4 @@ def test_a_trained_model_that_was_damaged_is_refused_unread(examples, tiny_confi
         weights.rename(tuned.path / "pytorch_model.bin")
     with pytest.raises(TrainingRefused) as caught:
         predict_proba(tuned.path, ["rash"])
-    assert caught.value.code in ("model_missing", "base_model_unreadable")
+    assert caught.value.code in ("model_missing", "model_damaged", "base_model_unreadable")

@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 import pytest
-from safetensors import SafetensorError
 
 from training.algorithms.examples import Examples
 from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
+from training.errors import TrainingRefused
 from training.linear import fit_embedding, fit_tfidf, predict_embedding, predict_tfidf
 from training.linear.regression import fit
 from training.linear.words import Words
@@ -257,11 +257,25 @@ def test_no_example_is_refused_and_so_are_spans(tmp_path):
     assert not (tmp_path / "m").exists()
 
 
-def test_weights_that_are_no_safetensors_are_not_read(tmp_path):
+@pytest.mark.parametrize("file", ["model.safetensors", "vocabulary.json"])
+@pytest.mark.parametrize("damage", [lambda _: b"\x80\x04cos\nsystem\n.", lambda content: content[:-2]])
+def test_files_that_are_not_what_was_written_are_refused_unread(tmp_path, file, damage):
     fitted = fit_tfidf(labelled(24), output_dir=tmp_path / "m", seed=0)
-    (fitted.path / "model.safetensors").write_bytes(b"\x80\x04cos\nsystem\n.")
-    with pytest.raises(SafetensorError):
+    damaged = fitted.path / file
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    with pytest.raises(TrainingRefused) as refused:
         predict_tfidf(fitted.path, ["a text"])
+    assert refused.value.code == "model_damaged"
+
+
+def test_a_model_without_weights_or_with_a_broken_manifest_is_refused_in_words(tmp_path):
+    fitted = fit_tfidf(labelled(24), output_dir=tmp_path / "m", seed=0)
+    (fitted.path / "model.safetensors").unlink()
+    for code in ("model_missing", "model_damaged"):
+        with pytest.raises(TrainingRefused) as refused:
+            predict_tfidf(fitted.path, ["a text"])
+        assert refused.value.code == code
+        (fitted.path / "manifest.json").write_text('{"sha256": ')
 
 
 def test_a_vocabulary_survives_being_written(tmp_path):

@@ -133,13 +133,25 @@ def test_where_the_model_in_charge_learned_all_that_judges_it_stays_and_the_verd
     assert in_charge(labelled.pk) == standing
 
 
-def test_a_model_that_cannot_answer_any_more_loses_charge_and_the_verdict_says_why(labelled):
+def tear(folder: str) -> None:
+    [weights] = Path(folder).rglob("model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-10])
+
+
+@pytest.mark.parametrize(
+    ("lose", "because"),
+    [
+        (shutil.rmtree, "its files are gone"),
+        (tear, "it cannot answer (The files of the campaign's model are not as they were written"),
+    ],
+)
+def test_a_model_that_cannot_answer_any_more_loses_charge_and_the_verdict_says_why(labelled, lose, because):
     run_of(labelled)
     standing = in_charge(labelled.pk)
-    shutil.rmtree(standing.path)
+    lose(standing.path)
     run = run_of(labelled)
     assert run.verdict["promoted"]
-    assert "compared with the model in charge: its files are gone." in run.verdict["checks"][0]["sentence"]
+    assert f"compared with the model in charge: {because}" in run.verdict["checks"][0]["sentence"]
     assert in_charge(labelled.pk) != standing
 
 
