@@ -227,6 +227,30 @@ def test_the_marks_of_a_task_open_for_its_reviewers_and_begin_with_what_is_known
     assert page("campaign_task", marked, task.pk) in html and 'name="changes"' in html
 
 
+def test_what_somebody_marked_and_the_consensus_leaves_out_stands_apart(client, bob):
+    labels = [{"key": "drug", "name": "Drug", "hint": ""}]
+    marked = make_campaign(kind="spans", labels=labels, needed=2)
+    Membership.objects.create(user=bob, campaign=marked, role=Role.REVIEWER)
+    volunteers = make_volunteers(marked, make_users(2))
+    one, other = ({"start": start, "end": start + 3, "label": "drug"} for start in (0, 7))
+    ways = (([one], [one, other]), ([one], []))
+    for spans_of_each, task in zip(ways, make_tasks(marked, 2), strict=True):
+        for volunteer, spans in zip(volunteers, spans_of_each, strict=True):
+            place = take_place(task.pk, volunteer.pk, now=NOW)
+            submit_answer(place, volunteer.user, {"spans": spans}, key=uuid4(), now=NOW)
+    client.force_login(bob)
+    task_of = {len(row.value["spans"]): row.task_id for row in Consensus.objects.filter(campaign=marked)}
+    first, second = (html_of(client, page("campaign_task", marked, task_of[n])) for n in (1, 0))
+    standing, left_out = first.split("Said by somebody and left out")
+    assert 'value="1.0000"' in standing and 'value="0.5000"' in left_out
+    standing, left_out = second.split("Said by somebody and left out")
+    assert '<ul class="bars">' not in standing and 'value="0.5000"' in left_out
+    verdict = client.get(f"/api/v1/campaigns/{marked.pk}/tasks/{task_of[1]}/why/").json()["verdict"]
+    assert [(one["probability"], one["rejected"]) for one in verdict["candidates"]] == [
+        (1.0, False), (0.5, True)
+    ]  # fmt: skip
+
+
 def test_only_stretches_are_marked_anew(client, bob, campaign, volunteers):
     client.force_login(bob)
     task = tied(campaign, volunteers)
