@@ -4,6 +4,7 @@ from django import forms
 
 from annotation.shares import percent
 from training.models import TOO_FEW_TO_JUDGE, TrainingPolicy
+from training.services.stream_rounds import measuring_words
 
 
 class PolicyForm(forms.ModelForm):
@@ -56,6 +57,7 @@ class PolicyForm(forms.ModelForm):
         self.fields["min_interval_minutes"].initial = self.instance.min_interval_seconds // 60
         self.fields["exploration_percent"].initial = round(100 * self.instance.exploration_share)
         self.fields["gold_percent"].initial = round(100 * self.instance.gold_share)
+        self.fields["acquisition"].help_text += f" {measuring_words(self.instance.campaign)}"
         if self.instance.judging_share < self.instance.exploration_share:
             self.fields["exploration_percent"].help_text += (
                 f" {percent(self.instance.judging_share)} of the records judge: those asked at random from "

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Membership, Record, Role, TrailEntry
+from annotation.models import Campaign, Membership, Record, Role, TrailEntry
 from tests.factories import NOW, make_campaign, make_tasks, make_text
 from training.algorithms.examples import Relation, Span
 from training.algorithms.metrics import evaluate
@@ -414,6 +414,22 @@ def test_the_mistakes_of_a_model_of_relations_are_told_in_the_words_of_the_text(
     html = response.content.decode()
     for words in ("relation F1, marks given", "0.625", "relaxed relation F1", "“Aspirin” causes “rash”"):
         assert words in html
+
+
+def test_for_which_kinds_choosing_is_measured_stands_where_it_is_set_and_on_the_dashboard(
+    client, alice, campaign
+):
+    client.force_login(alice)
+    pages = [reverse(name, args=[campaign.pk]) for name in ("training_policy", "campaign_dashboard")]
+    for kind, n_measured, n_unmeasured in (
+        ("multiple", [1, 0], [0, 0]),
+        ("spans", [0, 0], [1, 1]),
+        ("text", [0, 0], [0, 0]),
+    ):
+        Campaign.objects.filter(pk=campaign.pk).update(kind=kind)
+        html = [client.get(path).content.decode() for path in pages]
+        assert [one.count("it is measured what chosen tasks teach") for one in html] == n_measured
+        assert [one.count("is not measured where answers are marks") for one in html] == n_unmeasured
 
 
 def test_where_choosing_was_given_up_the_policy_says_so_and_takes_it_up_again(client, alice, campaign):

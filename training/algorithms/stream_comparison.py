@@ -5,14 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.algorithms.outcomes import outcomes_of_sets
+
 Learner = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-LEAST = 20  # labels to learn from and to judge by, below which nothing can be said
+LEAST = 20  # texts to learn from and to judge by, below which nothing can be said
 N_ROUNDS = 4  # that have to bring nothing before choosing is given up
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Shares of the judging labels that were found, and the standard error of their difference."""
+    """How right the judging texts' labels were found, from 0 to 1, and the difference's standard error.
+
+    Of one text: 1 or 0 where it has one label; where any may hold, the F1 of its labels. So the error is that
+    of a mean over texts: the labels of one text hang together, and are no more evidence than the text is.
+    """
 
     n_learned: int
     n_judged: int
@@ -22,28 +28,30 @@ class Comparison:
 
 
 def compare(
-    labels: np.ndarray, in_stream: np.ndarray, half: np.ndarray, learn: Learner, *, rng: np.random.Generator
+    targets: np.ndarray, in_stream: np.ndarray, half: np.ndarray, learn: Learner, *, rng: np.random.Generator
 ) -> Comparison | None:
-    """Return what n chosen labels teach beside n drawn ones, or None while there are too few.
+    """Return what n chosen texts teach beside n drawn ones, or None while there are too few.
 
-    Cross-fitted: in_stream [N] bool is parted by half [N] bool (by record, so that none is on both sides).
-    From each half in turn n labels are learned, and from the chosen ones as many; both are judged by the
-    other half, which is a fair sample of all texts. So all of the stream judges, and nothing judges itself.
+    targets: bool [N, K], the labels that hold of each. Cross-fitted: in_stream [N] bool is parted by half [N]
+    bool (by record, so that none is on both sides). From each half in turn n texts are learned, and from the
+    chosen ones as many; both are judged by the other half, which is a fair sample of all texts. So all of the
+    stream judges, and nothing judges itself.
 
-    learn(rows_learned, labels_learned, rows_judged) returns labels of the latter.
+    learn(rows_learned, targets_learned, rows_judged) returns the labels chosen of the latter, bool [J, K].
     """
     chosen = np.flatnonzero(~in_stream)
     halves = [np.flatnonzero(in_stream & half), np.flatnonzero(in_stream & ~half)]
     n = min(len(chosen), *(len(one) for one in halves))
     if n < LEAST:
         return None
-    hits: dict[str, list[np.ndarray]] = {"acquired": [], "drawn": []}
+    rightness: dict[str, list[np.ndarray]] = {"acquired": [], "drawn": []}
     for learned, judged in (halves, halves[::-1]):
         for name, rows in (("acquired", chosen), ("drawn", learned)):
             rows = rng.choice(rows, n, replace=False)
-            hits[name].append(learn(rows, labels[rows], judged) == labels[judged])
-    acquired, drawn = (np.concatenate(hits[name]) for name in ("acquired", "drawn"))
-    difference = acquired.astype(float) - drawn
+            found = outcomes_of_sets(targets[judged], learn(rows, targets[rows], judged))
+            rightness[name].append(found.f1_of_items)
+    acquired, drawn = (np.concatenate(rightness[name]) for name in ("acquired", "drawn"))
+    difference = acquired - drawn
     return Comparison(
         n_learned=n,
         n_judged=len(difference),

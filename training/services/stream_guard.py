@@ -13,10 +13,12 @@ from annotation.models import Campaign
 from training import linear
 from training.algorithms.splits import record_places
 from training.algorithms.stream_comparison import Comparison, brings_nothing, compare
+from training.algorithms.targets import HEAD_OF_KIND, chosen_labels
 from training.models import StreamRound, TrainingPolicy, TrainingRun
 from training.services.base_models import encoder_of
 from training.services.embeddings import vectors_of_tasks
 from training.services.runs import policy_of
+from training.services.stream_rounds import is_measured
 
 C = 30.0  # inverse strength of regularisation, the same for both sides
 HALVES_SEED = 1  # of the places that part the stream, which must not be those that made it
@@ -25,8 +27,8 @@ HALVES_SEED = 1  # of the places that part the stream, which must not be those t
 def measure_round(run: TrainingRun, *, now: datetime) -> StreamRound | None:
     """Compare once for a run that ended; keep the round, and give choosing up if it brought nothing.
 
-    None where there is nothing to compare: no stream, no choosing, too few labels, an answer that is not one
-    label.
+    None where there is nothing to compare: no stream, no choosing, too few labels, answers that are marks,
+    which no head on one vector of a text can give.
     """
     campaign, policy = run.campaign, policy_of(run.campaign)
     if policy.acquisition == TrainingPolicy.Acquisition.RANDOM or policy.at_random_since:
@@ -53,11 +55,9 @@ def measure_round(run: TrainingRun, *, now: datetime) -> StreamRound | None:
 
 
 def compare_stream(campaign: Campaign, policy: TrainingPolicy, *, settled_by: datetime) -> Comparison | None:
-    examples = [
-        example
-        for example in exchange.labelled_examples(campaign.pk, settled_by=settled_by)
-        if "label" in example.value
-    ]
+    if not is_measured(campaign):
+        return None
+    examples = list(exchange.labelled_examples(campaign.pk, settled_by=settled_by))
     places = record_places([example.record_id for example in examples])
     # What joined the stream after some of it had been chosen is neither chosen nor a fair sample.
     is_either = (places < policy.judging_share) | (places >= policy.exploration_share)
@@ -70,15 +70,17 @@ def compare_stream(campaign: Campaign, policy: TrainingPolicy, *, settled_by: da
     if not examples:
         return None
     features = linear.vector_features(vectors, is_pair=examples[0].second is not None)
-    names = sorted({example.value["label"] for example in examples})
-    labels = np.array([names.index(example.value["label"]) for example in examples])
+    answers = [set(chosen_labels(example.value)) for example in examples]
+    names = sorted(set().union(*answers))
+    targets = np.array([[name in answer for name in names] for answer in answers], dtype=bool)
+    any_number = HEAD_OF_KIND[campaign.kind] == "multiple"
     records = [example.record_id for example in examples]
     in_stream = record_places(records) < policy.judging_share
     half = record_places(records, seed=HALVES_SEED) < 0.5
-    targets = np.eye(len(names))
 
     def learn(rows: np.ndarray, known: np.ndarray, judged: np.ndarray) -> np.ndarray:
-        model = linear.fit(features[rows], targets[known], np.ones(len(rows)), c=C, multiple=False)
-        return model.scores(features[judged]).argmax(axis=1)
+        model = linear.fit(features[rows], known.astype(float), np.ones(len(rows)), c=C, multiple=any_number)
+        scores = model.scores(features[judged])
+        return scores >= 0 if any_number else scores.argmax(axis=1)[:, None] == np.arange(len(names))
 
-    return compare(labels, in_stream, half, learn, rng=np.random.default_rng(len(examples)))
+    return compare(targets, in_stream, half, learn, rng=np.random.default_rng(len(examples)))

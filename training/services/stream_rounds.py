@@ -4,10 +4,34 @@ from datetime import datetime
 
 from django.db import transaction
 
-from annotation.models import TrailEntry, User
+from annotation.models import Campaign, TrailEntry, User
 from annotation.shares import percent
+from training.algorithms.examples import MARKING_HEADS
+from training.algorithms.targets import HEAD_OF_KIND
 from training.models import StreamRound, TrainingPolicy
 from training.services.runs import want_order
+
+
+def is_measured(campaign: Campaign) -> bool:
+    """Whether choosing can be held against the lot: a head on a text's vector learns labels, no marks."""
+    return campaign.kind in HEAD_OF_KIND and HEAD_OF_KIND[campaign.kind] not in MARKING_HEADS
+
+
+MEASURED = (
+    "After each run it is measured what chosen tasks teach beside as many drawn at random; where that is no "
+    "more over four runs, tasks are asked at random from then on."
+)
+NOT_MEASURED = (
+    "Whether chosen tasks teach more than tasks drawn at random is not measured where answers are marks or "
+    "relations."
+)
+
+
+def measuring_words(campaign: Campaign) -> str:
+    """Whether choosing is measured; empty where no model learns, and so none chooses."""
+    if campaign.kind not in HEAD_OF_KIND:
+        return ""
+    return MEASURED if is_measured(campaign) else NOT_MEASURED
 
 
 @transaction.atomic
@@ -22,18 +46,23 @@ def choose_again(policy: TrainingPolicy, *, by: User | None, now: datetime) -> N
 
 def sentence_of(policy: TrainingPolicy) -> str:
     """How choosing does, for the campaign's page; empty while nothing was measured."""
+    if not is_measured(policy.campaign):
+        return measuring_words(policy.campaign)
     newest = StreamRound.objects.filter(campaign=policy.campaign_id).first()
     if newest is None:
         return ""
+    any_number = HEAD_OF_KIND.get(policy.campaign.kind) == "multiple"
+    judged_on = f"of {newest.n_judged} labels found"
+    if any_number:
+        judged_on = f"in F1 of the labels of {newest.n_judged} texts"
     chosen, drawn = percent(newest.acquired, 1), percent(newest.drawn, 1)
     if policy.at_random_since:
         return (
             f"Chosen tasks taught no more than tasks drawn at random over four rounds (last {chosen} against "
-            f"{drawn} of {newest.n_judged} labels found), so tasks are asked at random since "
-            f"{policy.at_random_since:%-d %B %Y}."
+            f"{drawn} {judged_on}), so tasks are asked at random since {policy.at_random_since:%-d %B %Y}."
         )
     verb = "more than" if newest.gain > 0 else "no more than"
     return (
-        f"{newest.n_learned} chosen tasks teach {verb} as many drawn at random: {chosen} against {drawn} of "
-        f"{newest.n_judged} labels found (± {percent(newest.deviation, 1)})."
+        f"{newest.n_learned} chosen tasks teach {verb} as many drawn at random: {chosen} against {drawn} "
+        f"{judged_on} (± {percent(newest.deviation, 1)})."
     )

@@ -76,15 +76,16 @@ def gain_panel(campaign: Campaign) -> dict:
     """Macro-F1 by the labels and by the minutes that it took; one model makes a point, not a curve."""
     points = learning_points(campaign)
     shown = points[-POINTS_SHOWN:]
+    choosing = sentence_of(policy_of(campaign))
     if len(shown) < 2:
-        return {"by_labels": None}
+        return {"by_labels": None, "choosing": choosing}
     by_labels = [point.n_labels for point in shown]
     by_minutes = [round(point.minutes) for point in shown]
     return {
         "by_labels": _curve("Model and labels", "settled tasks it learned from", by_labels, shown),
         "by_minutes": _curve("Model and time", "minutes that volunteers gave", by_minutes, shown),
         "returns": returns_sentence(points),
-        "choosing": sentence_of(policy_of(campaign)),
+        "choosing": choosing,
     }
 
 

@@ -15,7 +15,7 @@ from training.services.embeddings import write_vectors
 from training.services.policies import change_policy
 from training.services.runs import policy_of
 from training.services.stream_guard import measure_round
-from training.services.stream_rounds import choose_again, sentence_of
+from training.services.stream_rounds import choose_again, is_measured, sentence_of
 
 pytestmark = pytest.mark.django_db
 N_LABELLED = 240
@@ -40,6 +40,9 @@ def label_all(campaign: Campaign, *, chosen_teach: bool) -> None:
     for task, angle in zip(tasks, angles, strict=True):
         label = "yes" if angle > np.pi / 2 else "no"
         task.consensus.label, task.consensus.value = label, {"label": label}
+        if campaign.kind == "multiple":  # both hold in between
+            labels = [key for key, holds in (("no", angle < 2), ("yes", angle > 1)) if holds]
+            task.consensus.label, task.consensus.value = "", {"labels": labels}
         task.consensus.save()
 
 
@@ -55,6 +58,40 @@ def measure(campaign: Campaign, n_rounds: int, first: int = 1) -> list[StreamRou
         measure_round(make_run(campaign, number), now=NOW + timedelta(hours=number))
         for number in range(first, first + n_rounds)
     ]
+
+
+@pytest.fixture
+def of_several(campaign):
+    """The same campaign, where any number of labels may hold."""
+    campaign.kind = "multiple"
+    campaign.save(update_fields=["kind"])
+    return campaign
+
+
+def test_where_any_number_of_labels_may_hold_choosing_is_measured_too(of_several):
+    label_all(of_several, chosen_teach=True)
+    [kept] = measure(of_several, 1)
+    assert kept.acquired > 0.9
+    assert kept.drawn > 0.9
+    said = sentence_of(policy_of(of_several))
+    assert f"% in F1 of the labels of {kept.n_judged} texts (±" in said
+
+
+def test_where_any_number_of_labels_may_hold_choosing_is_given_up_where_it_brings_nothing(of_several):
+    label_all(of_several, chosen_teach=False)
+    rounds = measure(of_several, 4)
+    assert all(one.gain < -3 * one.deviation for one in rounds)
+    policy = policy_of(of_several)
+    assert policy.at_random_since == NOW + timedelta(hours=4)
+    assert "% in F1 of the labels of" in sentence_of(policy)
+
+
+@pytest.mark.parametrize("kind", ["spans", "relations", "text"])
+def test_of_marks_and_own_words_there_is_no_round(campaign, kind):
+    label_all(campaign, chosen_teach=True)
+    campaign.kind = kind
+    assert not is_measured(campaign)
+    assert measure(campaign, 1) == [None]
 
 
 def test_a_round_says_what_chosen_labels_teach_beside_drawn_ones(campaign):
