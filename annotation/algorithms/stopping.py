@@ -136,24 +136,3 @@ def may_stop(
     """Whether a task is sure enough after so many answers; for one task, or for arrays of tasks alike."""
     first = rule.first_while_young if young else rule.first
     return (certainty >= rule.certainty) & (n_answers >= first) & knows_skill
-
-
-def calibrated_threshold(confidence: np.ndarray, right: np.ndarray, target: float) -> float | None:
-    """The lowest confidence above which gold shows a share of `target` right; None where no cut reaches it.
-
-    confidence: float [G], the posterior of the leading answer on each gold task; right: bool [G], whether it
-    was. The share above a cut of n tasks, r of them right, is taken as (r + 1/2) / (n + 1), Jeffreys' mean,
-    so that two lucky tasks prove nothing: a target of 0.97 needs at least 16 right ones above the cut.
-
-    >>> calibrated_threshold(np.array([0.6, 0.7, 0.8, 0.9]), np.array([0, 1, 1, 1]), 0.8)
-    0.7
-    """
-    confidence, right = np.asarray(confidence, dtype=float), np.asarray(right, dtype=float)
-    if confidence.shape != right.shape or confidence.ndim != 1:
-        raise ValueError(f"confidence {confidence.shape} and right {right.shape} must both be [G]")
-    order = np.argsort(-confidence, kind="stable")
-    cuts, n_at_cut = np.unique(-confidence, return_counts=True)  # the surest first; equal ones are one cut
-    n_above = np.cumsum(n_at_cut)
-    n_right = np.cumsum(right[order])[n_above - 1]
-    reached = np.flatnonzero((n_right + 0.5) / (n_above + 1.0) >= target)
-    return float(-cuts[reached[-1]]) if len(reached) else None

@@ -1,4 +1,4 @@
-"""Files of answers and of gold: CSV, or JSONL where answers are spans. Rows come with the cells as text."""
+"""Files of answers and of gold: CSV, or JSONL where answers are spans or relations. Cells come as text."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +19,8 @@ def read_answers(path: Path) -> Iterator[Row | Refusal]:
 
 
 def read_gold(path: Path) -> Iterator[Row | Refusal]:
-    """Cells task, answer: CSV with task and label, or JSONL with objects
-    {id, spans: [[start, end, label]]}."""
+    """Cells task, answer: CSV with task and label, or JSONL with objects {id, spans: [[start, end, label]]},
+    and relations: [[from, to, label]] between places in the list of spans, where there are any."""
     return _read(path, ("task", "label"), _gold_of)
 
 
@@ -47,11 +47,17 @@ def _answers_of(entry: dict) -> list[list[str]]:
 
 
 def _gold_of(entry: dict) -> list[list[str]]:
-    return [[str(entry["id"]), _spans_cell(entry["spans"])]]
+    spans = _named(("start", "end", "label"), entry["spans"])
+    if "relations" not in entry:
+        return [[str(entry["id"]), orjson.dumps(spans).decode()]]
+    relations = _named(("from", "to", "label"), entry["relations"])
+    return [[str(entry["id"]), orjson.dumps({"spans": spans, "relations": relations}).decode()]]
 
 
 def _spans_cell(spans: list) -> str:
-    """What the kind of task reads: a list of {start, end, label}; what follows these in the file is left."""
-    return orjson.dumps(
-        [dict(zip(("start", "end", "label"), span[:3], strict=True)) for span in spans]
-    ).decode()
+    return orjson.dumps(_named(("start", "end", "label"), spans)).decode()
+
+
+def _named(names: tuple[str, ...], rows: list[list]) -> list[dict]:
+    """What the kind of task reads; what follows the names in the file is left."""
+    return [dict(zip(names, row[: len(names)], strict=True)) for row in rows]

@@ -6,14 +6,16 @@ from pathlib import Path
 from django.db.models import F
 
 from annotation.algorithms.scores import calibration_error, macro_f1
-from annotation.algorithms.spans import span_f1
+from annotation.algorithms.span_scores import set_f1, span_f1
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds import Kind, kind_named
+from annotation.kinds.relations import facts_of
 from annotation.kinds.spans import as_tuples
 from annotation.models import Campaign, Consensus, MicroTask
 from annotation.services.answer_files import read_gold
 from annotation.services.export import read_consensus
 from annotation.services.intake.refusals import Tally
+from annotation.services.skill import RIGHT
 from annotation.services.task_names import find_tasks
 
 BATCH_NAMES = 2000
@@ -23,8 +25,8 @@ ANY_LENGTH = 10**9  # what is stored has been checked against its text
 def score_consensus(campaign: Campaign, path: Path) -> tuple[dict, Tally]:
     """The figures, and the rows of the file that could not be used.
 
-    accuracy is the share of tasks whose consensus is the right answer; a tie counts for the label that the
-    export gives it. Tasks of the file that have no answer yet are counted, not scored.
+    accuracy is the share of tasks whose consensus is wholly right, by the kind's own score; a tie counts for
+    the label that the export gives it. Tasks of the file that have no answer yet are counted, not scored.
     """
     kind, tally = kind_named(campaign.kind), Tally()
     gold = _read_gold(campaign, path, tally)
@@ -32,10 +34,8 @@ def score_consensus(campaign: Campaign, path: Path) -> tuple[dict, Tally]:
     if not found:
         raise Invalid("No task of this file has a consensus yet.", code="nothing_to_score")
     names = sorted(found)
-    values = {
-        name: kind.parse_cell(row.label, campaign.labels, ANY_LENGTH) for name, row in found.items()
-    }
-    right = [values[name] == gold[name] for name in names]
+    values = {name: kind.parse_cell(row.label, campaign.labels, ANY_LENGTH) for name, row in found.items()}
+    right = [kind.score(values[name], gold[name]) > RIGHT for name in names]
     certainty = _certainty(campaign, names)
     figures = {
         "method": sorted(set(Consensus.objects.filter(campaign=campaign).values_list("method", flat=True))),
@@ -55,8 +55,17 @@ def _by_kind(kind: Kind, pairs: list[tuple[dict, dict]]) -> dict:
         return {"macro_f1": macro_f1([f["label"] for f, _ in pairs], [g["label"] for _, g in pairs])}
     if "spans" in pairs[0][1]:
         found, gold = zip(*((as_tuples(f["spans"]), as_tuples(g["spans"])) for f, g in pairs), strict=True)
-        return {"span_f1": span_f1(list(found), list(gold))}
+        figures = {"span_f1": span_f1(list(found), list(gold))}
+        return figures | {"relation_f1": _relation_f1(pairs)} if "relations" in pairs[0][1] else figures
     return {"mean_score": sum(kind.score(f, g) for f, g in pairs) / len(pairs)}
+
+
+def _relation_f1(pairs: list[tuple[dict, dict]]) -> float:
+    """Of all relations together; the same are those with the same marks at both ends and the same label."""
+    found, gold = (
+        {(n, *fact) for n, pair in enumerate(pairs) for fact in facts_of(pair[side])} for side in (0, 1)
+    )
+    return set_f1(found, gold)
 
 
 def _certainty(campaign: Campaign, names: list[str]) -> dict[str, float]:

@@ -1,11 +1,10 @@
 """The stop rule: never past the cap, never without somebody whose skill is known, and readable both ways."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.algorithms.stopping import Rule, calibrated_threshold, decide, parse_rule
+from annotation.algorithms.stopping import Rule, decide, parse_rule
 
 SURE, UNSURE = [0.99, 0.01], [0.7, 0.3]
 
@@ -104,35 +103,3 @@ def test_a_rule_is_read_from_clauses_in_any_order_and_case_and_in_per_cent():
 def test_words_that_make_no_rule_are_refused_with_the_reason(words, complaint):
     with pytest.raises(ValueError, match=complaint):
         parse_rule(words)
-
-
-def test_the_threshold_is_the_lowest_cut_above_which_gold_is_right_often_enough():
-    """Above 0.9: 20 of 20 right; from 0.8 on: 29 of 30; from 0.7 on: 34 of 40."""
-    confidence = np.repeat([0.95, 0.85, 0.75], [20, 10, 10])
-    right = np.concatenate([np.ones(20), [0], np.ones(9), np.zeros(5), np.ones(5)])
-    assert calibrated_threshold(confidence, right, 0.97) == 0.95
-    assert calibrated_threshold(confidence, right, 0.95) == 0.85
-    assert calibrated_threshold(confidence, right, 0.80) == 0.75
-
-
-def test_no_threshold_is_found_where_gold_is_too_little_or_too_often_wrong():
-    assert calibrated_threshold(np.full(15, 0.99), np.ones(15), 0.97) is None
-    assert calibrated_threshold(np.full(16, 0.99), np.ones(16), 0.97) == 0.99
-    assert calibrated_threshold(np.full(50, 0.99), np.arange(50) % 2, 0.9) is None
-    assert calibrated_threshold(np.array([]), np.array([]), 0.9) is None
-
-
-def test_confidence_without_its_outcome_is_refused():
-    with pytest.raises(ValueError, match="must both be"):
-        calibrated_threshold(np.ones(3), np.ones(2), 0.9)
-
-
-@given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=1, max_size=60), st.floats(0.5, 0.95))
-def test_equal_confidence_is_cut_together_and_the_order_of_gold_changes_nothing(pairs, target):
-    confidence = np.array([c / 5 for c, _ in pairs])
-    right = np.array([r for _, r in pairs])
-    threshold = calibrated_threshold(confidence, right, target)
-    assert calibrated_threshold(confidence[::-1], right[::-1], target) == threshold
-    if threshold is not None:
-        above = right[confidence >= threshold]
-        assert (above.sum() + 0.5) / (len(above) + 1) >= target

@@ -1,17 +1,20 @@
 """A past crowd's answers drawn only while the rule asks for more; crowds of spans; the score of it all."""
 
 import json
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from annotation.errors import Invalid
 from annotation.models import Answer, Consensus, MicroTask
+from annotation.services.answers import submit_answer
 from annotation.services.crowd import refit
 from annotation.services.gold import import_gold
+from annotation.services.handout import take_place
 from annotation.services.replay import replay_adaptively, replay_answers
 from annotation.services.scoring import score_consensus
-from tests.factories import NOW, make_campaign, make_tasks
+from tests.factories import NOW, make_campaign, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
 from tests.simulated import skilled_crowd
 
@@ -117,6 +120,44 @@ def test_a_file_that_contradicts_itself_is_reported_and_its_first_word_stands(cr
     figures, tally = score_consensus(campaign, gold)
     assert figures["accuracy"] == 1.0
     assert [refusal.reason for refusal in tally.refusals] == ["contradicts", "unknown_task", "unknown_label"]
+
+
+def answer_all(campaign, values):
+    """One volunteer answers as many tasks, which needs nobody else."""
+    [volunteer] = make_volunteers(campaign, make_users(1))
+    tasks = make_tasks(campaign, len(values), needed=1)
+    for task, value in zip(tasks, values, strict=True):
+        place = take_place(task.pk, volunteer.pk, now=NOW)
+        submit_answer(place, volunteer.user, value, key=uuid4(), now=NOW)
+    return tasks
+
+
+def test_relations_are_scored_against_gold_of_a_jsonl_file(tmp_path):
+    labels = [
+        {"key": "drug", "name": "Drug", "hint": "", "role": "span"},
+        {"key": "causes", "name": "causes", "hint": "", "role": "relation"},
+    ]
+    campaign = make_campaign(kind="relations", labels=labels)
+    spans = [{"start": 0, "end": 2, "label": "drug"}, {"start": 3, "end": 5, "label": "drug"}]
+    stated = {"spans": spans, "relations": [{"from": 0, "to": 1, "label": "causes"}]}
+    first, second = answer_all(campaign, [stated, stated])
+    marks, one, other = [[0, 2, "drug"], [3, 5, "drug"]], [0, 1, "causes"], [1, 0, "causes"]
+    gold = tmp_path / "gold.jsonl"
+    rows = [(first, [one]), (second, [one, other])]
+    gold.write_text(
+        "".join(f"{json.dumps({'id': name_of(t), 'spans': marks, 'relations': r})}\n" for t, r in rows)
+    )
+    figures, tally = score_consensus(campaign, gold)
+    assert (tally.n_taken, figures["accuracy"], figures["relation_f1"]) == (2, 0.5, pytest.approx(0.8))
+    assert figures["span_f1"]["strict"]["f1"] == 1.0
+
+
+def test_a_text_is_right_whatever_its_capitals(tmp_path):
+    campaign = make_campaign(kind="text", labels=[])
+    [task] = answer_all(campaign, [{"text": "Aspirin, 100 mg"}])
+    gold = tmp_path / "gold.csv"
+    gold.write_text(f'task,label\n{name_of(task)},"aspirin 100 mg"\n')
+    assert score_consensus(campaign, gold)[0]["accuracy"] == 1.0
 
 
 def test_an_empty_campaign_has_nothing_to_score(crowd_file):
