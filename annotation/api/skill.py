@@ -106,6 +106,8 @@ class WeekAgreementSerializer(serializers.Serializer):
     week = serializers.DateField()
     n_tasks = serializers.IntegerField()
     value = serializers.FloatField(allow_null=True, help_text="Of the measure that `weekly` names.")
+    low = serializers.FloatField(allow_null=True, help_text="Of the 95 % interval.")
+    high = serializers.FloatField(allow_null=True)
 
 
 class AgreementSerializer(serializers.Serializer):

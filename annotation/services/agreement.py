@@ -12,7 +12,8 @@ import numpy as np
 import orjson
 from django.db import connection
 
-from annotation.algorithms.agreement_report import Measure
+from annotation.algorithms.agreement import Sums
+from annotation.algorithms.agreement_report import Measure, measured_by_task
 from annotation.kinds import Compared, Comparison, LabelAgreement, kind_named
 from annotation.models import AgreementReport, Campaign
 from annotation.services.due import alone_with_answers, campaigns_due
@@ -38,11 +39,13 @@ ORDER BY latest.task_id, a.volunteer_id
 
 
 class WeekAgreement(NamedTuple):
-    """Of the tasks that were settled in the week from that Monday on."""
+    """Of the tasks that were settled in the week from that Monday on, with the 95 % interval."""
 
     week: date
     n_tasks: int
     value: float | None
+    low: float | None
+    high: float | None
 
 
 class PairRow(NamedTuple):
@@ -99,7 +102,7 @@ def agreement_of(campaign: Campaign) -> Agreement:
         # Of more labels nobody would read the figures one by one.
         labels=comparison.by_label(rng) if len(campaign.labels) <= MOST_LABELS else [],
         weekly=comparison.weekly,
-        weeks=_by_week(comparison, read.weeks),
+        weeks=_by_week(comparison, read, rng),
         paired=comparison.paired,
         pairs=_pairs(campaign, comparison, read),
     )
@@ -149,15 +152,17 @@ def _read(campaign: Campaign) -> _Read:
     return _Read(compared, np.array(weeks, dtype=np.int64), list(workers))
 
 
-def _by_week(comparison: Comparison, week_of_task: np.ndarray) -> list[WeekAgreement]:
+def _by_week(comparison: Comparison, read: _Read, rng: np.random.Generator) -> list[WeekAgreement]:
     """Oldest first."""
-    weeks, n_tasks = np.unique(week_of_task, return_counts=True)
-    of_week = (weeks[:, None] == week_of_task).astype(float)
-    values = comparison.weekly_sums().resampled(of_week)
-    return [
-        WeekAgreement(date.fromordinal(int(week)), int(n), None if np.isnan(value) else float(value))
-        for week, n, value in zip(weeks, n_tasks, values, strict=True)
-    ]
+    sums, n_answers = comparison.weekly_sums(), read.compared.n_answers
+    weeks = []
+    for week in np.unique(read.weeks):
+        of_week = read.weeks == week
+        coefficient = {"of_week": Sums(sums.summands[of_week], sums.coefficient)}
+        found = measured_by_task(coefficient, n_answers[of_week], rng)["of_week"]
+        ends = (None, None, None) if found is None else (found.value, found.low, found.high)
+        weeks.append(WeekAgreement(date.fromordinal(int(week)), int(of_week.sum()), *ends))
+    return weeks
 
 
 def _pairs(campaign: Campaign, comparison: Comparison, read: _Read) -> list[PairRow]:

@@ -49,6 +49,12 @@ MEASURES = {
     ),
     "similarity": ("Similarity", "How many of their words two texts on the same task share."),
 }
+# Of each week the figure, and the ends of its interval.
+WEEKLY = (
+    ("the figure", "value", {"tone": "brand"}),
+    ("surely above", "low", {"tone": "ink-2", "dashed": True}),
+    ("surely below", "high", {"tone": "ink-2", "dashed": True}),
+)
 PAIRED = {
     "kappa": "Cohen's kappa of the answers",
     "label_f1": "F1 of the labels",
@@ -165,17 +171,20 @@ def agreement(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 
 
 def _per_week_chart(figures: dict) -> dict | None:
-    weeks = figures["weeks"]
-    known = [(date.fromisoformat(week["week"]), week["value"]) for week in weeks if week["value"] is not None]
+    known = [week for week in figures["weeks"] if week["value"] is not None]
     if len(known) < 2:
         return None
     name, _ = MEASURES[figures["weekly"]]
+    mondays = [date.fromisoformat(week["week"]) for week in known]
     return {
         "title": f"{name} by week",
         "kind": "line",
         "x": "week from",
         "y": name,
         "range": (0.0, 1.0),
-        "labels": [f"{monday.day} {monday:%b}" for monday, _ in known],
-        "series": [{"name": name, "values": [round(value, 3) for _, value in known], "tone": "brand"}],
+        "labels": [f"{monday.day} {monday:%b}" for monday in mondays],
+        "series": [
+            {"name": said, "values": [round(week[key], 3) for week in known]} | drawn
+            for said, key, drawn in WEEKLY
+        ],
     }

@@ -207,7 +207,8 @@ def test_marks_are_compared_by_what_two_people_both_marked(client, alice, campai
     f1 = {"value": 0.67, "low": 0.5, "high": 0.8, "n_tasks": 10, "n_pairs": 10}
     pairs = [{"pseudonym": name, "cells": [[None, 0], [0.67, 10]]} for name in ("Sparrow", "Wren")]
     labels = [{"name": "Yes", "alpha": None, "f1": f1}]
-    weeks = [{"week": f"2026-05-{day}", "n_tasks": 5, "value": 0.5} for day in ("04", "11")]
+    week = {"n_tasks": 5, "value": 0.5, "low": 0.4, "high": 0.6}
+    weeks = [week | {"week": f"2026-05-{day}"} for day in ("04", "11")]
     figures = {"n_tasks": 10, "n_answers": 20, "labels": labels, "weeks": weeks, "pairs": pairs}
     figures |= {"measures": {"span_f1": f1}, "weekly": "span_f1", "paired": "span_f1"}
     AgreementReport.objects.create(

@@ -150,16 +150,17 @@ def test_each_kind_has_a_figure_by_week_and_one_for_each_two_volunteers(kind):
     """In one week all say the same; in the other the third one disagrees on half of the tasks."""
     paired, one, other = ALIKE_AND_APART[kind]
     campaign = make_campaign(kind=kind, **({"labels": []} if kind == "text" else {}))
-    alike = [[one] * 3, [other] * 3, [one] * 3, [other] * 3] * 2
-    apart = [[one, one, other], [other] * 3, [one] * 3, [other, other, one]] * 2
-    mixed = [values for pair in zip(alike, apart, strict=True) for values in pair]
+    same = [[one] * 3, [other] * 3, [one] * 3, [other] * 3] * 2
+    differing = [[one, one, other], [other] * 3, [one] * 3, [other, other, one]] * 2
+    mixed = [values for pair in zip(same, differing, strict=True) for values in pair]
     volunteers = answered(campaign, mixed, weeks=2)
     found = agreement_of(campaign)
-    (_, n_apart, low), (_, n_alike, high) = found.weeks
-    assert (n_apart, n_alike) == (8, 8)
-    assert high == pytest.approx(1.0) and low < 0.8
+    apart, alike = found.weeks
+    assert (apart.n_tasks, alike.n_tasks) == (8, 8)
+    assert alike.value == pytest.approx(1.0) and apart.value < 0.8
+    assert apart.low < apart.value < apart.high
     total = found.measures[found.weekly].value
-    assert low < total < high
+    assert apart.value < total < alike.value
     order = [row.pseudonym for row in found.pairs]
     cells = {row.pseudonym: row.cells for row in found.pairs}
     first, second, third = (volunteer.pseudonym for volunteer in volunteers)
@@ -238,7 +239,8 @@ def test_what_a_worker_computed_is_kept_as_it_was_with_its_time(compared):
     assert stored.figures["measures"]["alpha"] == found.measures["alpha"]._asdict()
     assert [row["name"] for row in stored.figures["labels"]] == ["Yes", "No", "Unclear"]
     assert stored.figures["weeks"][0] == {
-        "week": "2026-04-27", "n_tasks": 30, "value": found.weeks[0].value,
+        "week": "2026-04-27", "n_tasks": 30, "value": found.weeks[0].value, "low": found.weeks[0].low,
+        "high": found.weeks[0].high,
     }  # fmt: skip
     assert [row["cells"] for row in stored.figures["pairs"]] == [
         [list(cell) for cell in row.cells] for row in found.pairs
