@@ -9,6 +9,9 @@ def shown_settings(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name != "base_model_path"}
 
 
+TEST_SHARE = 0.15  # of the records, that judges at most; the random stream may be smaller
+
+
 @dataclass(frozen=True, slots=True)
 class LoopConfig:
     """What the training loop reads, whatever is learned."""
@@ -109,7 +112,7 @@ class FineTuneConfig(LoopConfig):
     train_windows: int = 4  # of one text in a step, drawn anew in each epoch; scoring reads all of them
 
     # Parts besides validation_share, of the groups as well.
-    test_share: float = 0.15  # never looked at here: it judges
+    test_share: float = TEST_SHARE  # never looked at here: it judges
     calibration_share: float = 0.1  # how sure the model may be is learned from these alone
 
     # Labels that volunteers are hardly sure of teach noise.

@@ -7,20 +7,22 @@ model: to find masked words is not what makes vectors of like texts alike.
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from uuid import UUID
 
+import numpy as np
 import orjson
 from django.utils import timezone
 
 from annotation.exchange import readable_texts
+from annotation.models import Campaign
 from training import encoder
+from training.algorithms.splits import families_of
 from training.config import PretrainConfig
 from training.model_folders import weights_sha256
 from training.models import AdaptedEncoder, TrainingPolicy, TrainingRun
 from training.services import runs
 from training.services.base_models import folder_of
 from training.services.base_origin import base_origin
-from training.services.snapshot import write_lines
+from training.services.snapshot import judges_models, write_lines
 
 MOST_TEXTS = 100_000  # read of a campaign; more would take a processor days and teach few words more
 TextOfRecord = tuple[str, str]
@@ -30,7 +32,7 @@ def texts_of_run(run: TrainingRun, token: int) -> list[TextOfRecord]:
     """(record, text) of what the run reads; written down once, however often the run is taken up."""
     if not run.snapshot_path:
         path = runs.run_directory(run) / f"texts-{token}.jsonl"
-        texts = drawn_texts(run.campaign_id)
+        texts = drawn_texts(run.campaign)
         write_lines(path, [{"record": record, "text": text} for record, text in texts])
         runs.beat_run(run.pk, token, now=timezone.now(), n_examples=len(texts), snapshot_path=str(path))
         return texts
@@ -38,15 +40,26 @@ def texts_of_run(run: TrainingRun, token: int) -> list[TextOfRecord]:
     return [(row["record"], row["text"]) for row in rows]
 
 
-def drawn_texts(campaign_id: UUID, *, at_most: int = MOST_TEXTS) -> list[TextOfRecord]:
-    """(record, text) of each different text, or, as good as drawn by lot, those with the lowest hashes."""
+def drawn_texts(campaign: Campaign, *, at_most: int = MOST_TEXTS) -> list[TextOfRecord]:
+    """(record, text) of each different text, or, as good as drawn by lot, those with the lowest hashes.
+
+    Not what judges models, nor what is nearly equal to it: who had read it would be judged too well.
+    """
     drawn: dict[bytes, TextOfRecord] = {}
-    for task in readable_texts(campaign_id):
-        for text in filter(None, (task.text, task.second)):
+    judging: set[str] = set()
+    judges = judges_models(campaign)
+    for task in readable_texts(campaign.pk):
+        texts = filter(None, (task.text, task.second))
+        if judges(task):
+            judging.update(texts)
+            continue
+        for text in texts:
             drawn.setdefault(hashlib.sha256(text.encode()).digest(), (str(task.record_id), text))
         if len(drawn) > 2 * at_most:
             drawn = dict(sorted(drawn.items())[:at_most])
-    return [row for _, row in sorted(drawn.items())[:at_most]]
+    rows = [row for _, row in sorted(drawn.items())[:at_most]]
+    of_judging, of_rows = np.split(families_of([*judging, *(text for _, text in rows)]), [len(judging)])
+    return [row for row, near in zip(rows, np.isin(of_rows, of_judging), strict=True) if not near]
 
 
 def adapt_encoder(

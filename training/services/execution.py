@@ -6,7 +6,6 @@ published model of the first and goes on from there.
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -38,7 +37,7 @@ from training.services.learning import checked_examples, families_of, learn
 from training.services.lineage import lineage_of
 from training.services.priorities import order_queue
 from training.services.promotions import in_charge
-from training.services.snapshot import Snapshot, kept_snapshot, take_snapshot
+from training.services.snapshot import Snapshot, kept_snapshot, share_that_judges, take_snapshot
 from training.services.stream_guard import measure_round
 from training.services.tidying import tidy
 
@@ -201,11 +200,9 @@ def config_of(run: TrainingRun) -> FineTuneConfig:
     if run.config:
         return FineTuneConfig.from_dict(run.config)
     policy = runs.policy_of(run.campaign)
-    config = FineTuneConfig(base_model_path=adaptation.folder_to_start_from(policy))
-    if not policy.exploration_share:  # a simulation, which is measured on texts of its own
-        return config
-    # What judges is of the random stream: both take the records below a share, by the same places.
-    return replace(config, test_share=min(config.test_share, policy.judging_share))
+    return FineTuneConfig(
+        base_model_path=adaptation.folder_to_start_from(policy), test_share=share_that_judges(policy)
+    )
 
 
 def _explain(error: Exception) -> tuple[str, str]:

@@ -9,16 +9,19 @@ stays aside: it may not teach, and was perhaps chosen.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import orjson
 
 from annotation import exchange
-from annotation.exchange import GoldExample, LabelledExample
+from annotation.exchange import GoldExample, LabelledExample, TaskText
+from annotation.models import Campaign
 from training.algorithms.examples import MARKING_HEADS, Examples
 from training.algorithms.splits import LEARNED, TEST, record_places, split_around_judges
 from training.algorithms.targets import (
@@ -30,9 +33,9 @@ from training.algorithms.targets import (
     spans_of,
 )
 from training.algorithms.vote_posterior import vote_posterior, voters_accuracy
-from training.config import FineTuneConfig
+from training.config import TEST_SHARE, FineTuneConfig
 from training.errors import NothingToLearn, SnapshotChanged, SnapshotGone
-from training.models import TrainingRun
+from training.models import TrainingPolicy, TrainingRun
 from training.services.runs import policy_of
 
 PARTS = ("train", "validation", "test", "calibration", "aside")  # by number, as algorithms.splits has them
@@ -73,7 +76,7 @@ def take_snapshot(run: TrainingRun, path: Path, config: FineTuneConfig, *, settl
             "Models do not learn from answers in people's own words; the queue stays in the order it has.",
             code="kind_not_learned",
         )
-    gold = _judging_gold(run)
+    gold = _judging_gold(run.campaign)
     settled = exchange.labelled_examples(run.campaign_id, settled_by=settled_by)
     crowd = [example for example in settled if example.task_id not in gold]
     keys = [label["key"] for label in question.labels]
@@ -93,11 +96,30 @@ def take_snapshot(run: TrainingRun, path: Path, config: FineTuneConfig, *, settl
     return read_snapshot(path)
 
 
-def _judging_gold(run: TrainingRun) -> dict:
+def share_that_judges(policy: TrainingPolicy) -> float:
+    """Of the records: of the random stream, which takes those below a share by the same places.
+
+    A simulation has no stream: it is measured on texts of its own.
+    """
+    return min(TEST_SHARE, policy.judging_share) if policy.exploration_share else TEST_SHARE
+
+
+def judges_models(campaign: Campaign) -> Callable[[TaskText], bool]:
+    """Whether a task's text is one that judges, once it is labelled: gold's, or of a record of the stream."""
+    gold, share = _judging_gold(campaign), share_that_judges(policy_of(campaign))
+
+    @cache
+    def is_of_stream(record_id: UUID) -> bool:
+        return bool(record_places([record_id])[0] < share)
+
+    return lambda task: task.task_id in gold or is_of_stream(task.record_id)
+
+
+def _judging_gold(campaign: Campaign) -> dict:
     """By task: what a file gave of the records that judge and never teach."""
-    gold = exchange.gold_examples(run.campaign_id)
+    gold = exchange.gold_examples(campaign.pk)
     places = record_places([example.record_id for example in gold], seed=GOLD_SEED)
-    share = policy_of(run.campaign).gold_share
+    share = policy_of(campaign).gold_share
     return {example.task_id: example for example, at in zip(gold, places, strict=True) if at < share}
 
 

@@ -9,11 +9,12 @@ import pytest
 from django.utils import timezone
 
 from annotation.models import Record
-from tests.factories import NOW, queue_of
+from tests.factories import NOW, make_gold, queue_of
 from tests.labelled import add_labelled, add_open, sentences
 from tests.tiny_bert import save_tiny_bert
+from training.algorithms.splits import record_places
 from training.errors import RunLost
-from training.models import AdaptedEncoder, ModelVersion, TrainingRun
+from training.models import AdaptedEncoder, ModelVersion, TrainingPolicy, TrainingRun
 from training.services import runs
 from training.services.adaptation import drawn_texts, folder_to_start_from, texts_of_run
 from training.services.base_models import encoder_of
@@ -30,9 +31,9 @@ Kind, State = TrainingRun.Kind, TrainingRun.State
 
 @pytest.fixture
 def imported(campaign):
-    """60 labels and 240 open tasks, a record each."""
+    """60 labels and 340 open tasks, a record each."""
     add_labelled(campaign, sentences(60), settled_at=timezone.now())
-    add_open(campaign, [text for text, _ in sentences(300)[60:]])
+    add_open(campaign, [text for text, _ in sentences(400)[60:]])
     return campaign
 
 
@@ -47,15 +48,16 @@ def test_a_run_reads_the_texts_and_fine_tuning_starts_from_its_encoder_once_the_
     imported, tiny_bert, tmp_path
 ):
     before = queue_of(imported)
-    run = execute(imported, Kind.PRETRAIN)
-    assert (run.state, run.n_examples, run.snapshot_at) == (State.SUCCEEDED, 300, None), run.failure
+    run, n_read = execute(imported, Kind.PRETRAIN), len(drawn_texts(imported))
+    assert 300 < n_read < 400, "some judge"
+    assert (run.state, run.n_examples, run.snapshot_at) == (State.SUCCEEDED, n_read, None), run.failure
     # That it learns is tested of the encoder: here the records that are kept apart hang on ids made anew.
     assert [point["epoch"] for point in run.history] == list(range(1, len(run.history) + 1))
     assert all(math.isfinite(point["validation_loss"]) for point in run.history)
     adapted = AdaptedEncoder.objects.get(run=run)
     manifest = json.loads((Path(adapted.path) / "manifest.json").read_text())
     assert (adapted.sha256, adapted.base_sha256) == (manifest["sha256"], manifest["base_model_sha256"])
-    assert (adapted.n_texts, adapted.in_use) == (300, True)
+    assert (adapted.n_texts, adapted.in_use) == (n_read, True)
     # No model and no queue has changed by it, and the texts are not left lying about.
     assert not ModelVersion.objects.exists()
     assert queue_of(imported) == before
@@ -115,27 +117,47 @@ def test_a_run_taken_up_again_reads_the_texts_it_has_whatever_a_lost_worker_stil
     heir = start_run(run.pk, now=timezone.now() + timedelta(hours=1))
     late = TrainingRun.objects.get(pk=run.pk)
     texts = texts_of_run(TrainingRun.objects.get(pk=run.pk), heir)
-    assert len(texts) == 300
+    assert texts == drawn_texts(imported)
     add_open(imported, ["word1 later"])
     with pytest.raises(RunLost):
         texts_of_run(late, zombie)
     assert texts_of_run(TrainingRun.objects.get(pk=run.pk), heir) == texts
 
 
-def test_held_records_are_not_read_and_equal_texts_once(campaign):
+@pytest.fixture
+def without_judges(campaign):
+    TrainingPolicy.objects.filter(campaign=campaign).update(untouched_share=0.0)
+    return campaign
+
+
+def test_what_judges_models_is_not_read_nor_what_is_nearly_equal_to_it(campaign):
+    tasks = add_open(campaign, [text for text, _ in sentences(100)])
+    texts = {task.pk: text for task, (text, _) in zip(tasks, sentences(100), strict=True)}
+    places = record_places([task.record_id for task in tasks])
+    gold, *others = [task for task, place in zip(tasks, places, strict=True) if place >= 0.15]
+    of_stream = [texts[task.pk] for task, place in zip(tasks, places, strict=True) if place < 0.15]
+    make_gold(gold, "yes")
+    add_open(campaign, [f"{text}!" for text in of_stream])
+    read = {text for _, text in drawn_texts(campaign)}
+    assert read == {texts[task.pk] for task in others}
+    TrainingPolicy.objects.update(gold_share=0.0)
+    assert {text for _, text in drawn_texts(campaign)} == read | {texts[gold.pk]}
+
+
+def test_held_records_are_not_read_and_equal_texts_once(campaign, without_judges):
     add_open(campaign, ["word1 calm", "word2 rash", "word1 calm"])
     [held] = add_open(campaign, ["word3 of Mr Miller"])
     Record.objects.filter(tasks=held).update(held=True)
-    assert {text for _, text in drawn_texts(campaign.pk)} == {"word1 calm", "word2 rash"}
+    assert {text for _, text in drawn_texts(campaign)} == {"word1 calm", "word2 rash"}
 
 
-def test_of_too_many_texts_the_same_ones_are_drawn_whatever_came_in_between(campaign):
+def test_of_too_many_texts_the_same_ones_are_drawn_whatever_came_in_between(campaign, without_judges):
     add_open(campaign, [text for text, _ in sentences(40)])
-    few = drawn_texts(campaign.pk, at_most=10)
+    few = drawn_texts(campaign, at_most=10)
     assert len(few) == 10
-    assert set(few) <= set(drawn_texts(campaign.pk))
+    assert set(few) <= set(drawn_texts(campaign))
     add_open(campaign, [text for text, _ in sentences(50)[40:]])
-    assert len(set(few) & set(drawn_texts(campaign.pk, at_most=10))) >= 5
+    assert len(set(few) & set(drawn_texts(campaign, at_most=10))) >= 5
 
 
 def test_a_campaign_with_too_few_texts_is_told_so(campaign):
