@@ -22,7 +22,7 @@ from tests.factories import (
     make_volunteer,
 )
 from training.algorithms.metrics import evaluate
-from training.models import ModelVersion, Prediction, TrainingRun
+from training.models import ModelVersion, Prediction, StreamRound, TrainingRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 CAMPAIGN_PAGES = [
@@ -100,6 +100,10 @@ def add_model(campaign, number: int) -> None:
              "validation_loss": 1.2 / epoch, "validation_accuracy": 0.5}
             for encoder in ("spans", "pairs") for epoch in (1, 2, 3)
         ],
+    )  # fmt: skip
+    StreamRound.objects.create(
+        run=run, campaign=campaign, at=timezone.now(), n_learned=50 * number, n_judged=90,
+        acquired=0.6 + 0.05 * number, drawn=0.6, deviation=0.02,
     )  # fmt: skip
     truth = np.arange(30) % 3
     predicted = np.where(np.arange(30) < 20 + number, truth, 0)

@@ -1,3 +1,4 @@
+import json
 import re
 from datetime import timedelta
 
@@ -11,7 +12,14 @@ from tests.factories import NOW, make_campaign, make_tasks, make_text
 from training.algorithms.examples import Relation, Span
 from training.algorithms.metrics import evaluate
 from training.algorithms.metrics_of_marks import evaluate_relations
-from training.models import AdaptedEncoder, ModelVersion, Prediction, TrainingPolicy, TrainingRun
+from training.models import (
+    AdaptedEncoder,
+    ModelVersion,
+    Prediction,
+    StreamRound,
+    TrainingPolicy,
+    TrainingRun,
+)
 from training.services.run_report import best_family_words
 
 pytestmark = pytest.mark.django_db
@@ -430,6 +438,34 @@ def test_for_which_kinds_choosing_is_measured_stands_where_it_is_set_and_on_the_
         html = [client.get(path).content.decode() for path in pages]
         assert [one.count("it is measured what chosen tasks teach") for one in html] == n_measured
         assert [one.count("is not measured where answers are marks") for one in html] == n_unmeasured
+
+
+def test_what_chosen_and_drawn_tasks_teach_is_drawn_by_labels_from_the_second_round_on(
+    client, alice, campaign
+):
+    client.force_login(alice)
+    for number, n_learned, acquired, drawn in ((1, 1200, 0.8125, 0.75), (2, 600, 0.7, 0.71)):
+        assert "chart-gain-lot" not in dashboard(client, campaign), "fewer than two rounds are no curve"
+        StreamRound.objects.create(
+            run=make_run(campaign, number, state="succeeded"), campaign=campaign, at=NOW, n_learned=n_learned,
+            n_judged=400, acquired=acquired, drawn=drawn, deviation=0.01,
+        )  # fmt: skip
+    html = dashboard(client, campaign)
+    drawn = curve_by_lot(html)
+    assert drawn["at"] == [600, 1200]
+    assert [(one["name"], one["values"]) for one in drawn["series"]] == [
+        ("chosen", [0.7, 0.812]), ("drawn at random", [0.71, 0.75]),
+    ]  # fmt: skip
+    cell = r'<td class="num">([\d.]+)</td>'
+    rows = re.findall(rf'<th scope="row">([\d,]+)</th>{cell}{cell}', html)
+    assert rows == [("600", "0.7", "0.71"), ("1,200", "0.812", "0.75")]
+    assert drawn["y"] == "labels found"
+    Campaign.objects.filter(pk=campaign.pk).update(kind="multiple")
+    assert curve_by_lot(dashboard(client, campaign))["y"] == "F1 of labels"
+
+
+def curve_by_lot(html: str) -> dict:
+    return json.loads(re.search(r'<script id="chart-gain-lot"[^>]*>(.*?)</script>', html)[1])
 
 
 def test_where_choosing_was_given_up_the_policy_says_so_and_takes_it_up_again(client, alice, campaign):

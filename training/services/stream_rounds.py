@@ -44,6 +44,16 @@ def choose_again(policy: TrainingPolicy, *, by: User | None, now: datetime) -> N
     want_order(policy.campaign_id, now=now)
 
 
+def shadow_curve(campaign: Campaign) -> list[StreamRound]:
+    """The rounds by the labels that they learned from: what any number of chosen or drawn ones taught."""
+    rounds = StreamRound.objects.filter(campaign=campaign).order_by("n_learned", "at")
+    return list(rounds.only("n_learned", "acquired", "drawn"))
+
+
+def any_number_of_labels(campaign: Campaign) -> bool:
+    return HEAD_OF_KIND.get(campaign.kind) == "multiple"
+
+
 def sentence_of(policy: TrainingPolicy) -> str:
     """How choosing does, for the campaign's page; empty while nothing was measured."""
     if not is_measured(policy.campaign):
@@ -51,9 +61,8 @@ def sentence_of(policy: TrainingPolicy) -> str:
     newest = StreamRound.objects.filter(campaign=policy.campaign_id).first()
     if newest is None:
         return ""
-    any_number = HEAD_OF_KIND.get(policy.campaign.kind) == "multiple"
     judged_on = f"of {newest.n_judged} labels found"
-    if any_number:
+    if any_number_of_labels(policy.campaign):
         judged_on = f"in F1 of the labels of {newest.n_judged} texts"
     chosen, drawn = percent(newest.acquired, 1), percent(newest.drawn, 1)
     if policy.at_random_since:

@@ -19,7 +19,7 @@ from training.services.learning_curve import CurvePoint, learning_points, return
 from training.services.promotions import in_charge, refusal_of, replaced, took_charge
 from training.services.run_report import change_words
 from training.services.runs import policy_of
-from training.services.stream_rounds import sentence_of
+from training.services.stream_rounds import any_number_of_labels, sentence_of, shadow_curve
 
 register = template.Library()
 RUNS_SHOWN = 6
@@ -76,17 +76,16 @@ def gain_panel(campaign: Campaign) -> dict:
     """Macro-F1 by the labels and by the minutes that it took; one model makes a point, not a curve."""
     points = learning_points(campaign)
     shown = points[-POINTS_SHOWN:]
-    choosing = sentence_of(policy_of(campaign))
+    choosing = {"choosing": sentence_of(policy_of(campaign)), "by_lot": _choosing_curve(campaign)}
     if len(shown) < 2:
-        return {"by_labels": None, "choosing": choosing}
+        return {"by_labels": None} | choosing
     by_labels = [point.n_labels for point in shown]
     by_minutes = [round(point.minutes) for point in shown]
     return {
         "by_labels": _curve("Model and labels", "settled tasks it learned from", by_labels, shown),
         "by_minutes": _curve("Model and time", "minutes that volunteers gave", by_minutes, shown),
         "returns": returns_sentence(points),
-        "choosing": choosing,
-    }
+    } | choosing
 
 
 def _curve(title: str, x: str, at: list[int], points: list[CurvePoint]) -> dict:
@@ -100,6 +99,27 @@ def _curve(title: str, x: str, at: list[int], points: list[CurvePoint]) -> dict:
         "at": at,
         "series": [{"name": "macro-F1", "values": values, "tone": "brand"}],
     }
+
+
+def _choosing_curve(campaign: Campaign) -> dict | None:
+    """What chosen tasks taught, and as many drawn by lot; one round makes no curve."""
+    rounds = shadow_curve(campaign)[-POINTS_SHOWN:]
+    if len(rounds) < 2:
+        return None
+    at = [one.n_learned for one in rounds]
+    return {
+        "title": "Chosen tasks and tasks drawn at random",
+        "kind": "line",
+        "x": "settled tasks that each of the two learned from",
+        "y": "F1 of labels" if any_number_of_labels(campaign) else "labels found",
+        "labels": [f"{n_learned:,}" for n_learned in at],
+        "at": at,
+        "series": [
+            {"name": "chosen", "values": [round(one.acquired, 3) for one in rounds], "tone": "brand"},
+            {"name": "drawn at random", "values": [round(one.drawn, 3) for one in rounds], "tone": "ink-2",
+             "dashed": True},
+        ],
+    }  # fmt: skip
 
 
 @register.inclusion_tag("training/runs_panel.html")
