@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.labelled import WORDS, YES_NO, add_labelled, add_open, sentences
 from tests.stack import ROOT, environment
 from tests.tiny_bert import save_tiny_bert
 from training.models import ModelVersion, TrainingPolicy, TrainingRun
+from training.services import lineage
 from training.services.simulation import measured_gold
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a run's heartbeat has a connection of its own
@@ -158,6 +160,18 @@ def test_a_disk_that_fills_up_fails_the_run_plainly_and_leaves_nothing_half_writ
     assert not ModelVersion.objects.exists()
     call_command("train", str(campaign.pk))
     assert set(ModelVersion.objects.values_list("run__number", flat=True)) == {2}
+
+
+@pytest.mark.parametrize("part", ["training/config.py", "training/linear/regression.py"])
+def test_the_code_that_a_model_depends_on_is_known_by_its_sum(tmp_path, settings, part):
+    """The recipe's file among it: what it says of rates and epochs decides what comes out."""
+    before = lineage.code_sha256.__wrapped__()
+    shutil.copytree(Path(settings.BASE_DIR) / "training", tmp_path / "training")
+    settings.BASE_DIR = tmp_path
+    assert lineage.code_sha256.__wrapped__() == before
+    with (tmp_path / part).open("a") as file:
+        file.write("# another line\n")
+    assert lineage.code_sha256.__wrapped__() != before
 
 
 def test_a_model_is_made_again_with_equal_weights_and_what_changed_since_is_named(campaign, capsys):

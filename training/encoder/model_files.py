@@ -10,6 +10,8 @@ from typing import Any
 import accelerate
 import numpy as np
 import safetensors
+import scipy
+import tokenizers
 import torch
 import transformers
 from transformers import PreTrainedModel
@@ -47,9 +49,11 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
+        "tokenizers": tokenizers.__version__,
         "accelerate": accelerate.__version__,
         "safetensors": safetensors.__version__,
         "numpy": np.__version__,
+        "scipy": scipy.__version__,
     }
 
 

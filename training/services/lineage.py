@@ -11,7 +11,12 @@ from django.conf import settings
 
 from training.services.snapshot import Snapshot
 
-CODE = ("training/algorithms", "training/encoder", "training/linear", "training/services")
+CODE = (
+    "training/config.py",
+    "training/model_folders.py",
+    "training/half_vectors.py",
+    *(f"training/{part}/*.py" for part in ("algorithms", "encoder", "linear", "services")),
+)
 
 
 def lineage_of(manifest: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def lineage_of(manifest: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
 def code_sha256() -> str:
     """Of the source files that a model depends on, by their names: says more than a version's name does."""
     digest = hashlib.sha256()
-    for folder in CODE:
-        for path in sorted((Path(settings.BASE_DIR) / folder).glob("*.py")):
+    for pattern in CODE:
+        for path in sorted(Path(settings.BASE_DIR).glob(pattern)):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
