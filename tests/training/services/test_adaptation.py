@@ -131,8 +131,9 @@ def without_judges(campaign):
 
 
 def test_what_judges_models_is_not_read_nor_what_is_nearly_equal_to_it(campaign):
-    tasks = add_open(campaign, [text for text, _ in sentences(100)])
-    texts = {task.pk: text for task, (text, _) in zip(tasks, sentences(100), strict=True)}
+    unlike = [" ".join(f"{i * k * 2654435761 % 2**32:08x}" for k in (1, 7, 31)) for i in range(1, 101)]
+    tasks = add_open(campaign, unlike)
+    texts = {task.pk: text for task, text in zip(tasks, unlike, strict=True)}
     places = record_places([task.record_id for task in tasks])
     gold, *others = [task for task, place in zip(tasks, places, strict=True) if place >= 0.15]
     of_stream = [texts[task.pk] for task, place in zip(tasks, places, strict=True) if place < 0.15]

@@ -237,7 +237,7 @@ def test_texts_that_many_records_have_let_no_other_record_judge(campaign, notes)
     places, is_test = places_and_test(snapshot)
     assert is_test.any()
     assert (places[is_test] < 0.15).all()
-    assert np.isin(snapshot.parts, LEARNED).mean() > 0.7
+    assert np.isin(snapshot.parts, LEARNED).mean() > 0.6
 
 
 def test_a_worker_that_was_thought_dead_does_not_change_what_its_heir_learns_from(labelled):
