@@ -81,7 +81,8 @@ def _filled(lowest: np.ndarray) -> np.ndarray:
 
 
 def _candidates(signatures: np.ndarray) -> list[tuple[int, int]]:
-    """Return pairs of texts that share a band: each text with the first that has the same one."""
+    """Return pairs of texts that share a band: each with the first that has the same one, and with the one
+    before it, since two that are alike may both differ from the first."""
     pairs: set[tuple[int, int]] = set()
     for band in np.split(signatures, N_BANDS, axis=1):
         key = np.zeros(len(band), dtype=np.uint64)
@@ -91,7 +92,8 @@ def _candidates(signatures: np.ndarray) -> list[tuple[int, int]]:
         begins = np.concatenate([[True], key[order][1:] != key[order][:-1]])[: len(order)]
         first = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
         joined = ~begins
-        pairs.update(zip(first[joined].tolist(), order[joined].tolist(), strict=True))
+        for partner in (first, np.roll(order, 1)):
+            pairs.update(zip(partner[joined].tolist(), order[joined].tolist(), strict=True))
     return sorted(pairs)
 
 
