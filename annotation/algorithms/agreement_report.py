@@ -1,6 +1,6 @@
 """The agreement of a campaign's volunteers in all usual coefficients, with bootstrap intervals over tasks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +15,11 @@ from annotation.algorithms.agreement import (
     mean_over_pairs,
     observed_agreement,
 )
+from annotation.algorithms.bootstrap import TAILS, mirrored_interval, resamples
 from annotation.algorithms.free_text import mean_similarity
 from annotation.algorithms.pair_agreement import KappaSums, keep_pairs_that_share, meetings
 from annotation.algorithms.set_agreement import SetDistance, set_distances
 from annotation.algorithms.unitised_agreement import Span, unitised_alpha, unitised_disagreements
-
-N_RESAMPLES = 1000
-MOST_WEIGHTS = 4_000_000  # of a block of resamples, so that a bootstrap stays below about 100 MB
 
 
 class Measure(NamedTuple):
@@ -163,7 +161,7 @@ def measured(
     n_tasks = int(n_alike[n_answers > 1].sum())
     n_pairs = int((n_alike * (n_answers * (n_answers - 1) // 2)).sum())
     drawn = {name: [] for name in coefficients}
-    for weights in _resamples(n_alike, rng):
+    for weights in resamples(n_alike, rng):
         for name, sums in coefficients.items():
             drawn[name].append(sums.resampled(weights))
     return {
@@ -173,32 +171,18 @@ def measured(
 
 
 def _mean_kappa(sums: KappaSums, n_pairs: int, rng: np.random.Generator) -> Measure | None:
-    """With the interval mirrored at the value: a resample holds fewer different tasks of a pair, and from few
-    tasks kappa comes out too low, so that percentiles would lie below the value (Davison and Hinkley,
-    Bootstrap Methods and their Application, 1997, section 5.2)."""
-    once = np.ones(sums.n_tasks, dtype=int)
-    value = float(sums.mean_kappa(once[None, :])[0])
-    blocks = _resamples(once, rng, n_columns=len(sums.pair))
-    drawn = [np.minimum(2.0 * value - sums.mean_kappa(weights), 1.0) for weights in blocks]
-    return _measure(value, drawn, sums.n_tasks, n_pairs)
+    def figures(weights: np.ndarray) -> np.ndarray:
+        return sums.mean_kappa(weights)[:, None]
 
-
-def _resamples(n_alike: np.ndarray, rng: np.random.Generator, n_columns: int = 0) -> Iterator[np.ndarray]:
-    """N_RESAMPLES bootstrap samples of tasks, as blocks [B, P] of how often each row was drawn.
-
-    Blocks are small enough for B times the wider of P and n_columns numbers.
-    """
-    n_tasks = int(n_alike.sum())
-    if not n_tasks:
-        return
-    size = max(1, MOST_WEIGHTS // max(len(n_alike), n_columns))
-    for start in range(0, N_RESAMPLES, size):
-        yield rng.multinomial(n_tasks, n_alike / n_tasks, size=min(size, N_RESAMPLES - start)).astype(float)
+    [[value], [low], [high]] = mirrored_interval(
+        figures, sums.n_tasks, rng, n_columns=len(sums.pair)
+    ).tolist()
+    return None if np.isnan(value) else Measure(value, low, high, sums.n_tasks, n_pairs)
 
 
 def _measure(value: float, drawn: list[np.ndarray], n_tasks: int, n_pairs: int) -> Measure | None:
     if np.isnan(value):
         return None
     defined = np.concatenate(drawn)
-    low, high = np.quantile(defined[~np.isnan(defined)], [0.025, 0.975])
+    low, high = np.quantile(defined[~np.isnan(defined)], TAILS)
     return Measure(value, float(low), float(high), n_tasks, n_pairs)

@@ -1,11 +1,13 @@
 """Agreement of every two volunteers on the tasks that both answered: Cohen's kappa."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from annotation.algorithms.agreement import Scale
+from annotation.algorithms.bootstrap import mirrored_interval
 
 FEWEST_SHARED = 10  # tasks in common below which a pair's kappa says nothing
 
@@ -38,6 +40,26 @@ def meetings(task: np.ndarray, worker: np.ndarray, label: np.ndarray) -> Meeting
     return Meetings(task[first], worker[first], worker[second], label[first], label[second])
 
 
+class PairFigures(NamedTuple):
+    """Of every two of W volunteers [W, W]: how they agree, the ends of its 95 % interval, and on how many
+    tasks they met. nan where they met on none or it is undefined."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    n_tasks: np.ndarray
+
+    @classmethod
+    def of_pairs(
+        cls, first: np.ndarray, second: np.ndarray, measured: np.ndarray, n_tasks: np.ndarray, n_workers: int
+    ) -> "PairFigures":
+        """first, second, n_tasks: [P]; measured: [3, P], the value and the ends of its interval."""
+        squares = np.full((4, n_workers, n_workers), np.nan)
+        for square, column in zip(squares, (*measured, n_tasks), strict=True):
+            square[first, second] = square[second, first] = column
+        return cls(*squares[:3], np.nan_to_num(squares[3]).astype(int))
+
+
 @dataclass(frozen=True, eq=False)
 class PairAgreement:
     """P pairs of volunteers that share a task: who, on how many tasks, the share agreed on, and kappa (nan
@@ -48,12 +70,6 @@ class PairAgreement:
     n_tasks: np.ndarray
     agreement: np.ndarray
     kappa: np.ndarray
-
-    def matrix(self, values: np.ndarray, n_workers: int) -> np.ndarray:
-        """One of the columns as a symmetric [W, W], nan where two volunteers share no task."""
-        square = np.full((n_workers, n_workers), np.nan)
-        square[self.first, self.second] = square[self.second, self.first] = values
-        return square
 
 
 def pair_agreement(
@@ -66,10 +82,28 @@ def pair_agreement(
     """
     met = meetings(task, worker, label)
     sums = KappaSums(met, n_classes, scale)
-    n, disagreement, by_chance = (part[0] for part in sums.parts(np.ones((1, sums.n_tasks))))
-    kappa = 1.0 - np.divide(disagreement, by_chance, out=np.full(len(n), np.nan), where=by_chance > 1e-12)
+    once = np.ones((1, sums.n_tasks))
+    n, kappa = sums.parts(once)[0][0], sums.kappas(once)[0]
     same = np.bincount(sums.pair, met.first_label == met.second_label, minlength=len(n))
     return PairAgreement(sums.first, sums.second, n.astype(int), same / np.maximum(n, 1.0), kappa)
+
+
+def kappa_figures(
+    task: np.ndarray,
+    worker: np.ndarray,
+    label: np.ndarray,
+    n_classes: int,
+    n_workers: int,
+    *,
+    scale: Scale = "nominal",
+    rng: np.random.Generator,
+) -> PairFigures:
+    """Kappa of every two of the workers, as pair_agreement has it."""
+    met = meetings(task, worker, label)
+    sums = KappaSums(met, n_classes, scale)
+    measured = mirrored_interval(sums.kappas, sums.n_tasks, rng, n_columns=len(met.task))
+    n_tasks = sums.parts(np.ones((1, sums.n_tasks)))[0][0]
+    return PairFigures.of_pairs(sums.first, sums.second, measured, n_tasks, n_workers)
 
 
 class KappaSums:
@@ -124,6 +158,12 @@ class KappaSums:
         n = weights @ self._shared
         squared_steps, a, b, squares = (weights @ moment for moment in self._moments)
         return n, squared_steps, squares - 2.0 * a * b / np.maximum(n, 1.0)
+
+    def kappas(self, weights: np.ndarray) -> np.ndarray:
+        """Every pair's kappa [B, P]; nan where chance alone would always agree."""
+        _, disagreement, by_chance = self.parts(weights)
+        undefined = np.full(disagreement.shape, np.nan)
+        return 1.0 - np.divide(disagreement, by_chance, out=undefined, where=by_chance > 1e-12)
 
     def mean_kappa(self, weights: np.ndarray) -> np.ndarray:
         """The mean of the pairs' kappas [B], each weighted by its disagreements by chance.

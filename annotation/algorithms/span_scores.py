@@ -5,7 +5,10 @@ from collections.abc import Sequence, Set
 from itertools import combinations
 
 import numpy as np
+from scipy import sparse
 
+from annotation.algorithms.bootstrap import mirrored_interval
+from annotation.algorithms.pair_agreement import PairFigures
 from annotation.algorithms.span_types import Span
 
 
@@ -79,25 +82,40 @@ def _n_covered(spans: Sequence[Span]) -> int:
 
 
 def pairwise_f1(
-    task: np.ndarray, worker: np.ndarray, stated: Sequence[Set], n_workers: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(F1 [W, W] of every two workers over the tasks that both answered, how many these are [W, W]).
+    task: np.ndarray, worker: np.ndarray, stated: Sequence[Set], n_workers: int, *, rng: np.random.Generator
+) -> PairFigures:
+    """F1 of every two of the workers over the tasks that both answered. nan where they stated nothing there.
 
-    task, worker: int [N]; stated: N sets of facts. nan where two share no task, or stated nothing there.
+    task, worker: int [N]; stated: N sets of facts.
 
-    >>> pairwise_f1(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), [{1, 2}, {2}, {3}, {3}], 2)[0].tolist()
+    >>> stated, rng = [{1, 2}, {2}, {3}, {3}], np.random.default_rng(0)
+    >>> pairwise_f1(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), stated, 2, rng=rng).value.tolist()
     [[nan, 0.8], [0.8, nan]]
     """
-    in_common, of_both, n_shared = np.zeros((3, n_workers, n_workers))
-    order = np.argsort(task, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(task[order])) + 1):
-        for i, j in combinations(rows.tolist(), 2):
-            for pair in ((worker[i], worker[j]), (worker[j], worker[i])):
-                in_common[pair] += len(stated[i] & stated[j])
-                of_both[pair] += len(stated[i]) + len(stated[j])
-                n_shared[pair] += 1
-    f1 = np.divide(2 * in_common, of_both, out=np.full_like(of_both, np.nan), where=of_both > 0)
-    return f1, n_shared.astype(int)
+    rows, codes, in_common, of_both = [], [], [], []
+    order = np.lexsort((worker, task))
+    of_tasks = np.split(order, np.flatnonzero(np.diff(task[order])) + 1)
+    for row, own in enumerate(of_tasks):
+        for i, j in combinations(own.tolist(), 2):
+            rows.append(row)
+            codes.append(worker[i] * n_workers + worker[j])
+            in_common.append(2 * len(stated[i] & stated[j]))
+            of_both.append(len(stated[i]) + len(stated[j]))
+    pairs, pair = np.unique(np.array(codes, dtype=np.int64), return_inverse=True)
+    shape = (len(of_tasks), len(pairs))
+    common, both, met = (
+        sparse.csr_array((np.array(values, dtype=float), (rows, pair)), shape=shape)
+        for values in (in_common, of_both, np.ones(len(rows)))
+    )
+
+    def figures(weights: np.ndarray) -> np.ndarray:
+        stated_by_both = weights @ both
+        undefined = np.full(stated_by_both.shape, np.nan)
+        return np.divide(weights @ common, stated_by_both, out=undefined, where=stated_by_both > 0)
+
+    measured = mirrored_interval(figures, len(of_tasks), rng, n_columns=len(rows))
+    n_tasks = np.ones(len(of_tasks)) @ met
+    return PairFigures.of_pairs(pairs // n_workers, pairs % n_workers, measured, n_tasks, n_workers)
 
 
 def _n_overlapping(ours: set[Span], theirs: set[Span]) -> int:

@@ -17,7 +17,7 @@ from annotation.algorithms.agreement_report import (
     label_counts,
     measured_by_task,
 )
-from annotation.algorithms.pair_agreement import pair_agreement
+from annotation.algorithms.pair_agreement import PairFigures, kappa_figures
 from annotation.algorithms.span_scores import pairwise_f1
 
 
@@ -53,8 +53,8 @@ class Compared:
 
 
 class Comparison(Protocol):
-    """How answers of one form are compared. `pairs` is [W, W] twice: how every two of the W volunteers agree
-    on those of the answers that `of` bool [N] picks, and on how many tasks they met."""
+    """How answers of one form are compared. `pairs`: every two of n volunteers; among these int [N] is the
+    place of each answer's, -1 of the others'."""
 
     weekly: str  # the name of the figure that is followed from week to week
     paired: str  # and of the one for two volunteers
@@ -67,7 +67,7 @@ class Comparison(Protocol):
         """A row a task."""
         ...
 
-    def pairs(self, of: np.ndarray, n_workers: int) -> tuple[np.ndarray, np.ndarray]: ...
+    def pairs(self, among: np.ndarray, n: int, rng: np.random.Generator) -> PairFigures: ...
 
 
 class OneLabel:
@@ -92,11 +92,10 @@ class OneLabel:
         alpha = krippendorff_alpha_ordinal if self._scale == "ordinal" else krippendorff_alpha
         return alpha(label_counts(task, label, len(self._names)))
 
-    def pairs(self, of: np.ndarray, n_workers: int) -> tuple[np.ndarray, np.ndarray]:
-        picked = (column[of] for column in self._answers)
-        found = pair_agreement(*picked, len(self._names), scale=self._scale)
-        n_shared = np.nan_to_num(found.matrix(found.n_tasks, n_workers)).astype(int)
-        return found.matrix(found.kappa, n_workers), n_shared
+    def pairs(self, among: np.ndarray, n: int, rng: np.random.Generator) -> PairFigures:
+        task, _, label = (column[among >= 0] for column in self._answers)
+        worker = among[among >= 0]
+        return kappa_figures(task, worker, label, len(self._names), n, scale=self._scale, rng=rng)
 
 
 class Facts:
@@ -115,9 +114,10 @@ class Facts:
     def weekly_sums(self) -> Sums:
         return self._coefficients[self.weekly]
 
-    def pairs(self, of: np.ndarray, n_workers: int) -> tuple[np.ndarray, np.ndarray]:
-        stated = [facts for facts, is_picked in zip(self._stated, of, strict=True) if is_picked]
-        return pairwise_f1(self._compared.task[of], self._compared.worker[of], stated, n_workers)
+    def pairs(self, among: np.ndarray, n: int, rng: np.random.Generator) -> PairFigures:
+        stated = [facts for facts, place in zip(self._stated, among, strict=True) if place >= 0]
+        task, worker = self._compared.task[among >= 0], among[among >= 0]
+        return pairwise_f1(task, worker, stated, n, rng=rng)
 
 
 def named(names: list[str], reports: list[dict[str, Measure | None]]) -> list[LabelAgreement]:

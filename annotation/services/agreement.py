@@ -14,6 +14,7 @@ from django.db import connection
 
 from annotation.algorithms.agreement import Sums
 from annotation.algorithms.agreement_report import Measure, measured_by_task
+from annotation.algorithms.pair_agreement import PairFigures
 from annotation.kinds import Compared, Comparison, LabelAgreement, kind_named
 from annotation.models import AgreementReport, Campaign
 from annotation.services.due import alone_with_answers, campaigns_due
@@ -48,11 +49,20 @@ class WeekAgreement(NamedTuple):
     high: float | None
 
 
+class PairCell(NamedTuple):
+    """How two agree, with the 95 % interval, and on how many tasks they met; None where too few."""
+
+    value: float | None
+    n_shared: int
+    low: float | None
+    high: float | None
+
+
 class PairRow(NamedTuple):
-    """A volunteer against the others, in the same order: (figure, tasks shared); None for too few."""
+    """A volunteer against the others, in the same order."""
 
     pseudonym: str
-    cells: list[tuple[float | None, int]]
+    cells: list[PairCell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,9 @@ class Agreement:
             "weekly": self.weekly,
             "weeks": [week._asdict() | {"week": str(week.week)} for week in self.weeks],
             "paired": self.paired,
-            "pairs": [row._asdict() for row in self.pairs],
+            "pairs": [
+                {"pseudonym": name, "cells": [cell._asdict() for cell in cells]} for name, cells in self.pairs
+            ],
         }
 
 
@@ -104,7 +116,7 @@ def agreement_of(campaign: Campaign) -> Agreement:
         weekly=comparison.weekly,
         weeks=_by_week(comparison, read, rng),
         paired=comparison.paired,
-        pairs=_pairs(campaign, comparison, read),
+        pairs=_pairs(campaign, comparison, read, rng),
     )
 
 
@@ -165,18 +177,26 @@ def _by_week(comparison: Comparison, read: _Read, rng: np.random.Generator) -> l
     return weeks
 
 
-def _pairs(campaign: Campaign, comparison: Comparison, read: _Read) -> list[PairRow]:
+def _pairs(
+    campaign: Campaign, comparison: Comparison, read: _Read, rng: np.random.Generator
+) -> list[PairRow]:
     """Every two of those who gave the most answers."""
     worker, volunteers = read.compared.worker, read.volunteers
     busiest = np.argsort(-np.bincount(worker), kind="stable")[:MOST_VOLUNTEERS]
-    figure, n_shared = comparison.pairs(np.isin(worker, busiest), len(volunteers))
+    place = np.full(len(volunteers), -1)
+    place[busiest] = np.arange(len(busiest))
+    found = comparison.pairs(place[worker], len(busiest), rng)
     names = dict(campaign.volunteers.filter(pk__in=volunteers).values_list("pk", "pseudonym"))
     return [
-        PairRow(names[volunteers[w]], [_cell(figure[w, other], n_shared[w, other]) for other in busiest])
+        PairRow(names[volunteers[w]], [_cell(found, (place[w], other)) for other in range(len(busiest))])
         for w in busiest
     ]
 
 
-def _cell(figure: float, n_shared: int) -> tuple[float | None, int]:
-    is_shown = n_shared >= FEWEST_SHARED and not np.isnan(figure)
-    return (float(figure) if is_shown else None, int(n_shared))
+def _cell(found: PairFigures, pair: tuple[int, int]) -> PairCell:
+    n_shared = int(found.n_tasks[pair])
+    figures = [float(square[pair]) for square in (found.value, found.low, found.high)]
+    if n_shared < FEWEST_SHARED or np.isnan(figures).any():
+        return PairCell(None, n_shared, None, None)
+    value, low, high = figures
+    return PairCell(value, n_shared, low, high)

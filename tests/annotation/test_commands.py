@@ -302,7 +302,9 @@ def test_agreement_prints_each_measure_with_its_interval_and_each_pair():
     alpha = figures["measures"]["alpha"]
     assert alpha == {"value": 1.0, "low": 1.0, "high": 1.0, "n_tasks": 12, "n_pairs": 12}
     assert {row["pseudonym"] for row in figures["pairs"]} == {one.pseudonym for one in volunteers}
-    assert (figures["paired"], figures["pairs"][0]["cells"]) == ("kappa", [[None, 0], [1.0, 12]])
+    nobody = {"value": None, "n_shared": 0, "low": None, "high": None}
+    other = {"value": 1.0, "n_shared": 12, "low": 1.0, "high": 1.0}
+    assert (figures["paired"], figures["pairs"][0]["cells"]) == ("kappa", [nobody, other])
     assert [row["name"] for row in figures["labels"]] == ["Yes", "No", "Unclear"]
 
 

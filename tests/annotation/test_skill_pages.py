@@ -205,7 +205,9 @@ def test_agreement_without_answers_says_so(client, alice, campaign):
 def test_marks_are_compared_by_what_two_people_both_marked(client, alice, campaign):
     Campaign.objects.filter(pk=campaign.pk).update(kind="spans")
     f1 = {"value": 0.67, "low": 0.5, "high": 0.8, "n_tasks": 10, "n_pairs": 10}
-    pairs = [{"pseudonym": name, "cells": [[None, 0], [0.67, 10]]} for name in ("Sparrow", "Wren")]
+    cell = {"value": 0.67, "n_shared": 10, "low": 0.52, "high": 0.79}
+    cells = [{"value": None, "n_shared": 0, "low": None, "high": None}, cell]
+    pairs = [{"pseudonym": name, "cells": cells} for name in ("Sparrow", "Wren")]
     labels = [{"name": "Yes", "alpha": None, "f1": f1}]
     week = {"n_tasks": 5, "value": 0.5, "low": 0.4, "high": 0.6}
     weeks = [week | {"week": f"2026-05-{day}"} for day in ("04", "11")]
@@ -221,7 +223,7 @@ def test_marks_are_compared_by_what_two_people_both_marked(client, alice, campai
     client.force_login(alice)
     html = html_of(client, page("campaign_agreement", campaign))
     assert "F1 of marks by week" in html and "F1 of the marks of each two of the 2 volunteers" in html
-    assert "0.50 to 0.80" in html
+    assert "0.50 to 0.80" in html and "0.52 to 0.79" in html
     assert "kappa" not in html
 
 

@@ -78,7 +78,7 @@ def test_pairs_of_workers_are_compared_on_the_texts_they_share():
     rash, drug = (0, 4, "sign"), (5, 9, "drug")
     task, worker = np.array([0, 0, 1, 1, 1]), np.array([2, 0, 0, 1, 2])
     stated = [{rash}, {rash, drug}, {rash}, {(0, 3, "sign")}, {rash}]
-    f1, n_shared = pairwise_f1(task, worker, stated, 4)
+    f1, _, _, n_shared = pairwise_f1(task, worker, stated, 4, rng=np.random.default_rng(0))
     assert f1[0, 2] == f1[2, 0] == pytest.approx(0.8), "two texts together: 2 * 2 of 5"
     assert f1[0, 1] == f1[1, 2] == 0.0
     assert n_shared.tolist() == [[0, 1, 2, 0], [1, 0, 1, 0], [2, 1, 0, 0], [0, 0, 0, 0]]
@@ -86,5 +86,18 @@ def test_pairs_of_workers_are_compared_on_the_texts_they_share():
 
 
 def test_two_who_state_nothing_have_no_f1():
-    f1, n_shared = pairwise_f1(np.array([0, 0]), np.array([0, 1]), [set(), set()], 2)
-    assert np.isnan(f1[0, 1]) and n_shared[0, 1] == 1
+    rng = np.random.default_rng(0)
+    found = pairwise_f1(np.array([0, 0]), np.array([0, 1]), [set(), set()], 2, rng=rng)
+    assert np.isnan([square[0, 1] for square in found[:3]]).all() and found.n_tasks[0, 1] == 1
+
+
+def test_what_two_state_in_common_has_an_interval_that_narrows_with_their_tasks():
+    widths = []
+    for n in (20, 500):
+        stated = [facts for i in range(n) for facts in ({i, -i - 1}, {i, -i - 1 - (i % 2)})]
+        task, worker = np.repeat(np.arange(n), 2), np.tile([0, 1], n)
+        found = pairwise_f1(task, worker, stated, 2, rng=np.random.default_rng(0))
+        assert found.value[0, 1] == pytest.approx(0.75)
+        assert found.low[0, 1] < 0.75 < found.high[0, 1] <= 1.0
+        widths.append(found.high[0, 1] - found.low[0, 1])
+    assert widths[1] < widths[0] / 3

@@ -86,7 +86,7 @@ def test_each_label_each_week_and_each_pair_is_told_apart():
     }
     assert kappa[good, fair] > kappa[good, poor]
     assert kappa[good, fair] == kappa[fair, good]
-    assert by_name[volunteers[0].pseudonym][order.index(volunteers[0].pseudonym)] == (None, 0)
+    assert by_name[volunteers[0].pseudonym][order.index(volunteers[0].pseudonym)][:2] == (None, 0)
 
 
 def test_the_same_answers_give_the_same_intervals():
@@ -165,9 +165,10 @@ def test_each_kind_has_a_figure_by_week_and_one_for_each_two_volunteers(kind):
     cells = {row.pseudonym: row.cells for row in found.pairs}
     first, second, third = (volunteer.pseudonym for volunteer in volunteers)
     assert found.paired == paired
-    assert cells[first][order.index(second)] == (pytest.approx(1.0), 16)
-    figure, n_shared = cells[first][order.index(third)]
+    assert cells[first][order.index(second)][:2] == (pytest.approx(1.0), 16)
+    figure, n_shared, low, high = cells[first][order.index(third)]
     assert figure < 0.8 and n_shared == 16
+    assert low < figure < high
 
 
 def test_relations_agree_where_label_and_both_ends_are_the_same():
@@ -190,7 +191,7 @@ def test_relations_agree_where_label_and_both_ends_are_the_same():
     assert (marks.alpha.value, marks.f1.value, relations.alpha) == (1.0, 1.0, None)
     assert relations.f1.value == pytest.approx(0.4)
     assert [week.value for week in found.weeks] == [pytest.approx(0.4)]
-    assert found.pairs[0].cells[1] == (pytest.approx(0.4), 10)
+    assert found.pairs[0].cells[1][:2] == (pytest.approx(0.4), 10)
 
 
 @pytest.mark.parametrize("kind", ["choice", "multiple", "spans", "text"])
@@ -243,7 +244,7 @@ def test_what_a_worker_computed_is_kept_as_it_was_with_its_time(compared):
         "high": found.weeks[0].high,
     }  # fmt: skip
     assert [row["cells"] for row in stored.figures["pairs"]] == [
-        [list(cell) for cell in row.cells] for row in found.pairs
+        [cell._asdict() for cell in row.cells] for row in found.pairs
     ]
     assert campaigns_to_compare(now=NOW) == []
 
