@@ -84,19 +84,13 @@ def on_simulated(level: str, n_crowds: int, n_texts: int) -> dict:
 
 
 def on_real(n_seeds: int, n_texts: int) -> dict:
-    documents = read_lines("pico_abstracts_dev", "dev.jsonl")[:n_texts]
-    texts = [document["text"] for document in documents]
-    names = sorted({marks["worker"] for document in documents for marks in document["workers"]})
-    number = {name: i for i, name in enumerate(names)}
-    given = [
-        [(number[marks["worker"]], [tuple(span) for span in marks["spans"]]) for marks in document["workers"]]
-        for document in documents
-    ]
+    crowd = real_crowd(n_texts)
+    texts, given, n_workers = crowd.texts, crowd.answers, crowd.n_workers
     f1: dict[str, list[float]] = {}
     for seed in range(n_seeds):
         ours, theirs = halves(given, np.random.default_rng(seed))
-        target = spans_of(fit_span_crowd(SpanAnswers(texts, theirs, len(names), ["P"]), method="majority"))
-        for method, predicted in consensus_by_method(SpanAnswers(texts, ours, len(names), ["P"])).items():
+        target = spans_of(fit_span_crowd(SpanAnswers(texts, theirs, n_workers, ["P"]), method="majority"))
+        for method, predicted in consensus_by_method(SpanAnswers(texts, ours, n_workers, ["P"])).items():
             f1.setdefault(method, []).append(token_f1(texts, predicted, target))
     against = {
         method: {
@@ -106,7 +100,7 @@ def on_real(n_seeds: int, n_texts: int) -> dict:
         for method in f1
         if method != "engine"
     }
-    one_fit = fit_span_crowd(SpanAnswers(texts, given, len(names), ["P"]))
+    one_fit = fit_span_crowd(crowd)
     return {
         "seeds": n_seeds,
         "token_f1": {method: rounded(values) for method, values in f1.items()},
@@ -114,6 +108,17 @@ def on_real(n_seeds: int, n_texts: int) -> dict:
         "one_task_ms_median": one_task_ms(texts, given, one_fit),
         "crowd_kB": round(len(json.dumps(one_fit.crowd)) / 1000),
     }
+
+
+def real_crowd(n_texts: int) -> SpanAnswers:
+    documents = read_lines("pico_abstracts_dev", "dev.jsonl")[:n_texts]
+    names = sorted({marks["worker"] for document in documents for marks in document["workers"]})
+    number = {name: i for i, name in enumerate(names)}
+    given = [
+        [(number[marks["worker"]], [tuple(span) for span in marks["spans"]]) for marks in document["workers"]]
+        for document in documents
+    ]
+    return SpanAnswers([document["text"] for document in documents], given, len(names), ["P"])
 
 
 def simulate(texts: list[str], gold: list[list[Span]], level: str, rng: np.random.Generator) -> SpanAnswers:

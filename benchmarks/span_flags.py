@@ -11,7 +11,7 @@ import json
 import sys
 
 import numpy as np
-from span_consensus import ROOT, read_lines, simulate, spans_of
+from span_consensus import ROOT, read_lines, real_crowd, simulate, spans_of
 
 sys.path.insert(0, str(ROOT))
 
@@ -43,17 +43,6 @@ def main() -> None:
             crowds.append(flags(with_cheats(simulate(texts, gold, level, rng), rng), 3))
         report[f"simulated, {level} noise"] = {key: sum(crowd[key] for crowd in crowds) for key in crowds[0]}
     print(json.dumps(report, indent=1))
-
-
-def real_crowd(n_texts: int) -> SpanAnswers:
-    documents = read_lines("pico_abstracts_dev", "dev.jsonl")[:n_texts]
-    names = sorted({marks["worker"] for document in documents for marks in document["workers"]})
-    number = {name: i for i, name in enumerate(names)}
-    given = [
-        [(number[marks["worker"]], [tuple(span) for span in marks["spans"]]) for marks in document["workers"]]
-        for document in documents
-    ]
-    return SpanAnswers([document["text"] for document in documents], given, len(names), ["P"])
 
 
 def with_cheats(answers: SpanAnswers, rng: np.random.Generator) -> SpanAnswers:
