@@ -12,9 +12,8 @@ from annotation.models import AgreementReport, Campaign, Consensus, ItemRanking
 from annotation.services.crowd import count_answers, has_grown, one_at_a_time
 from annotation.services.judging import DECIDING
 
-BEHIND = timedelta(
-    minutes=10
-)  # at most, once there are answers or settled tasks that the figures do not know
+# At most, once there are answers or settled tasks that the figures do not know.
+BEHIND = timedelta(minutes=10)
 
 
 def campaigns_due(kept_as: str, figures: str, *, now: datetime, **narrowed: str) -> list[UUID]:

@@ -68,6 +68,6 @@ def loadable_manifest(folder: Path) -> dict[str, Any]:
             "model_outdated",
             "The campaign's model was made by another version of this program. Start a new training.",
         )
-    if manifest["sha256"] != model_folders.weights_sha256(folder):
+    if manifest["sha256"] != weights_sha256(folder):
         raise model_damaged()
     return manifest

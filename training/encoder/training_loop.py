@@ -5,7 +5,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils.memory import should_reduce_batch_size
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -15,7 +14,7 @@ from training.encoder.layers import freeze_bottom
 from training.encoder.optimiser import make_optimiser, share_of_peak
 from training.encoder.precision import resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
-from training.encoder.refusals import out_of_memory
+from training.encoder.refusals import is_no_memory, out_of_memory
 from training.encoder.tokens import Inputs, Tokens, bucketed_batches
 from training.encoder.windows import drawn_windows
 from training.errors import TrainingRefused
@@ -146,7 +145,7 @@ class Training:
                 pieces = np.array_split(np.arange(len(batch)), n_pieces)
                 return sum(self._add_gradient(batch, piece, windows, place, seed) for piece in pieces)
             except RuntimeError as error:
-                if not should_reduce_batch_size(error):
+                if not is_no_memory(error):
                     raise
                 self._cut_smaller(len(batch))
 
