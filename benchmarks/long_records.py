@@ -3,7 +3,8 @@
 Of a real data set whose texts are longer than a window, a held-out share is the truth that nobody sees; from
 the rest labels are drawn, and an encoder is fine-tuned three times a seed with all else equal: `windows` of
 128 tokens that overlap by 32, their logits averaged (what the platform does); `long_window`, all that the
-encoder takes at once; `cut`, the first 128 tokens alone.
+encoder takes at once; `cut`, the first 128 tokens alone. Each starts once, however few the labels are: the
+seeds are the repetitions.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def main() -> None:
 def compare(texts: list[str], labels: list[str], seed: int, arguments: argparse.Namespace) -> dict:
     drawn, unseen = drawn_and_held_out(texts, arguments.labels, seed)
     unseen = np.sort(np.random.default_rng(seed).permutation(unseen)[: arguments.unseen])
-    windows = FineTuneConfig(BASE, seed=seed)
+    windows = FineTuneConfig(BASE, seed=seed, seeds_when_few=1)
     ways = {
         "windows": (windows, texts),
         "long_window": (replace(windows, max_tokens=LONG, train_windows=1), texts),
