@@ -99,7 +99,7 @@ def _learn_and_order(run: TrainingRun, token: int, progress: "Progress") -> None
     progress.enter("scoring")
     ordered_by = None
     # Somebody may put another model in charge while one reads the queue.
-    while (version := in_charge(run.campaign_id)) != ordered_by and _has_news_for_the_queue(run, version):
+    while (version := in_charge(run.campaign_id)) != ordered_by:
         asked = timezone.now()
         order_queue(version, number=run.number, on_progress=progress.share)
         ModelVersion.objects.filter(pk=version.pk).update(ordered_at=timezone.now())
@@ -164,12 +164,6 @@ def _make(
     if wants_trials(len(bench)) and snapshot.head not in MARKING_HEADS:  # of these there is one model a run
         version.metrics["trial"] = trial_of(version, snapshot, examples, learned.trial).to_dict()
     return runs.keep_model(run.pk, token, version), opinion
-
-
-def _has_news_for_the_queue(run: TrainingRun, version: ModelVersion) -> bool:
-    """A refit under an encoder that stays in charge changed nothing, and reading all texts takes long."""
-    changed = version.run_id == run.pk or version.family != ModelVersion.Family.ENCODER
-    return changed or run.kind != TrainingRun.Kind.REFIT
 
 
 def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: Path) -> Snapshot:

@@ -15,6 +15,7 @@ from training.services.acquisition import Opinion, acquisition_of
 from training.services.base_models import ENCODER_GONE, folder_of_encoder
 from training.services.embeddings import embed_tasks, vector_pages, vectors_of_texts
 from training.services.marks import MARKING
+from training.services.remembered import recall, remember
 
 N_DRAWS, DROPOUT = 10, 0.3  # of BALD
 Family = ModelVersion.Family
@@ -39,8 +40,29 @@ def opinion_of_open_tasks(
     if version.family == Family.TFIDF:
         probabilities = linear.predict_tfidf(version.path, words, seconds)
     else:
-        probabilities = encoder.predict_proba(version.path, words, seconds, on_progress=on_progress)
+        probabilities = _read_what_is_new(version, tasks, words, seconds, on_progress)
     return tasks, Opinion(manifest["head"], version.label_keys, probabilities)
+
+
+def _read_what_is_new(
+    version: ModelVersion,
+    tasks: OpenTasks,
+    words: Sequence[str],
+    seconds: Sequence[str] | None,
+    on_progress: Callable[[float], None],
+) -> np.ndarray:
+    """An encoder's probabilities [N, K]; it reads what it has not read before."""
+    known, probabilities = recall(version.path, tasks.ids, len(version.label_keys))
+    new = np.flatnonzero(~known)
+    if len(new):
+        probabilities[new] = encoder.predict_proba(
+            version.path,
+            [words[row] for row in new],
+            seconds and [seconds[row] for row in new],
+            on_progress=on_progress,
+        )
+        remember(version.path, tasks.ids, probabilities)
+    return probabilities
 
 
 def probabilities_of_texts(

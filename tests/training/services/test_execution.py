@@ -18,6 +18,7 @@ from annotation.models import Answer, Consensus, MicroTask
 from tests.answered import answered
 from tests.factories import make_gold, make_sentences, make_volunteer, queue_of
 from tests.labelled import add_labelled, add_open, sentences, settle
+from training import encoder
 from training.algorithms.splits import LEARNED, record_places
 from training.errors import RunLost, SnapshotGone
 from training.models import ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
@@ -328,6 +329,34 @@ def test_a_fault_of_the_program_is_logged_by_place_without_its_words(labelled, m
     assert_failed(train(labelled), "unforeseen", "Something unforeseen stopped the run (ValueError)")
     assert "in fault" in caplog.text
     assert "Smith" not in caplog.text
+
+
+def test_an_encoder_that_stays_in_charge_orders_the_queue_after_a_refit_and_reads_what_is_new(
+    labelled, monkeypatch
+):
+    tuned = train(labelled).versions.get(family="encoder")
+    if not tuned.in_charge:
+        put_in_charge(tuned, cause=Promotion.Cause.HAND, now=timezone.now())
+    assert train(labelled, TrainingRun.Kind.ORDER).state == State.SUCCEEDED
+    before = dict(Prediction.objects.values_list("task", "probabilities"))
+    settle(labelled, list(MicroTask.objects.filter(is_open=True)[:4]), ["no", "yes", "no", "yes"])
+    new = add_open(labelled, ["rash word1 word2", "calm word3"])
+    read, really_read = [], encoder.predict_proba
+
+    def reads(folder, texts, *args, **options):
+        read.extend(texts)
+        return really_read(folder, texts, *args, **options)
+
+    monkeypatch.setattr(encoder, "predict_proba", reads)
+    monkeypatch.setattr(execution, "try_the_gate", lambda *args, **options: None)  # none is better
+    run = train(labelled, TrainingRun.Kind.REFIT)
+    assert run.state == State.SUCCEEDED
+    assert sorted(read) == ["calm word3", "rash word1 word2"]
+    open_now = MicroTask.objects.filter(is_open=True)
+    assert set(open_now.values_list("priority_run", flat=True)) == {run.number}
+    after = dict(Prediction.objects.filter(task__in=open_now).values_list("task", "probabilities"))
+    assert {task.pk for task in new} <= set(after)
+    assert all(after[task] == said for task, said in before.items() if task in after)
 
 
 def test_what_nobody_needs_any_more_loses_its_weights_and_keeps_its_figures(labelled):
