@@ -137,27 +137,27 @@ def _crowd_json(parameters: Parameters) -> dict:
             if model.hard_rows is not None:
                 shared |= {"hard_share": float(model.hard_share), "hard_rows": model.hard_rows.tolist()}
         models.append(shared)
-    if parameters.sure is not None:
-        unknown["sure"] = parameters.crowd_sure.tolist()
+    if parameters.certain is not None:
+        unknown["certain"] = parameters.crowd_certain.tolist()
     return {"models": models, "unknown_worker": unknown}
 
 
 def _workers_json(parameters: Parameters) -> list[dict]:
-    """A worker's confusion rows in each model, or the one accuracy; and what their "sure" is worth."""
+    """A worker's confusion rows in each model, or the one accuracy; and what certainty is worth from them."""
     first = parameters.models[0]
     if isinstance(first, Coins):
         workers = [{"accuracy": accuracy} for accuracy in first.accuracy.tolist()]
     else:
         tables = np.stack([model.rows for model in parameters.models], axis=1)  # [W, models, K, K]
         workers = [{"rows": rows} for rows in tables.tolist()]
-    if parameters.sure is not None:
-        for worker, rates in zip(workers, parameters.sure.tolist(), strict=True):
-            worker["sure"] = rates
+    if parameters.certain is not None:
+        for worker, rates in zip(workers, parameters.certain.tolist(), strict=True):
+            worker["certain"] = rates
     return workers
 
 
 def stored_parameters(workers: Sequence[dict | None], crowd: dict) -> Parameters:
-    """What a fit learned, from its JSON, but for what "sure" is worth; who is None is an unknown worker."""
+    """What a fit learned, from its JSON, but for what certainty is worth; None is an unknown worker."""
     unknown = crowd["unknown_worker"]
     known = [unknown if worker is None else worker for worker in workers]
     models: list[Coins | Matrices] = []

@@ -79,7 +79,7 @@ def _estimated(answers: Answers, estimate, states: np.ndarray) -> Parameters:
 
 def _states_of(answers: Answers, parameters: Parameters, gold: np.ndarray | None) -> np.ndarray:
     states = parameters.models[0].log_states(answers)
-    if parameters.sure is not None:
-        evidence = certainty_evidence(answers, parameters.sure)
+    if parameters.certain is not None:
+        evidence = certainty_evidence(answers, parameters.certain)
         states += np.tile(evidence, states.shape[1] // answers.n_classes)
     return fix_gold(softmax(states, out=states), gold, answers.n_classes)

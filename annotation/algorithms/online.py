@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from annotation.algorithms.answer_matrix import NOT_SAID, SURE
+from annotation.algorithms.answer_matrix import NOT_SAID
 from annotation.algorithms.model_annotator import model_evidence
 from annotation.algorithms.posterior_calibration import calibrated
 
@@ -117,11 +117,11 @@ def _likelihood(label: int, worker: dict, model: dict, m: int) -> np.ndarray | l
 
 
 def _certainty(said: int, worker: dict) -> float:
-    """How far "sure" or "not sure" moves the log odds that the answer is right."""
-    if said == NOT_SAID or "sure" not in worker:
+    """How far "not sure", "sure" or silence moves the log odds that the answer is right."""
+    if "certain" not in worker:
         return 0.0
-    right, wrong = worker["sure"]
-    return float(np.log(right / wrong) if said == SURE else np.log((1.0 - right) / (1.0 - wrong)))
+    right, wrong = worker["certain"][said]
+    return float(np.log(right / wrong))
 
 
 def _vote_shares(labels: Sequence[int], crowd: dict) -> np.ndarray:

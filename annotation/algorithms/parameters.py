@@ -8,7 +8,7 @@ Matrices   a confusion matrix a worker, for up to MAX_DENSE_CLASSES classes; and
            hard that all workers answer alike, from the same rows.
 
 Several models are blended by weighing their log probabilities. All know what it is worth that a worker says
-"sure": P(sure | right) and P(sure | wrong).
+"not sure", "sure" or nothing: P(says it | right) and P(says it | wrong).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import reduce
 
 import numpy as np
 
-from annotation.algorithms.answer_matrix import NOT_SURE, SURE, Answers
+from annotation.algorithms.answer_matrix import Answers
 
 MAX_DENSE_CLASSES = 20
 # Stored probabilities are rounded to this, and nothing is impossible: a row of consensus can then be computed
@@ -72,25 +72,24 @@ class Matrices:
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """Models with weights that add up to 1; sure [W, 2] = P(sure | right), P(sure | wrong) with crowd_sure
-    [2], or None where nobody was asked."""
+    """Models with weights that add up to 1; certain [W, 3, 2] = P(says "not sure", "sure", nothing | right,
+    wrong) with crowd_certain [3, 2], or None where nobody said either."""
 
     models: tuple[Coins | Matrices, ...]
     weights: tuple[float, ...] = (1.0,)
-    sure: np.ndarray | None = None
-    crowd_sure: np.ndarray | None = None
+    certain: np.ndarray | None = None
+    crowd_certain: np.ndarray | None = None
 
     def with_certainty(self, rates: tuple[np.ndarray, np.ndarray] | None) -> Parameters:
         """With the rates that certainty.certainty_rates found, if it found any."""
-        return self if rates is None else replace(self, sure=rates[0], crowd_sure=rates[1])
+        return self if rates is None else replace(self, certain=rates[0], crowd_certain=rates[1])
 
     def rounded(self) -> Parameters:
         """As they are stored."""
-        sure = {
-            name: rounded(getattr(self, name)) for name in ("sure", "crowd_sure") if self.sure is not None
-        }
+        names = ("certain", "crowd_certain") if self.certain is not None else ()
+        rates = {name: rounded(getattr(self, name)) for name in names}
         weights = tuple(round(weight, DECIMALS) for weight in self.weights)
-        return replace(self, models=tuple(map(_rounded_model, self.models)), weights=weights, **sure)
+        return replace(self, models=tuple(map(_rounded_model, self.models)), weights=weights, **rates)
 
 
 def posterior_of(answers: Answers, parameters: Parameters) -> np.ndarray:
@@ -104,18 +103,16 @@ def log_posterior_of(answers: Answers, parameters: Parameters) -> np.ndarray:
         weight * _log_of_labels(model.log_states(answers), answers.n_classes)
         for weight, model in zip(parameters.weights, parameters.models, strict=True)
     )
-    return total + certainty_evidence(answers, parameters.sure)
+    return total + certainty_evidence(answers, parameters.certain)
 
 
-def certainty_evidence(answers: Answers, sure: np.ndarray | None) -> np.ndarray | float:
-    """[T, K]: how far "sure" and "not sure" move the log odds that each label is right."""
-    if sure is None:
+def certainty_evidence(answers: Answers, certain: np.ndarray | None) -> np.ndarray | float:
+    """[T, K]: how far "not sure", "sure" and silence move the log odds that each label is right."""
+    if certain is None:
         return 0.0
-    right, wrong = sure[answers.worker].T
-    said_sure = np.log(right) - np.log(wrong)
-    said_not = np.log1p(-right) - np.log1p(-wrong)
-    values = np.select([answers.certain == SURE, answers.certain == NOT_SURE], [said_sure, said_not], 0.0)
-    return answers.sum_at_label(values)
+    log_rates = np.log(certain)
+    worth = log_rates[..., 0] - log_rates[..., 1]  # [W, 3], silence last, at -1
+    return answers.sum_at_label(worth[answers.worker, answers.certain])
 
 
 def of_labels(states: np.ndarray, n_classes: int) -> np.ndarray:

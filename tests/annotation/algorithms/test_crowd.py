@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from annotation.algorithms import simulated_crowd
 from annotation.algorithms.answer_matrix import Answers
+from annotation.algorithms.certainty import certainty_rates
 from annotation.algorithms.crowd import METHODS, fit_crowd
 from annotation.algorithms.online import answer_weights, task_posterior
 
@@ -119,20 +120,39 @@ def test_gold_of_another_length_or_label_is_refused():
         fit_crowd(answers, gold=np.array([2]))
 
 
-def test_sure_counts_for_more_only_from_those_whose_sure_means_something():
+@pytest.mark.parametrize("plain_says", [1, -1], ids=["sure", "nothing"])
+def test_doubt_counts_for_less_only_from_those_whose_doubt_means_something(plain_says):
+    """Whether they say that they are sure or, as by one press on the page, say nothing."""
     rng = np.random.default_rng(5)
     truth = rng.integers(0, 2, 1500)
     plain = answered_by(of_accuracies([0.75] * 6, 2), truth, rng, per_task=3)
     right = plain.label == truth[plain.task]
-    says_sure = rng.random(len(plain)) < np.where(right, 0.9, 0.2)  # workers 0 to 2 know when they know
-    certain = np.where(plain.worker < 3, says_sure, 1).astype(np.int8)  # the others are always sure
+    doubts = rng.random(len(plain)) < np.where(right, 0.1, 0.8)  # workers 0 to 2 know when they know
+    doubts &= plain.worker < 3  # the others never doubt
+    certain = np.where(doubts, 0, plain_says).astype(np.int8)
     answers = Answers(plain.task, plain.worker, plain.label, 1500, 6, 2, certain)
     fit, without = fit_crowd(answers), fit_crowd(plain)
     assert share_right(fit.posterior, truth) > share_right(without.posterior, truth) + 0.025
-    sure, unsure = (answer_weights([1], [fit.workers[0]], fit.crowd, [said])[0] for said in (1, 0))
-    assert sure > unsure + 1.0
-    sure, silent = (answer_weights([1], [fit.workers[5]], fit.crowd, [said])[0] for said in (1, -1))
-    assert sure == pytest.approx(silent, abs=0.15)
+    knows, doubts = (task_posterior([1], fit.workers[:1], fit.crowd, [said])[1] for said in (plain_says, 0))
+    assert knows > doubts + 0.15
+    always = answer_weights([1], [fit.workers[5]], fit.crowd, [plain_says])[0]
+    assert always == pytest.approx(answer_weights([1], [without.workers[5]], without.crowd)[0], abs=0.3)
+    assert task_by_task(answers, fit) == pytest.approx(fit.posterior, abs=1e-6)
+
+
+def test_what_doubt_is_worth_by_hand():
+    """One volunteer, eight answers, three in doubt: the right one of them and both that are wrong."""
+    certain = np.array([0, 0, 0, -1, -1, -1, -1, -1], dtype=np.int8)
+    answers = Answers(np.arange(8), np.zeros(8, int), np.zeros(8, int), 8, 1, 2, certain)
+    posterior = np.repeat([[1.0, 0.0]], 8, axis=0)
+    posterior[1:3] = [0.0, 1.0]
+    _, crowd = certainty_rates(answers, posterior)
+    # Of all, with one more of each: "not sure" 4, "sure" 1, nothing 6; two answers' worth of these shares.
+    begins = 2 * np.array([4, 1, 6]) / 11
+    right, wrong = (np.array([1, 0, 5]) + begins) / 8, (np.array([2, 0, 0]) + begins) / 4
+    assert crowd == pytest.approx(np.stack([right, wrong], axis=1))
+    nobody_said = Answers(*(np.zeros(3, int),) * 3, 1, 1, 2, np.full(3, -1, dtype=np.int8))
+    assert certainty_rates(nobody_said, np.array([[0.5, 0.5]])) is None
 
 
 @pytest.mark.parametrize("method", WEIGHING)
