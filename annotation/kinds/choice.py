@@ -100,7 +100,7 @@ class Choice:
             return Decision(MAJORITY, vote.label or "", value, vote.share, vote.votes, vote.share, entropy)
         indices = [crowd["keys"].index(answer.value["label"]) for answer in given]
         skills = [answer.skill for answer in given]
-        certain = [-1 if answer.certain is None else int(answer.certain) for answer in given]
+        certain = [answer.said for answer in given]
         model = opinion and [opinion.get(key, 0.0) for key in keys]
         posterior = task_posterior(indices, skills, crowd, certain, model=model)
         best = int(posterior.argmax())

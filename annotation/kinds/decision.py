@@ -15,6 +15,11 @@ class Given:
     skill: dict | None = None
     certain: bool | None = None
 
+    @property
+    def said(self) -> int:
+        """1 sure, 0 not sure, -1 not said."""
+        return -1 if self.certain is None else int(self.certain)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

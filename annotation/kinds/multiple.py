@@ -125,6 +125,7 @@ class Multiple:
             chosen.reshape(-1, len(keys))[table.code],
             table.n_tasks,
             table.n_workers,
+            table.certain,
         )
         gold = np.full((table.n_tasks, len(keys)), -1, dtype=np.int32)
         for task, value in table.gold.items():
@@ -150,10 +151,11 @@ def _weighed(chosen: np.ndarray, given: list[Given], crowd: dict) -> tuple[np.nd
     """Each label's probability [K]; and by how many log odds each answer moved the labels, on the mean,
     towards what was found."""
     sets = [np.flatnonzero(row).tolist() for row in chosen]
-    skills = [answer.skill for answer in given]
-    probability = multiple_posterior(sets, skills, crowd)
+    skills, certain = [answer.skill for answer in given], [answer.said for answer in given]
+    probability = multiple_posterior(sets, skills, crowd, certain)
     prior, found = logit(np.array(crowd["prior"])), np.where(probability > 0.5, 1.0, -1.0)
-    alone = [multiple_posterior([one], [skill], crowd) for one, skill in zip(sets, skills, strict=True)]
+    each = zip(sets, skills, certain, strict=True)
+    alone = [multiple_posterior([one], [skill], crowd, [said]) for one, skill, said in each]
     return probability, [float(np.mean(found * (logit(p) - prior))) for p in alone]
 
 

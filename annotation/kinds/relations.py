@@ -138,7 +138,9 @@ class Relations:
         else:
             relations, says = relation_says(consensus, stated)
             skills = [answer.skill and answer.skill.get(RELATIONS) for answer in given]
-            found, weights = relation_posterior(says, skills, crowd[RELATIONS])
+            found, weights = relation_posterior(
+                says, skills, crowd[RELATIONS], [answer.said for answer in given]
+            )
         return replace(
             decision,
             value=decision.value | _related(dict(zip(relations, found, strict=True))),
@@ -207,7 +209,7 @@ def _decisions(table: Table, spans: SpanFit) -> list[Decisions]:
             true = facts_of(table.gold[task])
             ends = [span.span for span in spans.consensus[task]]
             gold[:] = [(ends[start], ends[end], label) in true for start, end, label in relations]
-        found.append(Decisions(says, table.worker[own].tolist(), gold))
+        found.append(Decisions(says, table.worker[own].tolist(), gold, table.certain[own].tolist()))
     return found
 
 

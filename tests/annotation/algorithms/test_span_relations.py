@@ -71,6 +71,15 @@ def test_one_reliable_word_outweighs_two_of_little_worth_and_who_has_no_say_move
     assert weights == pytest.approx([np.log(9), -np.log(1.5), -np.log(1.5), 0.0])
 
 
+def test_a_doubtful_word_is_worth_what_the_volunteers_doubt_is():
+    """Nine to one; in doubt by a ninth as likely to be right, which is one to one."""
+    crowd = {"n_labels": 1, "prior": [0.5], "rates": [[0.6, 0.6]]}
+    worker = {"rates": [[0.9, 0.9]], "certain": [[-np.log(9)] * 2, [0.0, 0.0], [0.0, 0.0]]}
+    states, workers = np.array([[1]]), [worker]
+    assert relation_posterior(states, workers, crowd, [0])[0] == pytest.approx([0.5])
+    assert relation_posterior(states, workers, crowd, [-1])[0] == pytest.approx([0.9])
+
+
 def test_a_fit_learns_who_states_what_is_there_and_who_states_anything():
     rng = np.random.default_rng(2)
     sensitivity, specificity = np.array([0.95, 0.9, 0.6, 0.6]), np.array([0.95, 0.9, 0.95, 0.5])
@@ -79,7 +88,9 @@ def test_a_fit_learns_who_states_what_is_there_and_who_states_anything():
         true = rng.random(6) < 0.4
         says = rng.random((4, 6)) < np.where(true, sensitivity[:, None], 1 - specificity[:, None])
         stated = says.any(axis=0)
-        texts.append(Decisions(says[:, stated].astype(np.int8), [0, 1, 2, 3], np.full(stated.sum(), -1)))
+        texts.append(
+            Decisions(says[:, stated].astype(np.int8), [0, 1, 2, 3], np.full(stated.sum(), -1), [-1] * 4)
+        )
     fitted = fit_relation_crowd(texts, 4)
     rates = np.array([worker["rates"][0] for worker in fitted.workers])
     assert min(rates[:2, 0]) > max(rates[2:, 0]) + 0.2
@@ -89,6 +100,6 @@ def test_a_fit_learns_who_states_what_is_there_and_who_states_anything():
 
 
 def test_without_a_single_relation_there_is_a_crowd_all_the_same():
-    fitted = fit_relation_crowd([Decisions(np.zeros((2, 0), np.int8), [0, 1], np.zeros(0))], 2)
+    fitted = fit_relation_crowd([Decisions(np.zeros((2, 0), np.int8), [0, 1], np.zeros(0), [-1, -1])], 2)
     found, weights = relation_posterior(np.zeros((2, 0), np.int8), fitted.workers, fitted.crowd)
     assert (found.tolist(), weights) == ([], [0.0, 0.0])
