@@ -10,6 +10,7 @@ def shown_settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 TEST_SHARE = 0.15  # of the records, that judges at most; the random stream may be smaller
+CERTAINTY_FLOOR = 0.4  # of a consensus, below which it is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class FineTuneConfig(LoopConfig):
     calibration_share: float = 0.1  # how sure the model may be is learned from these alone
 
     # Labels that volunteers are hardly sure of teach noise.
-    certainty_floor: float = 0.4  # of a consensus, below which it is left out
+    certainty_floor: float = CERTAINTY_FLOOR
 
     imbalance_ratio: float = 3.0  # largest class over smallest from which the loss is weighted by class
 

@@ -19,8 +19,7 @@ def evaluate_spans(
 
     The keys are those of metrics.evaluate where they mean the same. accuracy is the share of texts whose
     spans are all right, macro_f1 the mean strict F1 of the labels, and the calibration error holds a span's
-    probability against how often such spans are strictly right. task_f1 is the mean of the texts' own strict
-    F1, task_f1_deviation how far one text's lies from it (standard deviation).
+    probability against how often such spans are strictly right.
 
     >>> found = [[(Span(0, 4, "drug"), 0.9)], [(Span(3, 9, "drug"), 0.6)]]
     >>> one = evaluate_spans(found, [[Span(0, 4, "drug")], [Span(5, 9, "drug")]], ["drug"])
@@ -83,12 +82,9 @@ def _strict(
     figures = outcomes.figures()
     hit = [mark in theirs for marks, theirs in zip(marked, map(set, right), strict=True) for mark in marks]
     confidence = [probability for marks in found for _, probability in marks]
-    of_items = outcomes.f1_of_items
     strict = {
         "n_examples": len(right),
         "accuracy": float(outcomes.hits.mean()),
-        "task_f1": float(of_items.mean()),
-        "task_f1_deviation": float(of_items.std()),
         "macro_f1": figures["macro_f1"],
         "expected_calibration_error": calibration_error(np.array(confidence), np.array(hit, dtype=bool)),
         "per_class": figures["per_class"],

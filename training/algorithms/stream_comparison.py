@@ -1,10 +1,11 @@
 """Does choosing tasks teach more than drawing them by lot? As many labels of each, judged alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from training.algorithms.clusters import effective_size
 from training.algorithms.outcomes import outcomes_of_sets
 
 Learner = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -17,7 +18,8 @@ class Comparison:
     """How right the judging texts' labels were found, from 0 to 1, and the difference's standard error.
 
     Of one text: 1 or 0 where it has one label; where any may hold, the F1 of its labels. So the error is that
-    of a mean over texts: the labels of one text hang together, and are no more evidence than the text is.
+    of a mean over texts: the labels of one text hang together, and are no more evidence than the text is, and
+    texts of one record are as many as they are worth.
     """
 
     n_learned: int
@@ -28,14 +30,20 @@ class Comparison:
 
 
 def compare(
-    targets: np.ndarray, in_stream: np.ndarray, half: np.ndarray, learn: Learner, *, rng: np.random.Generator
+    targets: np.ndarray,
+    in_stream: np.ndarray,
+    half: np.ndarray,
+    records: Sequence[object],
+    learn: Learner,
+    *,
+    rng: np.random.Generator,
 ) -> Comparison | None:
     """Return what n chosen texts teach beside n drawn ones, or None while there are too few.
 
-    targets: bool [N, K], the labels that hold of each. Cross-fitted: in_stream [N] bool is parted by half [N]
-    bool (by record, so that none is on both sides). From each half in turn n texts are learned, and from the
-    chosen ones as many; both are judged by the other half, which is a fair sample of all texts. So all of the
-    stream judges, and nothing judges itself.
+    targets: bool [N, K], the labels that hold of each text; records [N], whose it is. Cross-fitted: in_stream
+    [N] bool is parted by half [N] bool (by record, so that none is on both sides). From each half in turn n
+    texts are learned, and from the chosen ones as many; both are judged by the other half, which is a fair
+    sample of all texts. So all of the stream judges, and nothing judges itself.
 
     learn(rows_learned, targets_learned, rows_judged) returns the labels chosen of the latter, bool [J, K].
     """
@@ -52,12 +60,13 @@ def compare(
             rightness[name].append(found.f1_of_items)
     acquired, drawn = (np.concatenate(rightness[name]) for name in ("acquired", "drawn"))
     difference = acquired - drawn
+    of_records = [records[row] for half in halves[::-1] for row in half.tolist()]
     return Comparison(
         n_learned=n,
         n_judged=len(difference),
         acquired=float(acquired.mean()),
         drawn=float(drawn.mean()),
-        deviation=float(difference.std() / np.sqrt(len(difference))),
+        deviation=float(difference.std() / np.sqrt(effective_size(difference, of_records))),
     )
 
 

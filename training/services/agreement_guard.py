@@ -5,56 +5,63 @@ is low by design.
 """
 
 import math
+from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import NamedTuple
+from uuid import UUID
 
+import numpy as np
 import orjson
 from django.db import connection
 
 from annotation.errors import Conflict
 from annotation.models import Campaign
+from training.algorithms.clusters import effective_size
 from training.algorithms.judged import CHOSEN_FROM
-from training.algorithms.outcomes import outcomes_of_marks
-from training.algorithms.targets import marks_of
+from training.algorithms.targets import chosen_labels, marks_of, sureness
+from training.config import CERTAINTY_FLOOR
 from training.models import ModelVersion, Promotion
 from training.services.promotions import in_charge, put_in_charge, returnable, took_charge
 
 FEWEST = 30  # tasks settled since, below which nothing is said
 MOST = 2000  # the newest ones tell how it is now
-MOST_MARKED = 300  # the same of marks, which take longer to compare: this is asked every few seconds
 SIGMAS = 3.0
 
+# Of what volunteers agreed on, as in the labels that judged the model: not what a reviewer or a file decided.
 SETTLED_SINCE = """
-SELECT p.probabilities::text, p.answer::text, s.value::text
+SELECT t.record_id, p.probabilities::text, p.answer::text, s.value::text, s.votes::text, s.posterior::text,
+       coalesce(s.certainty, s.share), s.n_answers
 FROM training_prediction p
 JOIN annotation_consensus s ON s.task_id = p.task_id
+JOIN annotation_microtask t ON t.id = p.task_id
 WHERE p.model_version_id = %s AND p.explored
   AND s.campaign_id = %s AND s.settled_at > %s AND s.value IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM annotation_gold g WHERE g.task_id = p.task_id)
 ORDER BY s.settled_at DESC LIMIT %s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far volunteers and the model agree on tasks of the random stream, from 0 to 1, on the mean.
+    """How far volunteers and the model agree on texts of the random stream, from 0 to 1, on the mean.
 
-    On one of them: 1 or 0 where an answer is labels; of marks their F1. deviation is that of one task then.
+    On one of them: F1 of the labels or of the marks, which is 1 or 0 where one label is right. deviation is
+    that of one text then; n_then and n_now are how many independent texts they are worth.
     """
 
     then: float
     deviation: float
-    n_then: int
+    n_then: float
     now: float
-    n_now: int
+    n_now: float
 
     @property
     def floor(self) -> float:
         """Three standard errors of the difference below what it was.
 
-        One task more that agreed wholly then and one that did not at all: of a few tasks that were all alike
+        One text more that agreed wholly then and one that did not at all: of a few texts that were all alike
         nothing is certain.
 
         >>> round(Agreement(then=0.9, deviation=0.3, n_then=98, now=0.8, n_now=100).floor, 4)
@@ -91,48 +98,54 @@ def return_where_agreement_fell(*, now: datetime) -> list[ModelVersion]:
 
 def agreement_of(version: ModelVersion, *, since: datetime) -> Agreement | None:
     """None while too few tasks of the stream are settled that the model had read before."""
-    level = version.metrics.get("volunteers")
-    if level is None:
+    level = version.metrics.get("agreement")
+    if level is None:  # too few judged it, or an earlier version of the software did
         return None
-    marks = "task_f1" in level
-    rows = _settled_since(version, since, MOST_MARKED if marks else MOST)
+    rows = _settled_since(version, since)
     if len(rows) < FEWEST:
         return None
-    if marks:
-        then, deviation = level["task_f1"], level["task_f1_deviation"]
-        agrees = _f1_of_tasks(rows)
-    elif rows[0].answer is not None:  # marks that an earlier version of the software judged
-        return None
-    else:
-        then = level["accuracy"]
-        deviation = math.sqrt(then * (1 - then))
-        agrees = [_says(version.label_keys, row) for row in rows]
-    return Agreement(then, deviation, level["n_examples"], sum(agrees) / len(agrees), len(agrees))
+    agrees = np.array([_f1(_said(version.label_keys, row), _stated(row.value)) for row in rows])
+    n_now = effective_size(agrees, [row.record_id for row in rows])
+    return Agreement(level["mean"], level["deviation"], level["n_texts"], float(agrees.mean()), n_now)
 
 
 class Settled(NamedTuple):
     """A task: what the model had said of it, in the one form or the other, and the consensus since."""
 
+    record_id: UUID
     probabilities: list[float] | None
     answer: dict | None
     value: dict
+    votes: dict[str, int]
+    posterior: dict[str, float] | None
+    certainty: float
+    n_answers: int
 
 
-def _settled_since(version: ModelVersion, since: datetime, most: int) -> list[Settled]:
+def _settled_since(version: ModelVersion, since: datetime) -> list[Settled]:
+    """Those that people were sure enough of to be learned from."""
+    floor = version.run.config.get("certainty_floor", CERTAINTY_FLOOR)
     with connection.cursor() as cursor:
-        cursor.execute(SETTLED_SINCE, [version.pk, version.campaign_id, since, most])
-        return [Settled(*(one and orjson.loads(one) for one in row)) for row in cursor.fetchall()]
+        cursor.execute(SETTLED_SINCE, [version.pk, version.campaign_id, since, MOST])
+        read = [
+            Settled(record_id, *(one and orjson.loads(one) for one in written), *figures)
+            for record_id, *written, figures in ((*row[:6], row[6:]) for row in cursor.fetchall())
+        ]
+    return [row for row in read if sureness(*row[3:]) >= floor]
 
 
-def _says(label_keys: list[str], row: Settled) -> bool:
-    """Whether the model says of a task what people said."""
+def _f1(said: Set, stated: Set) -> float:
+    return 2 * len(said & stated) / (len(said) + len(stated)) if said or stated else 1.0
+
+
+def _said(label_keys: list[str], row: Settled) -> Set:
+    """The labels that the model gives a task, or what it marks there."""
+    if row.answer is not None:
+        return set(marks_of(row.answer))
     if "labels" in row.value:
-        chosen = {key for key, p in zip(label_keys, row.probabilities, strict=True) if p >= CHOSEN_FROM}
-        return chosen == set(row.value["labels"])
-    return label_keys[row.probabilities.index(max(row.probabilities))] == row.value.get("label")
+        return {key for key, p in zip(label_keys, row.probabilities, strict=True) if p >= CHOSEN_FROM}
+    return {label_keys[row.probabilities.index(max(row.probabilities))]}
 
 
-def _f1_of_tasks(rows: list[Settled]) -> list[float]:
-    found, right = [marks_of(row.answer) for row in rows], [marks_of(row.value) for row in rows]
-    labels = sorted({mark.label for marks in chain(found, right) for mark in marks})
-    return outcomes_of_marks(found, right, labels).f1_of_items.tolist()
+def _stated(value: dict) -> Set:
+    return set(chosen_labels(value)) if "spans" not in value else set(marks_of(value))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from training.algorithms.clusters import effective_size
 from training.algorithms.examples import Examples, Span
 from training.algorithms.judged import CHOSEN_FROM, Judged, judged_classes, judged_marks, judged_sets
 from training.algorithms.metrics import evaluate, reliability
@@ -45,6 +46,7 @@ class Bench:
     task_ids: list[str]
     record_ids: list[str]
     is_gold: np.ndarray  # bool [N], answered by a file; the others by volunteers
+    is_decided: np.ndarray  # bool [N], those of the others that a reviewer decided
     metadata: list[dict]
 
     def __len__(self) -> int:
@@ -86,6 +88,7 @@ def _bench(snapshot: Snapshot, examples: Examples, rows: np.ndarray) -> Bench:
         task_ids=[row["task"] for row in chosen],
         record_ids=[row["record"] for row in chosen],
         is_gold=np.array([row["origin"] == "gold" for row in chosen], dtype=bool),
+        is_decided=np.array([row["origin"] == "expert" for row in chosen], dtype=bool),
         metadata=[row["metadata"] for row in chosen],
     )
 
@@ -171,7 +174,20 @@ def metrics_of(version: ModelVersion, bench: Bench, opinion: Opinion) -> dict:
     for name, chosen in (("gold", bench.is_gold), ("volunteers", ~bench.is_gold)):
         if chosen.sum() >= FEWEST_APART:
             metrics[name] = _figures(bench.only(chosen), only(opinion, chosen))
+    people = ~bench.is_gold & ~bench.is_decided
+    if people.sum() >= FEWEST_APART:
+        metrics["agreement"] = _agreement(bench.only(people), only(opinion, people))
     return metrics
+
+
+def _agreement(bench: Bench, opinion: Opinion) -> dict:
+    """How far people and the model agree on a text, from 0 to 1, on the mean, and of how many texts it is."""
+    of_texts = outcomes_of(bench, opinion).f1_of_items
+    return {
+        "mean": float(of_texts.mean()),
+        "deviation": float(of_texts.std()),
+        "n_texts": effective_size(of_texts, bench.record_ids),
+    }
 
 
 def _given_spans(version: ModelVersion, bench: Bench) -> dict:

@@ -31,6 +31,7 @@ from training.algorithms.targets import (
     soft_target,
     soft_targets_of_labels,
     spans_of,
+    sureness,
 )
 from training.algorithms.vote_posterior import vote_posterior, voters_accuracy
 from training.config import TEST_SHARE, FineTuneConfig
@@ -144,19 +145,10 @@ def _ballots(example: LabelledExample, keys: list[str]) -> list[dict[str, int]]:
     return [{"yes": n, "no": example.n_answers - n} for n in yes]
 
 
-def _sureness(example: LabelledExample) -> float:
-    """How sure people are of the answer; of one with many parts, of a part on the mean, and not of all."""
-    if example.is_expert:
+def _sureness(one: LabelledExample) -> float:
+    if one.is_expert:
         return 1.0
-    if "labels" in example.value:
-        n = example.n_answers
-        shares = example.posterior or {key: votes / n for key, votes in example.votes.items()}
-        return float(np.mean([max(p, 1 - p) for p in shares.values()])) if shares else 1.0
-    if "spans" in example.value and example.posterior:
-        marked = {f"{span['start']}-{span['end']} {span['label']}" for span in example.value["spans"]}
-        decided = [p if key in marked else max(p, 1 - p) for key, p in example.posterior.items()]
-        return float(np.mean(decided))  # marks and relations that are believed in a little are none
-    return example.certainty
+    return sureness(one.value, one.votes, one.posterior, one.certainty, one.n_answers)
 
 
 def _crowd_row(example: LabelledExample, beliefs: dict[str, float] | None) -> dict:

@@ -83,4 +83,4 @@ def compare_stream(campaign: Campaign, policy: TrainingPolicy, *, settled_by: da
         scores = model.scores(features[judged])
         return scores >= 0 if any_number else scores.argmax(axis=1)[:, None] == np.arange(len(names))
 
-    return compare(targets, in_stream, half, learn, rng=np.random.default_rng(len(examples)))
+    return compare(targets, in_stream, half, records, learn, rng=np.random.default_rng(len(examples)))

@@ -28,7 +28,7 @@ def stream_and_chosen(chosen: np.ndarray, n_stream: int = 200):
 def test_what_lies_at_the_border_teaches_as_much_as_the_lot_or_more():
     chosen = 0.5 + np.linspace(-0.05, 0.05, 30)
     values, targets, in_stream, half, rng = stream_and_chosen(chosen)
-    found = compare(targets, in_stream, half, nearest(values), rng=rng)
+    found = compare(targets, in_stream, half, range(len(values)), nearest(values), rng=rng)
     assert found.n_learned == 30
     assert found.n_judged == 200, "all of the stream judges"
     assert found.acquired >= found.drawn
@@ -37,15 +37,15 @@ def test_what_lies_at_the_border_teaches_as_much_as_the_lot_or_more():
 
 def test_what_lies_on_one_side_teaches_less():
     values, targets, in_stream, half, rng = stream_and_chosen(np.linspace(0.9, 1.0, 60))
-    found = compare(targets, in_stream, half, nearest(values), rng=rng)
+    found = compare(targets, in_stream, half, range(len(values)), nearest(values), rng=rng)
     assert found.acquired < found.drawn - 2 * found.deviation
 
 
 def test_too_few_labels_say_nothing():
     values, targets, in_stream, half, rng = stream_and_chosen(np.linspace(0, 1, 19))
-    assert compare(targets, in_stream, half, nearest(values), rng=rng) is None
+    assert compare(targets, in_stream, half, range(len(values)), nearest(values), rng=rng) is None
     values, targets, in_stream, half, rng = stream_and_chosen(np.linspace(0, 1, 50), n_stream=30)
-    assert compare(targets, in_stream, half, nearest(values), rng=rng) is None
+    assert compare(targets, in_stream, half, range(len(values)), nearest(values), rng=rng) is None
 
 
 def test_of_one_label_a_text_it_is_the_share_of_texts_that_are_right():
@@ -55,19 +55,39 @@ def test_of_one_label_a_text_it_is_the_share_of_texts_that_are_right():
     def learn(rows, known, judged):
         return targets[judged] ^ wrong[judged][:, None]
 
-    found = compare(targets, in_stream, half, learn, rng=rng)
+    found = compare(targets, in_stream, half, range(len(values)), learn, rng=rng)
     assert found.acquired == found.drawn == 0.75
     assert found.deviation == 0
 
 
 def test_of_several_labels_a_text_the_error_is_that_of_texts_however_many_labels_there_are():
     values, targets, in_stream, half, _ = stream_and_chosen(np.linspace(0.9, 1.0, 60))
-    once = compare(targets, in_stream, half, nearest(values), rng=np.random.default_rng(1))
-    many = compare(np.tile(targets, 8), in_stream, half, nearest(values), rng=np.random.default_rng(1))
+    once = compare(
+        targets, in_stream, half, range(len(values)), nearest(values), rng=np.random.default_rng(1)
+    )
+    many = compare(
+        np.tile(targets, 8),
+        in_stream,
+        half,
+        range(len(values)),
+        nearest(values),
+        rng=np.random.default_rng(1),
+    )
     assert many == once
+
+
+def test_texts_of_one_record_that_hang_together_are_less_evidence():
+    values, targets, in_stream, half, _ = stream_and_chosen(np.linspace(0.9, 1.0, 60))
+    of_ten = np.floor(values * 20)  # neighbours are right and wrong together
+    alone, together = (
+        compare(targets, in_stream, half, records, nearest(values), rng=np.random.default_rng(1))
+        for records in (range(len(values)), of_ten)
+    )
+    assert (together.acquired, together.drawn) == (alone.acquired, alone.drawn)
+    assert together.deviation > 2 * alone.deviation
 
 
 def test_texts_of_which_no_label_holds_are_right_where_none_is_chosen():
     values, targets, in_stream, half, rng = stream_and_chosen(np.linspace(0, 1, 60))
     none = np.zeros_like(targets)
-    assert compare(none, in_stream, half, nearest(values), rng=rng).acquired == 1.0
+    assert compare(none, in_stream, half, range(len(values)), nearest(values), rng=rng).acquired == 1.0
