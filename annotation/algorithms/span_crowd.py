@@ -11,14 +11,17 @@ of one volunteer was certain by its length alone. Habits learned per volunteer:
     goes on            begins too late           stops too early              (mixed up)
 
 and, for every mark, whether its label is right. Each volunteer's row is drawn towards the crowd's row, and
-that towards a typical one (a Dirichlet prior's mode, in the M step of EM; cf. Nguyen et al., ACL 2017). In
-the end the words of a text have a say where somebody marked (span_words).
+that towards a typical one (a Dirichlet prior's mode, in the M step of EM; cf. Nguyen et al., ACL 2017). Where
+it was asked whether they are sure, a volunteer has habits when sure, when not, and when silent, each drawn
+towards their own moved as the crowd's are. In the end the words of a text have a say where somebody marked
+(span_words).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from annotation.algorithms.certainty import N_SAYINGS
 from annotation.algorithms.span_chains import Cells, Found, begins, label_of, spans_of
 from annotation.algorithms.span_habits import (
     LEAST,
@@ -46,23 +49,37 @@ from annotation.algorithms.span_words import count_words, word_scores, words_at_
 
 CROWD_STRENGTH = 100.0  # a typical row weighs as much as so many tags of the whole crowd
 WORKER_STRENGTH = 10.0  # the crowd's row weighs as much as so many tags of one volunteer
+CERTAINTY_STRENGTH = 30.0  # a row moved as the crowd's is weighs as much as so many tags that came with it
 MOVES_STRENGTH = 10.0  # typical moves weigh as much as so many cells outside, and as many inside of spans
 TYPICAL_MOVES = {"begin": 0.2, "stay": 0.3, "join": 0.02}
 MAX_ITERATIONS = 50
 TOLERANCE = 1e-5  # of the log evidence, relative
 
 
-def fit(cells: Cells, texts: Sequence[str], n_workers: int, labels: Sequence[str]) -> tuple[dict, list[dict]]:
+def fit(
+    cells: Cells,
+    texts: Sequence[str],
+    n_workers: int,
+    labels: Sequence[str],
+    *,
+    tells_certainty: bool = False,
+) -> tuple[dict, list[dict]]:
     """(crowd, workers), JSON-able: the habits of highest posterior density, by EM, and what the words say.
+
+    Where answers tell how certain they are, the cells' workers are rows: row_of(worker, certain, n_workers).
 
     EM climbs twice, from a typical crowd and from the votes, and the likelier end is taken: from the votes
     alone, of what two volunteers mark, that which a third one misses half of the time came out as nothing.
     """
     nothing = np.zeros((len(cells.n_tokens), 1 + 2 * len(labels)))
     votes = cells.with_gold(vote_shares(cells, len(labels)))
-    starts = [_climb(cells, start, n_workers) for start in (nothing, votes)]
+    n_sayings = N_SAYINGS if tells_certainty else 1
+    starts = [_climb(cells, start, n_workers, n_sayings) for start in (nothing, votes)]
     habits, mixed_up, moves, smoothed = max(starts, key=lambda end: end[-1].log_evidence)
     crowd, workers = habits_to_json(habits, mixed_up, labels)
+    if tells_certainty:
+        rows, crowd["certain"] = workers[:-n_sayings], workers[-n_sayings:]
+        workers = [{"certain": rows[worker::n_workers]} for worker in range(n_workers)]
     share = dict(zip(labels, moves.label_share.tolist(), strict=True))
     chain = {"begin": moves.begin, "stay": moves.stay, "join": moves.join, "label_share": share}
     sights = words_at_marks(cells, texts, given_labels(cells, len(labels)))
@@ -70,14 +87,25 @@ def fit(cells: Cells, texts: Sequence[str], n_workers: int, labels: Sequence[str
     return crowd | chain | {"words": words}, workers
 
 
-def _climb(cells: Cells, posterior: np.ndarray, n_workers: int) -> tuple[Habits, np.ndarray, Moves, Smoothed]:
+def row_of(worker: int, said: int, n_workers: int) -> int:
+    """Where a worker's habits lie among those of all in what they are not sure, sure, silent of.
+
+    >>> row_of(1, 0, n_workers=4), row_of(1, 1, n_workers=4), row_of(1, -1, n_workers=4)
+    (1, 5, 9)
+    """
+    return said % N_SAYINGS * n_workers + worker
+
+
+def _climb(
+    cells: Cells, posterior: np.ndarray, n_workers: int, n_sayings: int
+) -> tuple[Habits, np.ndarray, Moves, Smoothed]:
     """EM from what a first posterior [C, 1 + 2 L] says of the volunteers; from nothing, all are typical."""
-    habits, mixed_up = refit_habits(cells, posterior, n_workers)
+    habits, mixed_up = refit_habits(cells, posterior, n_workers, n_sayings)
     moves = Moves(**TYPICAL_MOVES, label_share=_label_shares(cells, posterior.shape[1] // 2))
     evidence = -np.inf
     for _ in range(MAX_ITERATIONS):
         smoothed = forward_backward(emissions(cells, habits, moves), cells.run_first, cells.run_length, moves)
-        habits, mixed_up = refit_habits(cells, smoothed.posterior, n_workers)
+        habits, mixed_up = refit_habits(cells, smoothed.posterior, n_workers, n_sayings)
         moves = refit_moves(smoothed, moves.label_share)
         before, evidence = evidence, smoothed.log_evidence
         if evidence - before <= TOLERANCE * abs(evidence):
@@ -210,24 +238,50 @@ def log_likelihood(
     return emission
 
 
-def refit_habits(cells: Cells, posterior: np.ndarray, n_workers: int) -> tuple[Habits, np.ndarray]:
-    """(habits, counts of labels mixed up [L, L]) of highest density, given what each state probably is."""
-    n_labels = posterior.shape[1] // 2
-    tags = _tag_counts(cells, posterior, n_workers)
-    crowd = _shares(tags.sum(axis=0) + CROWD_STRENGTH * TYPICAL)
-    own = _shares(tags + WORKER_STRENGTH * crowd)
+def refit_habits(
+    cells: Cells, posterior: np.ndarray, n_workers: int, n_sayings: int = 1
+) -> tuple[Habits, np.ndarray]:
+    """(habits, counts of labels mixed up [L, L]) of highest density, given what each state probably is.
 
-    marks, marks_right, mixed_up = _label_counts(cells, posterior, n_workers)
-    right_crowd = (marks_right.sum(axis=0) + CROWD_STRENGTH * typical_right(n_labels)) / (
-        marks.sum(axis=0) + CROWD_STRENGTH
+    Of several sayings, the habits are those of every row (row_of), then the crowd's when it says each.
+    """
+    n_labels = posterior.shape[1] // 2
+    tags = _tag_counts(cells, posterior, n_workers * n_sayings)
+    tags = tags.reshape(n_sayings, n_workers, *tags.shape[1:])  # [S, W, 3, 3, 3]
+    crowd = _shares(tags.sum(axis=(0, 1)) + CROWD_STRENGTH * TYPICAL)
+    own = _shares(tags.sum(axis=0) + WORKER_STRENGTH * crowd)
+
+    marks, marks_right, mixed_up = _label_counts(cells, posterior, n_workers * n_sayings)
+    marks, marks_right = (count.reshape(n_sayings, n_workers, n_labels) for count in (marks, marks_right))
+    right_crowd = (marks_right.sum(axis=(0, 1)) + CROWD_STRENGTH * typical_right(n_labels)) / (
+        marks.sum(axis=(0, 1)) + CROWD_STRENGTH
     )
-    right_own = (marks_right + WORKER_STRENGTH * right_crowd) / (marks + WORKER_STRENGTH)
+    right_own = (marks_right.sum(axis=0) + WORKER_STRENGTH * right_crowd) / (
+        marks.sum(axis=0) + WORKER_STRENGTH
+    )
+    if n_sayings > 1:
+        own = _by_certainty(tags, own, crowd)
+        right_or_not = np.stack([marks_right, marks - marks_right], axis=-1)
+        right_own = _by_certainty(right_or_not, *map(_or_not, (right_own, right_crowd)))[..., 0]
     habits = Habits(
         np.concatenate([own, crowd[None]]),
         np.concatenate([right_own, right_crowd[None]]),
         mixed_up_rows(mixed_up, mixed_up.sum(axis=1), max(n_labels, 1)),
     )
     return habits, mixed_up
+
+
+def _by_certainty(counts: np.ndarray, own: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    """counts [S, W, ..., P], own [W, ..., P], crowd [..., P] -> [S W + S, ..., P], shares over the last axis:
+    each saying's of every worker, then those of the crowd."""
+    of_crowd = _shares(counts.sum(axis=1) + CROWD_STRENGTH * crowd)
+    expected = _shares(own * (of_crowd / np.maximum(crowd, LEAST))[:, None])
+    of_workers = _shares(counts + CERTAINTY_STRENGTH * expected)
+    return np.concatenate([of_workers.reshape(-1, *crowd.shape), of_crowd])
+
+
+def _or_not(share: np.ndarray) -> np.ndarray:
+    return np.stack([share, 1.0 - share], axis=-1)
 
 
 def refit_moves(smoothed: Smoothed, label_share: np.ndarray) -> Moves:

@@ -31,6 +31,13 @@ class Habits:
     mixed_up: np.ndarray
 
 
+def habits_when(worker: dict | None, crowd: dict, said: int) -> dict | None:
+    """A worker's habits in what they are sure of (1), not sure of (0), or say nothing of (-1); None are those
+    of the crowd at large."""
+    known = crowd if worker is None else worker
+    return known["certain"][said] if "certain" in known else worker
+
+
 def typical_right(n_labels: int) -> float:
     return TYPICAL_RIGHT if n_labels > 1 else 1.0
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from annotation.algorithms.answer_matrix import NOT_SAID
+
 Span = tuple[int, int, str]  # start, end (code points, end exclusive), label key
 
 
@@ -12,6 +14,7 @@ class SpanAnswers:
     """Everybody's spans in every text. Spans may overlap and nest; nothing marked is an answer too.
 
     answers: for each text the (worker, spans) pairs; a worker is an index from 0 to n_workers - 1.
+    certain: for each answer 1 sure, 0 not sure, -1 not said; empty where nobody was asked.
     Raises ValueError where a span does not lie in its text, a label is unknown or a worker is out of range.
     """
 
@@ -19,6 +22,11 @@ class SpanAnswers:
     answers: list[list[tuple[int, list[Span]]]]
     n_workers: int
     labels: list[str]
+    certain: list[list[int]] = field(default_factory=list)
+
+    @property
+    def tells_certainty(self) -> bool:
+        return any(said != NOT_SAID for given in self.certain for said in given)
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.answers):

@@ -9,13 +9,17 @@ Marks may overlap and nest; see span_chains for what happens then. Deterministic
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import betaincinv
 
 from annotation.algorithms import span_crowd, span_votes, token_dawid_skene
+from annotation.algorithms.answer_matrix import NOT_SAID
+from annotation.algorithms.certainty import N_SAYINGS
 from annotation.algorithms.span_chains import Cells, Chain, Found, cells_of, chains_of, label_of
+from annotation.algorithms.span_habits import habits_when
 from annotation.algorithms.span_relations import relation_says, relation_votes
 from annotation.algorithms.span_scores import span_f1
 from annotation.algorithms.span_stretches import (
@@ -66,36 +70,48 @@ def fit_span_crowd(
     gold = gold or {}
     for text_index, spans in gold.items():
         check_spans(answers.texts[text_index], spans, answers.labels)
+    tells_certainty = answers.tells_certainty and method == "engine"
+    by_row = _by_row(answers) if tells_certainty else answers.answers
     chains = [
         chain
-        for i, (text, given) in enumerate(zip(answers.texts, answers.answers, strict=True))
+        for i, (text, given) in enumerate(zip(answers.texts, by_row, strict=True))
         if given
         for chain in chains_of(
             text, given, answers.labels, text_index=i, gold=gold.get(i), every_token=_by_token(method)
         )
     ]
     cells = cells_of(chains)
-    crowd, workers = _learn(cells, answers, method)
-    read = _read(cells, answers.texts, crowd, workers, answers.labels)
+    crowd, workers = _learn(cells, answers, method, tells_certainty)
+    rows: Sequence[dict | None] = workers
+    if tells_certainty:
+        rows = [habits_when(worker, crowd, said) for said in range(N_SAYINGS) for worker in workers]
+    read = _read(cells, answers.texts, crowd, rows, answers.labels)
     for text_index, spans in gold.items():
         read.consensus[text_index] = _certain(answers.answers[text_index], spans)
         read.rejected[text_index] = []
-    quality = _token_quality(cells, read.posterior, answers.n_workers)
+    by_worker = replace(cells, worker=cells.worker % max(answers.n_workers, 1))
+    quality = _token_quality(by_worker, read.posterior, answers.n_workers)
     return SpanFit(read.consensus, read.rejected, crowd, workers, *quality)
 
 
 def task_spans(
-    text: str, spans_by_worker: list[list[Span]], workers: list[dict | None], crowd: dict
+    text: str,
+    spans_by_worker: list[list[Span]],
+    workers: Sequence[dict | None],
+    crowd: dict,
+    certain: Sequence[int] | None = None,
 ) -> SpanReading:
     """One text's consensus from its own answers, by what a fit learned; the same that the fit gave it.
 
     workers: each volunteer's entry of SpanFit.workers, None for one nobody knows yet, who counts as the
-    crowd's typical one.
+    crowd's typical one. certain: for each answer 1 sure, 0 not sure, -1 not said.
     """
     if len(spans_by_worker) != len(workers):
         raise ValueError(f"{len(spans_by_worker)} answers need as many workers, not {len(workers)}")
     for spans in spans_by_worker:
         check_spans(text, spans)
+    certain = [NOT_SAID] * len(workers) if certain is None else certain
+    workers = [habits_when(worker, crowd, said) for worker, said in zip(workers, certain, strict=True)]
     order = {label: i for i, label in enumerate(crowd["labels"])}
     given = {label for spans in spans_by_worker for _, _, label in spans}
     labels = sorted(given, key=lambda label: (order.get(label, len(order)), label))
@@ -113,11 +129,24 @@ def _by_token(method: str) -> bool:
     return method == "token_dawid_skene"
 
 
-def _learn(cells: Cells, answers: SpanAnswers, method: str) -> tuple[dict, list[dict]]:
+def _by_row(answers: SpanAnswers) -> list[list[tuple[int, list[Span]]]]:
+    """The answers under the rows of habits that they were given by."""
+    return [
+        [
+            (span_crowd.row_of(worker, said, answers.n_workers), spans)
+            for (worker, spans), said in zip(given, certain, strict=True)
+        ]
+        for given, certain in zip(answers.answers, answers.certain, strict=True)
+    ]
+
+
+def _learn(cells: Cells, answers: SpanAnswers, method: str, tells_certainty: bool) -> tuple[dict, list[dict]]:
     crowd: dict = {}
     workers: list[dict] = [{} for _ in range(answers.n_workers)]
     if method == "engine":
-        crowd, workers = span_crowd.fit(cells, answers.texts, answers.n_workers, answers.labels)
+        crowd, workers = span_crowd.fit(
+            cells, answers.texts, answers.n_workers, answers.labels, tells_certainty=tells_certainty
+        )
     elif method == "token_dawid_skene":
         crowd, workers = token_dawid_skene.fit(cells, answers.n_workers, answers.labels)
     return {"method": method, "labels": list(answers.labels)} | crowd, workers

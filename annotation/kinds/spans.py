@@ -112,9 +112,12 @@ class Spans:
 
 def fit_spans(table: Table, labels: list[dict], method: str) -> tuple[SpanFit, list[SkillRow]]:
     given: list[list] = [[] for _ in range(table.n_tasks)]
-    for task, worker, code in zip(table.task, table.worker, table.code, strict=True):
+    certain: list[list[int]] = [[] for _ in range(table.n_tasks)]
+    for task, worker, code, said in zip(table.task, table.worker, table.code, table.certain, strict=True):
         given[task].append((int(worker), as_tuples(table.values[code]["spans"])))
-    answers = SpanAnswers(list(table.texts), given, table.n_workers, [label["key"] for label in labels])
+        certain[task].append(int(said))
+    keys = [label["key"] for label in labels]
+    answers = SpanAnswers(list(table.texts), given, table.n_workers, keys, certain)
     gold = {task: as_tuples(value["spans"]) for task, value in table.gold.items()}
     fitted = fit_span_crowd(answers, method=method, gold=gold)
     counts = span_finds(answers, [[span.span for span in spans] for spans in fitted.consensus])
@@ -139,7 +142,8 @@ def read_spans(
     if method == MAJORITY or crowd is None or crowd["labels"] != keys:
         method, crowd = MAJORITY, {"method": MAJORITY, "labels": keys}
     marked = [as_tuples(answer.value["spans"]) for answer in given]
-    reading = task_spans(text, marked, [answer.skill for answer in given], crowd)
+    skills, certain = [answer.skill for answer in given], [answer.said for answer in given]
+    reading = task_spans(text, marked, skills, crowd, certain)
     in_order = sorted(reading.consensus, key=lambda span: (span.start, -span.end, span.label))
     return method, replace(reading, consensus=in_order)
 

@@ -1,5 +1,7 @@
 """The engine on simulated crowds: whom it trusts, and that it beats votes and token-wise Dawid-Skene."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,44 @@ def test_spammer_who_marks_at_random_is_told_from_the_others():
     answers, _ = simulated([typical] * 7 + [spammer], seed=3)
     fit = fit_span_crowd(answers)
     assert fit.interval[7, 1] < fit.interval[:7, 0].min()
+
+
+def doubting(crowd: list[Carelessness], *, is_worse: bool, seed: int):
+    """Everybody doubts a third of their answers, in which they are careless, or as careful as in any."""
+    careless = Carelessness(drop=0.7, shift=0.4, spurious=0.8, mislabel=0.3)
+    rng = np.random.default_rng(seed)
+    answers, gold = simulated(crowd, seed=seed, n_texts=150, n_a_text=3)
+    certain = [[0 if rng.random() < 1 / 3 else -1 for _ in given] for given in answers.answers]
+    if is_worse:
+        for n, given in enumerate(answers.answers):
+            for i, (worker, _) in enumerate(given):
+                if certain[n][i] == 0:
+                    given[i] = worker, mark_spans(answers.texts[n], gold[n], LABELS, careless, rng)
+    return replace(answers, certain=certain), gold
+
+
+def strict_f1(answers: SpanAnswers, gold) -> float:
+    consensus = fit_span_crowd(answers).consensus
+    return span_f1([[s.span for s in spans] for spans in consensus], gold)["strict"]["f1"]
+
+
+def test_what_somebody_doubts_weighs_less_where_their_doubt_is_right():
+    answers, gold = doubting([NOISE["medium"]] * 10, is_worse=True, seed=5)
+    assert strict_f1(answers, gold) > strict_f1(replace(answers, certain=[]), gold) + 0.03
+    when_silent, when_in_doubt = (
+        np.mean([worker["certain"][said]["tags"][1][0][1] for worker in fit_span_crowd(answers).workers])
+        for said in (-1, 0)
+    )
+    assert when_silent > when_in_doubt + 0.2, "finds what begins there"
+
+
+def test_doubt_that_says_nothing_costs_little_and_where_none_was_uttered_nothing_at_all():
+    answers, gold = doubting([NOISE["medium"]] * 10, is_worse=False, seed=5)
+    assert strict_f1(answers, gold) == pytest.approx(strict_f1(replace(answers, certain=[]), gold), abs=0.02)
+    silent = replace(answers, certain=[[-1] * len(given) for given in answers.answers])
+    heard, unasked = fit_span_crowd(silent), fit_span_crowd(replace(answers, certain=[]))
+    assert (heard.crowd, heard.workers) == (unasked.crowd, unasked.workers)
+    assert (heard.consensus, heard.rejected) == (unasked.consensus, unasked.rejected)
 
 
 def test_cutting_chains_where_nobody_marked_changes_nothing():

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,20 +49,24 @@ def test_what_all_mark_alike_is_the_consensus_with_everybody_in_support(method):
     assert all(min(span.confidence, span.boundary) > 0.9 for spans in fit.consensus for span in spans)
 
 
-@every_method
-def test_a_task_alone_gives_what_the_batch_gave_also_after_json(method):
+CERTAIN = [[0, -1, 1], [-1, 0, 0], [1, 1, -1]]
+
+
+@pytest.mark.parametrize(("method", "certain"), [*((m, []) for m in METHODS), ("engine", CERTAIN)])
+def test_a_task_alone_gives_what_the_batch_gave_also_after_json(method, certain):
     crowd = answers(
         [[DRUG, RASH], [DRUG, MILD_RASH], [RASH]],
         [[DRUG], [(0, 7, "sign")], []],
         [[MILD_RASH], [MILD_RASH, DRUG], [(19, 23, "sign"), (8, 12, "drug")]],
     )
+    crowd = replace(crowd, certain=certain)
     fit = fit_span_crowd(crowd, method=method)
     learned = json.loads(json.dumps({"crowd": fit.crowd, "workers": fit.workers}))
     assert any(fit.rejected)
-    for given, consensus, rejected in zip(crowd.answers, fit.consensus, fit.rejected, strict=True):
-        alone = task_spans(
-            TEXT, [spans for _, spans in given], [learned["workers"][w] for w, _ in given], learned["crowd"]
-        )
+    for n, given in enumerate(crowd.answers):
+        consensus, rejected = fit.consensus[n], fit.rejected[n]
+        marked, workers = [spans for _, spans in given], [learned["workers"][w] for w, _ in given]
+        alone = task_spans(TEXT, marked, workers, learned["crowd"], certain[n] if certain else None)
         assert found(alone.consensus) == found(consensus)
         for one, other in zip(alone.consensus, consensus, strict=True):
             assert one.confidence == pytest.approx(other.confidence, abs=1e-9)
@@ -124,7 +129,7 @@ PAIN = (0, 4, "sign")
 PAIN_AND_RASH, ITS_RASH = "Pain and rash", (9, 13, "sign")
 
 
-def read_by(method: str, *marked: list, text: str = PAIN_AND_RASH, labels=("sign",)):
+def read_by(method: str, *marked: list, text: str = PAIN_AND_RASH, labels=("sign",), said=None, **learned):
     """One text's answers by people nobody knows; the engine by typical habits, without words."""
     crowd = {"method": method, "labels": list(labels)}
     if method == "engine":
@@ -133,7 +138,20 @@ def read_by(method: str, *marked: list, text: str = PAIN_AND_RASH, labels=("sign
             "begin": 0.2, "stay": 0.3, "join": 0.02, "words": None,
             "label_share": dict.fromkeys(labels, 1.0 / len(labels)),
         }  # fmt: skip
-    return task_spans(text, list(marked), [None] * len(marked), crowd)
+    return task_spans(text, list(marked), [None] * len(marked), crowd | learned, said)
+
+
+def test_a_doubtful_answer_is_read_by_the_habits_of_doubt():
+    """Who in doubt marks and misses alike whatever is there might as well not have answered."""
+    typical = {"tags": TYPICAL.tolist(), "right": {"sign": 1.0}}
+    aimless = {"tags": np.broadcast_to([0.9, 0.1, 0.0], (3, 3, 3)).tolist(), "right": {"sign": 1.0}}
+    when = {"certain": [aimless, typical, typical]}  # not sure, sure, silent
+    marks = [PAIN], [PAIN], []
+    by_two = read_by("engine", *marks[:2], said=[-1, 1])
+    [with_doubt] = read_by("engine", *marks, said=[-1, 1, 0], **when).consensus
+    [with_all] = read_by("engine", *marks, said=[-1, 1, -1], **when).consensus
+    assert with_doubt.confidence == pytest.approx(by_two.consensus[0].confidence)
+    assert with_all.confidence < with_doubt.confidence
 
 
 @pytest.mark.parametrize("method", ["majority", "exact_majority"])

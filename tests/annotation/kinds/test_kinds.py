@@ -296,15 +296,18 @@ def test_by_the_engine_a_rejected_mark_is_doubt_and_each_answer_has_its_weight()
     assert decision.weights[0] == decision.weights[1] > decision.weights[2] + 1
 
 
-def fitted(kind: str, answers: list[tuple[int, int, dict]], *, n_workers: int, text: str = TEXT):
+def fitted(
+    kind: str, answers: list[tuple[int, int, dict]], *, n_workers: int, text: str = TEXT, certain=None
+):
     """A fit of (task, worker, answer) triples, all on one text."""
     task, worker, values = zip(*answers, strict=True)
+    certain = [-1] * len(values) if certain is None else certain
     n_tasks = max(task) + 1
     table = Table(
         task=np.array(task, dtype=np.int32),
         worker=np.array(worker, dtype=np.int32),
         code=np.arange(len(values), dtype=np.int32),
-        certain=np.full(len(values), -1, dtype=np.int8),
+        certain=np.array(certain, dtype=np.int8),
         values=list(values),
         n_tasks=n_tasks,
         n_workers=n_workers,
@@ -333,6 +336,30 @@ def test_two_who_usually_agree_outweigh_two_who_never_do(kind):
     decision = kind_named(kind).decide(given, LABELS[kind], method="engine", crowd=fit.crowd, text=TEXT)
     assert decision.value == one
     assert decision.method == "engine"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LABELS if kind != "text"])
+def test_an_answer_in_doubt_speaks_less_for_what_it_says_where_doubt_has_been_right(kind):
+    """Three agree; the fourth says otherwise whenever they are not sure, and mostly then alone."""
+    rng = np.random.default_rng(3)
+    values = ANSWERS[kind]
+    if kind == "relations":
+        values = [values[1] | {"relations": []}, values[1]]  # both with the marks that relations need
+    answers, certain = [], []
+    for task in range(80):
+        right = int(rng.random() < 0.5)
+        doubts = bool(rng.random() < 0.5)
+        says = [right, right, right, right ^ (doubts and rng.random() < 0.5)]
+        answers += [(task, worker, values[one]) for worker, one in enumerate(says)]
+        certain += [-1, -1, -1, 0 if doubts else -1]
+    fit = fitted(kind, answers, n_workers=4, certain=certain)
+    weight = {}
+    for said in (None, False):
+        given = [Given(values[1], fit.skills[w].parameters, said if w == 3 else None) for w in (0, 3)]
+        decision = kind_named(kind).decide(given, LABELS[kind], method="engine", crowd=fit.crowd, text=TEXT)
+        assert decision.value == values[1]
+        weight[said] = decision.weights[1]
+    assert weight[None] > weight[False] + 0.5
 
 
 @pytest.mark.parametrize("kind", LABELS)
