@@ -359,7 +359,7 @@ def test_an_answer_in_doubt_speaks_less_for_what_it_says_where_doubt_has_been_ri
         decision = kind_named(kind).decide(given, LABELS[kind], method="engine", crowd=fit.crowd, text=TEXT)
         assert decision.value == values[1]
         weight[said] = decision.weights[1]
-    assert weight[None] > weight[False] + 0.5
+    assert weight[None] > weight[False] + 0.3
 
 
 @pytest.mark.parametrize("kind", LABELS)
