@@ -118,7 +118,8 @@ def medoid(texts: Sequence[str], weights: Sequence[float] | None = None) -> Medo
         raise ValueError(f"{len(texts)} texts need as many weights, none of them negative")
     if not weight.any():
         weight = np.ones(len(texts))
-    similarities = similarity_matrix(texts) @ (weight / weight.sum())
+    # Weights may add up to a little above 1.
+    similarities = np.minimum(similarity_matrix(texts) @ (weight / weight.sum()), 1.0)
     # lexsort sorts by its last key first and keeps the order of what is equal.
     index = int(np.lexsort((-weight, -similarities.round(_DIGITS_OF_TIES)))[0])
     return Medoid(index, float(similarities[index]), similarities)

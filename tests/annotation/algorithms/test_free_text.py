@@ -90,6 +90,11 @@ def test_weights_of_nothing_weigh_alike_and_bad_ones_are_refused():
         medoid([])
 
 
+@given(st.lists(st.floats(0.01, 1.0), min_size=1, max_size=6))
+def test_equal_texts_have_all_in_common_and_never_more_whatever_they_weigh(weights):
+    assert 1 - 1e-12 < medoid(["no rash"] * len(weights), weights).share <= 1
+
+
 def test_agreement_is_the_mean_over_pairs():
     """1 for the first pair, 2/3 for the other two: 'rash' in common of three tokens."""
     assert mean_similarity(["rash", "Rash", "rash seen"]) == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
