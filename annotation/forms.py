@@ -242,7 +242,7 @@ class RuleForm(forms.Form):
         label="Stop when so sure",
         min_value=0.5,
         max_value=0.9999,
-        help_text="How probable the likeliest label has to be. At 0.97 three of a hundred may be wrong.",
+        help_text="How probable it has to be that all is right. At 0.97 three of a hundred may be wrong.",
     )
     first = forms.IntegerField(
         label="Answers to start with",
@@ -264,10 +264,17 @@ class RuleForm(forms.Form):
         help_text="Of ten answers nine right is 0.9. Only for the table below.",
     )
 
+    def __init__(self, *arguments, n_choices: int, **options):
+        """n_choices: answers between which a volunteer who guesses chooses."""
+        super().__init__(*arguments, **options)
+        self._n_choices = n_choices
+
     def clean(self) -> dict:
         cleaned = super().clean()
         if cleaned.get("first") and cleaned.get("most") and cleaned["first"] > cleaned["most"]:
             self.add_error("most", "At least as many as it starts with.")
+        if (cleaned.get("guessed_accuracy") or 1) <= 1 / self._n_choices:
+            self.add_error("guessed_accuracy", f"Above {1 / self._n_choices:.2f}, which is chance here.")
         cleaned["guessed_accuracy"] = cleaned.get("guessed_accuracy") or 0.8
         return cleaned
 

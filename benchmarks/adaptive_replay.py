@@ -16,7 +16,7 @@ from _crowds import Crowd, read_crowd
 from annotation.algorithms.crowd import Answers, fit_crowd
 from annotation.algorithms.hidden_gold import gold_share
 from annotation.algorithms.stopping import Rule
-from annotation.algorithms.stopping_simulation import simulate_rule
+from annotation.algorithms.stopping_simulation import likeliest_label, simulate_rule
 
 FIRST_BATCH = 25  # tasks: about as many answers as the platform's first fit waits for
 THRESHOLDS = (0.85, 0.9, 0.95, 0.97, 0.98)
@@ -81,12 +81,11 @@ def replay(crowd: Crowd, rule: Rule, seed: int, hides_gold: bool) -> dict:
     answers, rng = crowd.answers, np.random.default_rng(seed)
     engine = Engine(crowd, hidden_gold(crowd, seed) if hides_gold else nothing_hidden(crowd), rng)
     asked = ~engine.is_hidden[answers.task]
+    columns = answers.task[asked], answers.worker[asked]
     result = simulate_rule(
-        answers.task[asked],
-        answers.worker[asked],
-        answers.label[asked],
+        *columns,
         answers.n_tasks,
-        engine,
+        likeliest_label(*columns, answers.label[asked], engine),
         rule,
         rng=rng,
         first_batch=FIRST_BATCH,
@@ -94,7 +93,7 @@ def replay(crowd: Crowd, rule: Rule, seed: int, hides_gold: bool) -> dict:
     is_task = ~engine.is_hidden
     return {
         "answers_per_task": (result.n_answers.sum() + engine.n_to_gold) / is_task.sum(),
-        "accuracy": result.accuracy(np.where(is_task, crowd.gold, -1)),
+        "accuracy": result.share_right(np.where(is_task, crowd.gold, -1)),
         "to_hidden_gold_per_task": engine.n_to_gold / is_task.sum(),
         "to_reviewer": result.is_reviewed[is_task].mean(),
         "audited": result.is_audited[is_task].mean(),

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from annotation import serializers as shapes
 from annotation.algorithms.stopping import Rule
 from annotation.api.campaigns import AdminView
-from annotation.services.rule_trials import try_rule
+from annotation.services.rule_trials import n_tasks_on_page, try_rule
 
 
 class RuleSerializer(serializers.Serializer):
@@ -34,7 +34,8 @@ class RuleTrialSerializer(serializers.Serializer):
     rule = serializers.CharField(help_text="In words.")
     n_tasks = serializers.IntegerField()
     n_answers = serializers.IntegerField()
-    truth = serializers.CharField(help_text="What labels were held against: gold, or all answers.")
+    truth = serializers.CharField(help_text="What outcomes were held against: gold, or all answers.")
+    measure = serializers.CharField(help_text="What the accuracies are the mean of, over tasks.")
     answers_per_task = serializers.FloatField()
     accuracy = serializers.FloatField(allow_null=True)
     review_share = serializers.FloatField()
@@ -68,4 +69,6 @@ class RuleTrialView(AdminView):
             most=most,
             audit_share=campaign.audit_share,
         )
-        return Response(RuleTrialSerializer(asdict(try_rule(campaign, rule))).data)
+        return Response(
+            RuleTrialSerializer(asdict(try_rule(campaign, rule, n_tasks=n_tasks_on_page(campaign)))).data
+        )

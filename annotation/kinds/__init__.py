@@ -35,6 +35,9 @@ class Kind(Protocol):
     title: str
     sentence: str  # what a volunteer does, for whoever chooses the kind
     rightness: str  # what a volunteer's accuracy is a share of, after its figure
+    measure: str  # what `score` is, for the mean over tasks
+    planning: str  # what the need of answers is computed for beforehand, where that is not the whole answer
+    certainty_is_probability: bool  # even where no gold has calibrated it
     one_label: bool  # an answer is one label
     needs_text: bool  # deciding takes the task's text
     methods: dict[str, str]  # what each way of weighing answers does, in a sentence
@@ -66,6 +69,10 @@ class Kind(Protocol):
 
     def score(self, value: dict, gold: dict) -> float:
         """How right an answer is, from 0 to 1."""
+        ...
+
+    def n_choices(self, labels: list[dict]) -> int:
+        """How many answers there are to what `planning` says."""
         ...
 
     def clear_mistakes(self, value: dict, true: dict) -> dict:

@@ -25,6 +25,9 @@ class Choice:
     title = "one of several labels"
     sentence = "One press on one label: the quickest to answer."
     rightness = "of the answers right"
+    measure = "share right"
+    planning = ""
+    certainty_is_probability = True
     one_label = True
     needs_text = False
     ordered = False
@@ -71,6 +74,9 @@ class Choice:
     def score(self, value: dict, gold: dict) -> float:
         """1 where the answer is the right one, else 0."""
         return float(value["label"] == gold["label"])
+
+    def n_choices(self, labels: list[dict]) -> int:
+        return len(labels)
 
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         return value

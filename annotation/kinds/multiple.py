@@ -24,6 +24,12 @@ class Multiple:
     title = "any number of labels"
     sentence = "All labels that apply, and none where none does."
     rightness = "of the labels rightly chosen or left out"
+    measure = "overlap of labels (Jaccard)"
+    planning = (
+        "Computed for one label at a time, which applies or not. A task stops when it is sure of all its "
+        "labels at once, so it takes more answers than this."
+    )
+    certainty_is_probability = True
     one_label = False
     needs_text = False
     methods = {
@@ -73,6 +79,9 @@ class Multiple:
         """
         both, either = set(value["labels"]) & set(gold["labels"]), set(value["labels"]) | set(gold["labels"])
         return len(both) / len(either) if either else 1.0
+
+    def n_choices(self, labels: list[dict]) -> int:
+        return 2
 
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         return value

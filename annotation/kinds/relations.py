@@ -44,6 +44,12 @@ class Relations:
     title = "marked stretches and how they are related"
     sentence = "Marks in the text, and which mark belongs to which, and how."
     rightness = "of the words rightly marked"
+    measure = "F1 of exact relations"
+    planning = (
+        "Computed for one word or one relation at a time, which is there or not. A task stops when it is "
+        "sure of all marks and relations at once, so it takes more answers than this."
+    )
+    certainty_is_probability = True
     one_label = False
     needs_text = True
     methods = {
@@ -106,6 +112,9 @@ class Relations:
         (0.0, 1.0)
         """
         return set_f1(facts_of(value), facts_of(gold))
+
+    def n_choices(self, labels: list[dict]) -> int:
+        return 2
 
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         """Of the marks: a relation is right only where both its ends are."""

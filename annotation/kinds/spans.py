@@ -30,6 +30,12 @@ class Spans:
     title = "marked stretches of the text"
     sentence = "Words are marked in the text, each mark with a label; marks may overlap and nest."
     rightness = "of the words rightly marked"
+    measure = "F1 of exact marks"
+    planning = (
+        "Computed for one word at a time, which belongs to a mark or not. A task stops when it is sure of "
+        "all its marks at once, boundaries included, so it takes more answers than this."
+    )
+    certainty_is_probability = True
     one_label = False
     needs_text = True
     methods = {
@@ -79,6 +85,9 @@ class Spans:
     def score(self, value: dict, gold: dict) -> float:
         """Strict F1 of the spans: the same boundaries and the same label."""
         return set_f1(set(as_tuples(value["spans"])), set(as_tuples(gold["spans"])))
+
+    def n_choices(self, labels: list[dict]) -> int:
+        return 2
 
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         """A mark that overlaps a true one of its label is none, whatever its boundaries."""

@@ -11,6 +11,7 @@ from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, ent
 
 MOST_CHARACTERS = 1000
 NEAR = 0.5  # a score from which on a text says the same in other words
+ALL_DIFFERENT = 1000  # so many things may be said that two wrong texts hardly ever say the same
 PRIOR_TEXTS = 4  # of the crowd's typical similarity, which a volunteer with few answers leans on
 
 
@@ -19,6 +20,12 @@ class Text:
     title = "a short text"
     sentence = "A few words of the volunteer’s own, up to 1,000 characters."
     rightness = "of the words in common with others’ texts"
+    measure = "words in common (F1)"
+    planning = (
+        "Computed as if right texts all said the same and each wrong one something else. What a rule costs "
+        "shows once there are answers: it goes by how alike they are."
+    )
+    certainty_is_probability = False
     one_label = False
     needs_text = False
     methods = {
@@ -63,6 +70,9 @@ class Text:
     def score(self, value: dict, gold: dict) -> float:
         """How similar the two are in their words, from 0 to 1."""
         return similarity(value["text"], gold["text"])
+
+    def n_choices(self, labels: list[dict]) -> int:
+        return ALL_DIFFERENT
 
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         """A text with most of its words in common with the truth has none."""

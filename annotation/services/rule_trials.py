@@ -1,5 +1,6 @@
 """Another stop rule tried on the answers there are, and what to expect before there are any."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -9,31 +10,38 @@ from annotation.algorithms.power import RuleCost, answers_needed, rule_cost
 from annotation.algorithms.stopping import Rule
 from annotation.algorithms.stopping_simulation import (
     CurvePoint,
-    Replay,
+    Judge,
+    Verdicts,
     cost_accuracy_curve,
+    likeliest_label,
     simulate_rule,
     stored_posterior,
 )
 from annotation.errors import Invalid
-from annotation.kinds import kind_named
-from annotation.models import Campaign, Consensus, Gold, Skill
+from annotation.kinds import Given, Kind, Table, kind_named
+from annotation.models import Campaign, Consensus, Skill
 from annotation.services.crowd import read_table
 from annotation.services.judging import KNOWN_AFTER
 
 TASKS_TRIED = 500  # on a page, where somebody waits
-LEAST_GOLD = 20  # gold tasks from which the labels are held against gold alone
+TEXTS_TRIED = 80  # where the task's text is read again with each answer drawn
+LEAST_GOLD = 20  # gold tasks from which the outcomes are held against gold alone
 THRESHOLDS = (0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
 WISHES = (0.8, 0.9, 0.95, 0.99)
+
+Progress = Callable[[int, int], None]  # hears (verdicts found, at most so many)
 
 
 @dataclass(frozen=True, slots=True)
 class RuleTrial:
-    """What a rule would have done with the answers given. `truth` says what labels were held against."""
+    """What a rule would have done with the answers given. `truth` says what outcomes were held against, and
+    `measure` what the accuracies are the mean of; a task without a consensus counts 0."""
 
     rule: str
     n_tasks: int
     n_answers: int
     truth: str  # "gold", or "all answers"
+    measure: str
     answers_per_task: float
     accuracy: float | None
     review_share: float
@@ -46,16 +54,33 @@ class RuleTrial:
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """For volunteers who are right with this probability: answers a task that a majority needs for each wish,
-    the accuracy of 1, 2, 3, … answers, and the cost of a rule."""
+    the accuracy of 1, 2, 3, … answers, and the cost of a rule where that can be known beforehand."""
 
     accuracy: float
     needed: list[tuple[float, int | None]]
     by_answers: list[float]
-    cost: RuleCost
+    cost: RuleCost | None
+
+
+@dataclass(frozen=True)
+class _Crowd:
+    parameters: dict  # shared by all
+    workers: list[dict | None]
+    is_known: np.ndarray  # bool [W]: whose skill is known
+
+
+def n_tasks_on_page(campaign: Campaign) -> int:
+    """So many that the answer is there in about a second."""
+    return TEXTS_TRIED if kind_named(campaign.kind).needs_text else TASKS_TRIED
 
 
 def try_rule(
-    campaign: Campaign, rule: Rule, *, seed: int = 0, n_tasks: int | None = TASKS_TRIED
+    campaign: Campaign,
+    rule: Rule,
+    *,
+    seed: int = 0,
+    n_tasks: int | None = None,
+    on_progress: Progress = lambda n_found, n_at_most: None,
 ) -> RuleTrial:
     """Replay the answers already given, each task's in a random order, only while the rule asks for more.
 
@@ -63,56 +88,57 @@ def try_rule(
     are answers to leave out. Skill is what the latest fit says, or, before there is one, a fit to these.
     """
     kind = kind_named(campaign.kind)
-    if not kind.one_label:
-        raise Invalid("A rule can be tried where an answer is one label.", code="rule_not_for_this_kind")
-    table, task_ids, volunteers = read_table(campaign, tasks=_tasks_to_try(campaign, n_tasks))
+    table, _, volunteers = read_table(campaign, tasks=_tasks_to_try(campaign, n_tasks))
     if not len(table.task):
         raise Invalid("There are no tasks with two answers or more yet.", code="nothing_to_try")
-    keys = [label["key"] for label in campaign.labels]
-    crowd, workers, is_known = _crowd(campaign, table, volunteers)
-    # What does not count is in the values still, though in no answer.
-    codes = np.array([keys.index(v["label"]) if v["label"] in keys else -1 for v in table.values])
-    answers = (table.task, table.worker, codes[table.code], table.n_tasks)
-    posterior = stored_posterior(table.n_tasks, workers, crowd)
-    now = posterior(*answers[:3]).argmax(axis=1)
-    gold = _gold(campaign, task_ids, keys)
-    by_gold = (gold >= 0).sum() >= LEAST_GOLD
-    truth = gold if by_gold else now
-    replay: Replay = simulate_rule(
-        *answers, posterior, rule, rng=np.random.default_rng(seed), is_known=is_known
-    )
+    crowd = _crowd(campaign, table, volunteers)
+    judge, values = _judge(campaign, table, crowd, on_progress)
+    answers = (table.task, table.worker, table.n_tasks, judge)
+    now = judge(np.arange(len(table.task))).outcome
+    by_gold = len(table.gold) >= LEAST_GOLD
+    truth = table.gold if by_gold else {task: values[one] for task, one in enumerate(now) if one >= 0}
+
+    def accuracy(outcome: np.ndarray) -> float | None:
+        scores = [
+            kind.score(values[outcome[task]], true) if outcome[task] >= 0 else 0.0
+            for task, true in truth.items()
+        ]
+        return float(np.mean(scores)) if scores else None
+
+    replay = simulate_rule(*answers, rule, rng=np.random.default_rng(seed), is_known=crowd.is_known)
     return RuleTrial(
         rule=str(rule),
         n_tasks=table.n_tasks,
         n_answers=len(table.task),
         truth="gold" if by_gold else "all answers",
+        measure=kind.measure,
         answers_per_task=replay.answers_per_task,
-        accuracy=replay.accuracy(truth),
+        accuracy=accuracy(replay.outcome),
         review_share=replay.review_share,
         run_out_share=float(replay.has_run_out.mean()),
         answers_per_task_now=len(table.task) / table.n_tasks,
-        accuracy_now=float((now == truth)[truth >= 0].mean()),
+        accuracy_now=accuracy(now),
         curve=cost_accuracy_curve(
             *answers,
-            posterior,
             replace(rule, audit_share=0.0),
             thresholds=THRESHOLDS,
             seed=seed,
-            gold=truth,
-            is_known=is_known,
+            accuracy=lambda replay: accuracy(replay.outcome),
+            is_known=crowd.is_known,
         ),
     )
 
 
-def expect(rule: Rule, accuracy: float, n_classes: int) -> Expectation:
+def expect(rule: Rule, accuracy: float, kind: Kind, labels: list[dict]) -> Expectation:
     """What to plan for before there are answers, for volunteers of a guessed accuracy."""
-    powers = {wish: answers_needed(accuracy, n_classes, wish) for wish in WISHES}
+    n_choices = kind.n_choices(labels)
+    powers = {wish: answers_needed(accuracy, n_choices, wish) for wish in WISHES}
     longest = max((power.accuracies for power in powers.values()), key=len)
     return Expectation(
         accuracy,
         [(wish, power.n_answers) for wish, power in powers.items()],
         list(longest[:9]),
-        rule_cost(rule, accuracy, n_classes),
+        rule_cost(rule, accuracy, n_choices) if kind.certainty_is_probability else None,
     )
 
 
@@ -121,21 +147,80 @@ def _tasks_to_try(campaign: Campaign, n_tasks: int | None) -> list[UUID]:
     return list(answered.order_by("-n_answers", "task").values_list("task_id", flat=True)[:n_tasks])
 
 
-def _crowd(campaign: Campaign, table, volunteers: list[UUID]) -> tuple[dict, list[dict | None], np.ndarray]:
-    """The shared parameters, each worker's, and whose skill is known."""
+def _crowd(campaign: Campaign, table: Table, volunteers: list[UUID]) -> _Crowd:
     fit = (
         campaign.crowd_fits.filter(number=campaign.crowd_version).first() if campaign.crowd_version else None
     )
     if fit is None:
         fitted = kind_named(campaign.kind).fit(table, campaign.labels, method="engine")
         n_answers = np.bincount(table.worker, minlength=table.n_workers)
-        return fitted.crowd, [row.parameters for row in fitted.skills], n_answers >= KNOWN_AFTER
+        return _Crowd(fitted.crowd, [row.parameters for row in fitted.skills], n_answers >= KNOWN_AFTER)
     skills = {skill.pk: skill for skill in Skill.objects.filter(volunteer__in=volunteers, version=fit.number)}
     workers = [skills[pk].parameters if pk in skills else None for pk in volunteers]
     is_known = [pk in skills and skills[pk].n_answers >= KNOWN_AFTER for pk in volunteers]
-    return fit.parameters, workers, np.array(is_known)
+    return _Crowd(fit.parameters, workers, np.array(is_known))
 
 
-def _gold(campaign: Campaign, task_ids: list[UUID], keys: list[str]) -> np.ndarray:
-    known = dict(Gold.objects.filter(campaign=campaign, task__in=task_ids).values_list("task", "label"))
-    return np.array([keys.index(known[pk]) if known.get(pk) in keys else -1 for pk in task_ids])
+def _judge(
+    campaign: Campaign, table: Table, crowd: _Crowd, on_progress: Progress
+) -> tuple[Judge, list[dict]]:
+    """What the platform would have made of the answers drawn, and the values that outcomes stand for."""
+    if not kind_named(campaign.kind).one_label:
+        judge = _Decider(campaign, table, crowd, on_progress)
+        return judge, judge.values
+    keys = [label["key"] for label in campaign.labels]
+    # What does not count is in the values still, though in no answer.
+    codes = np.array([keys.index(v["label"]) if v["label"] in keys else -1 for v in table.values])
+    posterior = stored_posterior(table.n_tasks, crowd.workers, crowd.parameters)
+    judge = likeliest_label(table.task, table.worker, codes[table.code], posterior)
+    return judge, [{"label": key} for key in keys]
+
+
+class _Decider:
+    """Task by task as the kind decides: each set of answers once, however many rules ask about it."""
+
+    def __init__(self, campaign: Campaign, table: Table, crowd: _Crowd, on_progress: Progress):
+        self.values: list[dict] = []
+        self._kind, self._labels, self._table, self._crowd = (
+            kind_named(campaign.kind), campaign.labels, table, crowd,
+        )  # fmt: skip
+        self._method = campaign.aggregation if campaign.weighs_volunteers else Campaign.Aggregation.ENGINE
+        self._known: dict[bytes, tuple[float, int]] = {}
+        self._codes: dict[str, int] = {}
+        self._on_progress = on_progress
+
+    def __call__(self, drawn: np.ndarray) -> Verdicts:
+        certainty, outcome = np.zeros(self._table.n_tasks), np.full(self._table.n_tasks, -1)
+        tasks, first = np.unique(self._table.task[drawn], return_index=True)
+        for task, own in zip(tasks, np.split(drawn, first[1:]), strict=True):
+            own.sort()
+            found = self._known.get(own.tobytes())
+            if found is None:
+                found = self._known[own.tobytes()] = self._decide(task, own)
+                self._on_progress(len(self._known), len(self._table.task))
+            certainty[task], outcome[task] = found
+        return Verdicts(certainty, outcome)
+
+    def _decide(self, task: int, answers: np.ndarray) -> tuple[float, int]:
+        table = self._table
+        decision = self._kind.decide(
+            [
+                Given(
+                    table.values[table.code[n]],
+                    self._crowd.workers[table.worker[n]],
+                    None if table.certain[n] < 0 else bool(table.certain[n]),
+                )
+                for n in answers
+            ],
+            self._labels,
+            method=self._method,
+            crowd=self._crowd.parameters,
+            text=table.texts[task] if self._kind.needs_text else "",
+            opinion=table.opinions.get(int(task)),
+        )
+        if decision.value is None:
+            return decision.certainty, -1
+        code = self._codes.setdefault(self._kind.cell(decision.value), len(self.values))
+        if code == len(self.values):
+            self.values.append(decision.value)
+        return decision.certainty, code

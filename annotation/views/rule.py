@@ -7,14 +7,16 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods
 
 from annotation.algorithms.stopping import Rule
 from annotation.errors import PlatformError
 from annotation.forms import RuleForm
+from annotation.kinds import kind_named
 from annotation.models import Campaign
 from annotation.services.campaigns import update_campaign
-from annotation.services.rule_trials import RuleTrial, expect, try_rule
+from annotation.services.rule_trials import RuleTrial, expect, n_tasks_on_page, try_rule
 from annotation.views.access import administered_campaign
 
 
@@ -23,7 +25,12 @@ from annotation.views.access import administered_campaign
 def rule(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     """GET tries the rule in the address, POST makes it the campaign's."""
     campaign = administered_campaign(request, campaign_id)
-    form = RuleForm(request.POST or request.GET or None, initial=RuleForm.of(campaign))
+    kind = kind_named(campaign.kind)
+    form = RuleForm(
+        request.POST or request.GET or None,
+        initial=RuleForm.of(campaign),
+        n_choices=kind.n_choices(campaign.labels),
+    )
     is_tried = form.is_bound and form.is_valid()
     if request.method == "POST" and is_tried:
         try:
@@ -36,7 +43,7 @@ def rule(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     tried = form.cleaned_data if is_tried else RuleForm.of(campaign)
     wanted = RuleForm.rule(tried, audit_share=campaign.audit_share)
     trial, why_not = _try(campaign, wanted)
-    expectation = expect(wanted, tried["guessed_accuracy"], max(2, len(campaign.labels)))
+    expectation = expect(wanted, tried["guessed_accuracy"], kind, campaign.labels)
     context = {
         "campaign": campaign,
         "form": form,
@@ -46,6 +53,7 @@ def rule(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "why_not": why_not,
         "curve": trial and _curve(trial),
         "expectation": expectation,
+        "planning": kind.planning,
         "majority": _majority(expectation.by_answers),
     }
     return render(request, "annotation/rule.html", context)
@@ -53,25 +61,25 @@ def rule(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 
 def _try(campaign: Campaign, wanted: Rule) -> tuple[RuleTrial | None, str]:
     try:
-        return try_rule(campaign, wanted), ""
+        return try_rule(campaign, wanted, n_tasks=n_tasks_on_page(campaign)), ""
     except PlatformError as error:
         return None, error.sentence
 
 
 def _curve(trial: RuleTrial) -> dict:
-    """From cheap to dear: how often right, by what a task costs."""
+    """From cheap to dear: how right, by what a task costs."""
     points = sorted(trial.curve, key=lambda point: point.answers_per_task)
     return {
-        "title": "Right, by answers for each task",
+        "title": f"{capfirst(trial.measure)}, by answers for each task",
         "kind": "line",
         "x": "answers for each task (stopping at this certainty)",
-        "y": "share right",
+        "y": trial.measure,
         "range": _range([*(point.accuracy for point in points), trial.accuracy_now]),
         "labels": [f"{point.answers_per_task:.2f} ({point.certainty:.2f})" for point in points],
         "series": [
-            {"name": "Right", "values": [_rounded(point.accuracy) for point in points], "tone": "brand"},
+            {"name": "By rule", "values": [_rounded(point.accuracy) for point in points], "tone": "brand"},
             {
-                "name": "Right with all answers there are",
+                "name": "With all answers there are",
                 "values": [_rounded(trial.accuracy_now)] * len(points),
                 "tone": "ink-2",
                 "dashed": True,

@@ -342,3 +342,17 @@ def test_a_rule_that_starts_above_its_most_is_refused_in_words(client, alice, ca
     assert "At least as many as it starts with." in page
     campaign.refresh_from_db()
     assert campaign.stopping == "fixed"
+
+
+def test_a_guess_at_the_volunteers_that_is_no_better_than_chance_is_refused_in_words(client, alice, campaign):
+    type(campaign).objects.filter(pk=campaign.pk).update(kind="multiple")
+    client.force_login(alice)
+    url = reverse("campaign_rule", args=[campaign.pk])
+    tried = {"certainty": "0.9", "first": "2", "most": "5"}
+    assert (
+        "Above 0.50, which is chance here."
+        in client.get(url, tried | {"guessed_accuracy": "0.5"}).content.decode()
+    )
+    page = client.get(url, tried | {"guessed_accuracy": "0.6"}).content.decode()
+    assert "which is chance here" not in page
+    assert "Computed for one label at a time" in page

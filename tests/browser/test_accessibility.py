@@ -9,9 +9,22 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from annotation.kinds import KINDS
-from annotation.models import Assignment, Consensus, Import, Record, RefusedRow, Volunteer, VolunteerDay
+from annotation.models import (
+    Assignment,
+    Consensus,
+    Import,
+    Membership,
+    Record,
+    RefusedRow,
+    Role,
+    Volunteer,
+    VolunteerDay,
+)
+from annotation.services.crowd import refit
 from tests.browser.browsing import WIDTHS, is_fine
+from tests.crowds import SEVERAL_PARTS, answered_by_crowd, know
 from tests.factories import (
+    NOW,
     SIDES,
     make_campaign,
     make_gold,
@@ -128,6 +141,21 @@ def test_pages_of_an_admin_are_open_to_everyone(open_page, alice, campaign, devi
     for path in [*paths, "/no-such-page/"]:
         page.goto(path, wait_until="load")
         is_fine(page)
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+@pytest.mark.parametrize("kind", SEVERAL_PARTS)
+def test_a_rule_tried_on_answers_of_several_parts_is_open_to_everyone(open_page, alice, kind, device):
+    campaign, tasks, truths = answered_by_crowd(kind, [0.9, 0.8, 0.8, 0.7], 25)
+    Membership.objects.create(user=alice, campaign=campaign, role=Role.CAMPAIGN_ADMIN)
+    know(tasks, truths)
+    refit(campaign, now=NOW)
+    page = open_page(alice, device)
+    page.goto(
+        reverse("campaign_rule", args=[campaign.pk]) + "?certainty=0.9&first=2&most=4", wait_until="load"
+    )
+    expect(page.get_by_role("heading", name=KINDS[kind].measure)).to_be_visible()
+    is_fine(page)
 
 
 @pytest.mark.parametrize("device", WIDTHS)

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from django.core.management.base import CommandError
 
 from annotation.algorithms.stopping import parse_rule
-from annotation.management.console import PlatformCommand, campaign_named
+from annotation.management.console import PlatformCommand, campaign_named, progress_bar
 from annotation.services.rule_trials import try_rule
 
 
 class Command(PlatformCommand):
     help = (
         "Replay a campaign's answers, each task's in an order of the seed, only while a rule asks for more, "
-        "and print as JSON what it would have cost and decided."
+        "and print as JSON what it would have cost and decided, whatever the kind of task."
     )
 
     def add_arguments(self, parser):
@@ -32,5 +32,11 @@ class Command(PlatformCommand):
             parsed = parse_rule(rule)
         except ValueError as error:
             raise CommandError(f"This is no rule: {error}.") from error
-        trial = try_rule(campaign_named(campaign), parsed, seed=seed, n_tasks=tasks)
+        with progress_bar(unit=" verdicts") as bar:
+
+            def show(n_found: int, n_at_most: int) -> None:
+                bar.total = n_at_most
+                bar.update(n_found - bar.n)
+
+            trial = try_rule(campaign_named(campaign), parsed, seed=seed, n_tasks=tasks, on_progress=show)
         self.stdout.write(json.dumps(asdict(trial), indent=2))
