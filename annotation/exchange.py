@@ -294,9 +294,9 @@ WHERE annotation_opinion.version <= excluded.version
 
 
 def hears_models(campaign_id: UUID) -> bool:
-    """Whether a model's opinions are of use: answers are weighed, and an answer is one label."""
+    """Whether a model's opinions are of use: answers are weighed, and the kind knows how to weigh a model."""
     campaign = Campaign.objects.get(pk=campaign_id)
-    return campaign.weighs_volunteers and kind_named(campaign.kind).one_label
+    return campaign.weighs_volunteers and kind_named(campaign.kind).hears_models
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ weight of the classifier is likewise measured against the annotators; the cap is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -72,31 +72,44 @@ def with_model(posterior: np.ndarray, probabilities: np.ndarray, annotator: dict
 class Earned:
     """Whether the model is to be heard.
 
-    log_gain: nats a gold task, with its standard error; right: gold tasks right without it and with it.
+    gain: on the mean over gold tasks, with its standard error; right: how many are without it and with it.
     """
 
     earned: bool
     n_gold: int
-    log_gain: float
+    gain: float
     standard_error: float
     right: tuple[int, int]
 
+    def as_json(self) -> dict:
+        error = self.standard_error if np.isfinite(self.standard_error) else None  # JSON knows no infinity
+        return asdict(self) | {"standard_error": error}
+
+
+def earns_its_place(gain: np.ndarray, right_without: np.ndarray, right_with: np.ndarray) -> Earned:
+    """Earned when on N gold tasks the gain [N], in whatever is measured, is above nothing by more than chance
+    explains, and no fewer tasks are right (bool [N], or how much of each is)."""
+    right = int(right_without.sum()), int(right_with.sum())
+    if len(gain) < N_GOLD:
+        return Earned(False, len(gain), 0.0, float("inf"), right)
+    error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
+    earned = bool(gain.mean() > STANDARD_ERRORS * error and right[1] >= right[0])
+    return Earned(earned, len(gain), float(gain.mean()), error, right)
+
 
 def model_earns_its_place(without: np.ndarray, with_it: np.ndarray, gold: np.ndarray) -> Earned:
-    """Compare two posteriors [T, K], both made without sight of gold, on int [T] gold (-1 unknown).
-
-    Earned when the log probability of gold rises by more than chance explains and no fewer tasks are right.
-    """
+    """Compare two posteriors [T, K], both made without sight of gold, on int [T] gold (-1 unknown): the log
+    probability of gold in nats."""
     known = np.flatnonzero(gold >= 0)
-    n = len(known)
-    if n < N_GOLD:
-        return Earned(False, n, 0.0, float("inf"), (0, 0))
     log_p = [np.log(np.clip(p[known, gold[known]], SMALLEST, None)) for p in (without, with_it)]
-    right = [int((p[known].argmax(axis=1) == gold[known]).sum()) for p in (without, with_it)]
-    gain = log_p[1] - log_p[0]
-    error = float(gain.std(ddof=1) / np.sqrt(n))
-    earned = bool(gain.mean() > STANDARD_ERRORS * error and right[1] >= right[0])
-    return Earned(earned, n, float(gain.mean()), error, (right[0], right[1]))
+    right = [p[known].argmax(axis=1) == gold[known] for p in (without, with_it)]
+    return earns_its_place(log_p[1] - log_p[0], *right)
+
+
+def heard(annotator: dict, verdict: Earned) -> dict:
+    """What a fit keeps of a model: how it did on gold; in force (`annotator`) only if it earned its place."""
+    figures = {"model": verdict.as_json() | {"exponent": annotator.get("exponent")}}
+    return figures | {"annotator": annotator} if verdict.earned else figures
 
 
 def _log_ratio(probabilities: np.ndarray, share: np.ndarray) -> np.ndarray:

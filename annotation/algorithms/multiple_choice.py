@@ -67,11 +67,13 @@ class LabelSets:
 
 @dataclass(frozen=True, eq=False)
 class MultipleFit:
-    """posterior [T, K]: P(label k applies to task t), the labels independent given the answers; crowd and
-    workers: JSON, all that `multiple_posterior` needs; counts [W, K, 2, 2]: expected answers to labels that
-    apply, do not; by label chosen, not chosen; rates [W, K, 2]: sensitivity and specificity."""
+    """posterior [T, K]: P(label k applies to task t), the labels independent given the answers; unanchored
+    [T, K]: the same from each task's answers alone, whatever gold says of it; crowd and workers: JSON, all
+    that `multiple_posterior` needs; counts [W, K, 2, 2]: expected answers to labels that apply, do not; by
+    label chosen, not chosen; rates [W, K, 2]: sensitivity and specificity."""
 
     posterior: np.ndarray
+    unanchored: np.ndarray
     crowd: dict
     workers: list[dict]
     counts: np.ndarray
@@ -90,9 +92,10 @@ def fit_multiple(
         if change < tolerance:
             break
     learned = _estimate(answers, posterior).rounded()
-    posterior = _fix_gold(_posterior(answers, learned), gold)
+    unanchored = _posterior(answers, learned)
+    posterior = _fix_gold(unanchored, gold)
     crowd, workers = learned.as_json()
-    return MultipleFit(posterior, crowd, workers, _counts(answers, posterior), learned.rates)
+    return MultipleFit(posterior, unanchored, crowd, workers, _counts(answers, posterior), learned.rates)
 
 
 def multiple_posterior(
@@ -114,7 +117,7 @@ def multiple_posterior(
     for labels, worker, said in zip(chosen, workers, certain, strict=True):
         is_chosen = np.zeros(crowd["n_labels"], dtype=bool)
         is_chosen[list(labels)] = True
-        log_odds = log_odds + _evidence(is_chosen, _rates_of(worker, crowd, said))
+        log_odds = log_odds + label_evidence(is_chosen, _rates_of(worker, crowd, said))
     return expit(log_odds)
 
 
@@ -201,10 +204,10 @@ def _posterior(answers: LabelSets, learned: _Learned) -> np.ndarray:
         rates = learned.rates[answers.worker]
     else:
         rates = shifted(learned.rates[:, None], learned.certain)[answers.worker, answers.certain]
-    return expit(logit(learned.prior) + answers.by_task @ _evidence(answers.chosen, rates))
+    return expit(logit(learned.prior) + answers.by_task @ label_evidence(answers.chosen, rates))
 
 
-def _evidence(chosen: np.ndarray, rates: np.ndarray) -> np.ndarray:
+def label_evidence(chosen: np.ndarray, rates: np.ndarray) -> np.ndarray:
     """[..., K] bool and [..., K, 2] -> [..., K]: log odds by which choosing or not speaks for each label."""
     sensitivity, specificity = rates[..., 0], rates[..., 1]
     for_it = np.log(sensitivity) - np.log1p(-specificity)

@@ -45,6 +45,8 @@ def answer_weights(
     workers: Sequence[dict | None],
     crowd: dict,
     certain: Sequence[int] | None = None,
+    *,
+    model: Sequence[float] | None = None,
 ) -> list[float]:
     """Each answer's weight: by how much the log odds of the winner against its closest rival would fall
     without it, before the winner's lead is calibrated.
@@ -52,7 +54,7 @@ def answer_weights(
     Positive for, negative against; two answers of weight w are about as good as one of 2 w. A majority vote
     weighs each answer alike: 1 for the winner, -1 for the rival, 0 for the rest.
     """
-    rival, winner = np.argsort(task_posterior(labels, workers, crowd, certain), kind="stable")[-2:]
+    rival, winner = _closest(task_posterior(labels, workers, crowd, certain, model=model))
     if crowd["method"] == "majority":
         return [float(label == winner) - float(label == rival) for label in labels]
     if not labels:
@@ -62,6 +64,20 @@ def answer_weights(
     without = evidence.log_posterior(evidence.totals_without_each())  # [N, K]
     fall = (together[winner] - together[rival]) - (without[:, winner] - without[:, rival])
     return (fall / crowd["temperature"]).tolist()
+
+
+def model_weight(posterior: np.ndarray, model: Sequence[float] | None, crowd: dict) -> float | None:
+    """The weight of a model's prediction [K] in a posterior [K], as an answer's; None where it is unheard."""
+    if model is None or not crowd.get("annotator"):
+        return None
+    (rival, winner), said = _closest(posterior), model_evidence(np.array(model), crowd["annotator"])
+    return float(said[winner] - said[rival]) / crowd["temperature"]
+
+
+def _closest(posterior: np.ndarray) -> tuple[int, int]:
+    """The rival that is closest to the winner, and the winner."""
+    rival, winner = np.argsort(posterior, kind="stable")[-2:].tolist()
+    return rival, winner
 
 
 class _Evidence:

@@ -70,6 +70,9 @@ class ExplanationSerializer(serializers.Serializer):
     verdict = VerdictSerializer(allow_null=True)
     known = KnownSerializer(allow_null=True)
     answers = ReadAnswerSerializer(many=True)
+    model_weight = serializers.FloatField(
+        allow_null=True, help_text="Null where no model was heard as one more annotator."
+    )
     notes = serializers.ListField(child=serializers.CharField())
 
 

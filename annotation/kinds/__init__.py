@@ -39,6 +39,7 @@ class Kind(Protocol):
     planning: str  # what the need of answers is computed for beforehand, where that is not the whole answer
     certainty_is_probability: bool  # even where no gold has calibrated it
     one_label: bool  # an answer is one label
+    hears_models: bool  # a model may be one more annotator where answers are weighed
     needs_text: bool  # deciding takes the task's text
     methods: dict[str, str]  # what each way of weighing answers does, in a sentence
     most_labels: dict[str, int]  # where a way of weighing takes only so many

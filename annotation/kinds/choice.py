@@ -1,13 +1,16 @@
 """Single choice: one of a fixed set of labels."""
 
-from dataclasses import asdict
-
 import numpy as np
 
 from annotation.algorithms.crowd import Answers, CrowdFit, fit_crowd, posterior_without_own_gold
 from annotation.algorithms.majority import majority_vote
-from annotation.algorithms.model_annotator import measured_annotator, model_earns_its_place, with_model
-from annotation.algorithms.online import answer_weights, task_posterior
+from annotation.algorithms.model_annotator import (
+    heard,
+    measured_annotator,
+    model_earns_its_place,
+    with_model,
+)
+from annotation.algorithms.online import answer_weights, model_weight, task_posterior
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES
 from annotation.algorithms.posterior_calibration import calibrate, calibration_error, recalibrated_by_others
 from annotation.errors import InvalidAnswer
@@ -29,6 +32,7 @@ class Choice:
     planning = ""
     certainty_is_probability = True
     one_label = True
+    hears_models = True
     needs_text = False
     ordered = False
     methods = {
@@ -120,7 +124,8 @@ class Choice:
             float(posterior[best]),
             entropy_bits(posterior),
             _likeliest(posterior, crowd["keys"]),
-            answer_weights(indices, skills, crowd, certain),
+            answer_weights(indices, skills, crowd, certain, model=model),
+            model_weight(posterior, model, crowd),
         )
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
@@ -187,19 +192,15 @@ def _calibration(posterior: np.ndarray, gold: np.ndarray) -> dict:
 
 def _hear_model(table: Table, fitted: CrowdFit, gold: np.ndarray, keys: list[str]) -> dict:
     """What the model is worth by the fit, in force (`annotator`) only if it earned its place."""
-    tasks = np.array(sorted(table.opinions), dtype=np.int64)
+    tasks, probabilities = table.opinions_on(keys)
     if not len(tasks):
         return {}
-    probabilities = np.array([[table.opinions[t].get(key, 0.0) for key in keys] for t in tasks])
-    people, n_people = fitted.unanchored[tasks], np.bincount(table.task, minlength=table.n_tasks)[tasks]
+    people, n_people = fitted.unanchored[tasks], table.n_answers[tasks]
     annotator = measured_annotator(probabilities, people, n_people, fitted.crowd["typical_accuracy"])
     if annotator is None:
         return {}
     together = with_model(people, probabilities, annotator)
-    verdict = model_earns_its_place(people, together, gold[tasks])
-    error = verdict.standard_error if np.isfinite(verdict.standard_error) else None  # JSON knows no infinity
-    said = {"model": asdict(verdict) | {"standard_error": error, "exponent": annotator["exponent"]}}
-    return said | {"annotator": annotator} if verdict.earned else said
+    return heard(annotator, model_earns_its_place(people, together, gold[tasks]))
 
 
 def _likeliest(posterior: np.ndarray, keys: list[str], most: int = 20) -> dict[str, float]:

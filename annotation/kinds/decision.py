@@ -38,6 +38,7 @@ class Decision:
     entropy: float  # bits
     posterior: dict[str, float] | None = None  # None where it is the votes' shares
     weights: list[float] | None = None  # one an answer; None where each counts once
+    model_weight: float | None = None  # likewise, where a model was heard as one more annotator
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,23 @@ class Table:
     gold: dict[int, dict] = field(default_factory=dict)  # task: its right answer
     reviewed: frozenset[int] = frozenset()  # whose gold a reviewer gave: doubtful tasks, no fair sample
     texts: Sequence[str] = ()  # [T] where the kind needs them
-    opinions: dict[int, dict[str, float]] = field(default_factory=dict)  # task: a model's, out of fold
+    opinions: dict[int, dict] = field(default_factory=dict)  # task: a model's, out of fold
+
+    @property
+    def n_answers(self) -> np.ndarray:
+        """int [T]"""
+        return np.bincount(self.task, minlength=self.n_tasks)
+
+    @property
+    def fair_gold(self) -> dict[int, dict]:
+        """Of files alone: what reviewers decided teaches who is right, but says nothing of how sure to be."""
+        return {task: value for task, value in self.gold.items() if task not in self.reviewed}
+
+    def opinions_on(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The tasks of which a model thinks something [N], and each label's probability there [N, K]."""
+        tasks = np.array(sorted(self.opinions), dtype=np.int64)
+        said = np.array([[self.opinions[task].get(key, 0.0) for key in keys] for task in tasks.tolist()])
+        return tasks, said.reshape(len(tasks), len(keys))
 
 
 class SkillRow(NamedTuple):

@@ -6,7 +6,14 @@ from scipy.special import logit
 from annotation.algorithms.agreement_report import set_sums, sets_by_label
 from annotation.algorithms.finds import finds
 from annotation.algorithms.intervals import credible_interval
-from annotation.algorithms.multiple_choice import LabelSets, fit_multiple, multiple_posterior
+from annotation.algorithms.model_annotator import heard
+from annotation.algorithms.model_of_sets import (
+    evidence_on_labels,
+    measured_annotator_of_sets,
+    model_of_sets_earns_its_place,
+    sets_with_model,
+)
+from annotation.algorithms.multiple_choice import LabelSets, MultipleFit, fit_multiple, multiple_posterior
 from annotation.algorithms.one_coin import STRENGTH
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
@@ -31,6 +38,7 @@ class Multiple:
     )
     certainty_is_probability = True
     one_label = False
+    hears_models = True
     needs_text = False
     methods = {
         "majority": "A label holds when more than half of the answers have it.",
@@ -107,9 +115,10 @@ class Multiple:
         shares = chosen.mean(axis=0)
         votes = {key: int(n) for key, n in zip(keys, chosen.sum(axis=0), strict=True) if n}
         if method == MAJORITY or crowd is None or crowd["keys"] != keys:
-            probability, weights, name, posterior = shares, None, MAJORITY, None
+            probability, weights, model_weight, name, posterior = shares, None, None, MAJORITY, None
         else:
-            probability, weights = _weighed(chosen, given, crowd)
+            model = opinion and [opinion.get(key, 0.0) for key in keys]
+            probability, weights, model_weight = _weighed(chosen, given, crowd, model)
             name, posterior = method, _by_label(keys, probability)
         value = {"labels": [key for key, p in zip(keys, probability, strict=True) if p > 0.5]}
         is_tied = bool(np.any(probability == 0.5))
@@ -123,6 +132,7 @@ class Multiple:
             sum(entropy_bits([p, 1 - p]) for p in probability),
             posterior,
             weights,
+            model_weight,
         )
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
@@ -153,19 +163,40 @@ class Multiple:
             )
             for w, parameters in enumerate(fitted.workers)
         ]
-        return Fit(fitted.crowd | {"keys": keys}, skills)
+        return Fit(fitted.crowd | {"keys": keys} | _hear_model(table, fitted, gold, keys), skills)
 
 
-def _weighed(chosen: np.ndarray, given: list[Given], crowd: dict) -> tuple[np.ndarray, list[float]]:
-    """Each label's probability [K]; and by how many log odds each answer moved the labels, on the mean,
-    towards what was found."""
+def _hear_model(table: Table, fitted: MultipleFit, gold: np.ndarray, keys: list[str]) -> dict:
+    """What the model is worth by the fit, in force (`annotator`) only if it earned its place."""
+    tasks, probabilities = table.opinions_on(keys)
+    if not len(tasks):
+        return {}
+    people = fitted.unanchored[tasks]
+    annotator = measured_annotator_of_sets(probabilities, people, table.n_answers[tasks], fitted.crowd)
+    if annotator is None:
+        return {}
+    together = sets_with_model(people, probabilities, annotator)
+    is_fair = np.isin(tasks, list(table.fair_gold))
+    fair_gold = np.where(is_fair[:, None], gold[tasks], -1)
+    return heard(annotator, model_of_sets_earns_its_place(people, together, fair_gold))
+
+
+def _weighed(
+    chosen: np.ndarray, given: list[Given], crowd: dict, model: list[float] | None
+) -> tuple[np.ndarray, list[float], float | None]:
+    """Each label's probability [K]; and by how many log odds each answer, and the model where it is heard,
+    moved the labels, on the mean, towards what was found."""
     sets = [np.flatnonzero(row).tolist() for row in chosen]
     skills, certain = [answer.skill for answer in given], [answer.said for answer in given]
-    probability = multiple_posterior(sets, skills, crowd, certain)
+    probability, of_model = multiple_posterior(sets, skills, crowd, certain), None
+    if model is not None and crowd.get("annotator"):
+        of_model = evidence_on_labels(model, crowd["annotator"])
+        probability = sets_with_model(probability, np.array(model), crowd["annotator"])
     prior, found = logit(np.array(crowd["prior"])), np.where(probability > 0.5, 1.0, -1.0)
     each = zip(sets, skills, certain, strict=True)
     alone = [multiple_posterior([one], [skill], crowd, [said]) for one, skill, said in each]
-    return probability, [float(np.mean(found * (logit(p) - prior))) for p in alone]
+    weights = [float(np.mean(found * (logit(p) - prior))) for p in alone]
+    return probability, weights, None if of_model is None else float(np.mean(found * of_model))
 
 
 def _by_label(keys: list[str], probability: np.ndarray) -> dict[str, float]:

@@ -51,6 +51,7 @@ class Relations:
     )
     certainty_is_probability = True
     one_label = False
+    hears_models = False
     needs_text = True
     methods = {
         "majority": "Words and relations hold when more than half of the volunteers marked them.",

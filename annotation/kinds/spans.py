@@ -37,6 +37,7 @@ class Spans:
     )
     certainty_is_probability = True
     one_label = False
+    hears_models = False
     needs_text = True
     methods = {
         "majority": "A word belongs to a span when more than half of the volunteers marked it.",

@@ -27,6 +27,7 @@ class Text:
     )
     certainty_is_probability = False
     one_label = False
+    hears_models = False
     needs_text = False
     methods = {
         "majority": "The answer that is most like all the others wins.",

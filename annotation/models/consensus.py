@@ -54,7 +54,7 @@ class Consensus(models.Model):
     posterior = models.JSONField(null=True, help_text="{label key: probability}")
     certainty = models.FloatField(null=True, help_text="How probably `value` is right, by the method.")
     entropy = models.FloatField(null=True, help_text="Of the posterior, in bits.")
-    weights = models.JSONField(null=True, help_text="{assignment: what its answer weighed}")
+    weights = models.JSONField(null=True, help_text="{assignment, or model: what its answer weighed}")
     n_answers = models.PositiveSmallIntegerField()
     settled_at = models.DateTimeField(null=True)  # when it became so, by whatever: an answer, a fit, a rule
     audited = models.BooleanField(

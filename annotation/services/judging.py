@@ -141,6 +141,8 @@ def judge(rules: Rules, task: TaskState, answers: list[CountedAnswer], *, now: d
         str(answer.assignment_id): round(weight, 4)
         for answer, weight in zip(answers, decision.weights, strict=True)
     }
+    if weights is not None and decision.model_weight is not None:
+        weights["model"] = round(decision.model_weight, 4)
     row = {
         "task_id": task.task_id,
         "campaign_id": rules.campaign_id,

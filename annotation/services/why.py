@@ -116,6 +116,7 @@ class Explanation:
     verdict: Verdict | None
     known: Known | None
     answers: list[ReadAnswer]
+    model_weight: float | None  # None where no model was heard as one more annotator
     notes: list[str]  # what reviewers found unclear
 
     @property
@@ -171,6 +172,7 @@ def explain_task(campaign: Campaign, task_id: UUID, *, by: User, with_names: boo
         verdict=consensus and _verdict(campaign, consensus, settled_at, text),
         known=gold and _known(campaign, gold, decided_at, decided_by, text),
         answers=_answers(campaign, task_id, text, weights, with_names),
+        model_weight=weights.get("model"),
         notes=_notes(task_id),
     )
 

@@ -64,7 +64,7 @@ def test_a_model_that_guesses_is_worth_nothing_and_does_not_earn_its_place():
     annotator = {"share": [0.25] * 4, "exponent": 1.0, "cap": 3.0}  # as if it were believed
     verdict = model_earns_its_place(fit.posterior, with_model(fit.posterior, confident, annotator), truth)
     assert not verdict.earned
-    assert verdict.log_gain < 0 and verdict.right[1] < verdict.right[0]
+    assert verdict.gain < 0 and verdict.right[1] < verdict.right[0]
 
 
 def test_even_a_perfect_model_weighs_no_more_than_one_and_a_half_typical_people():

@@ -156,11 +156,10 @@ def test_an_opinion_that_is_taken_back_is_not_heard_any_more(weighed):
     assert_everything_adds_up(campaign)
 
 
-def test_models_are_heard_where_answers_are_weighed_and_one_label():
-    assert hears_models(make_campaign(aggregation="engine").pk)
-    assert not hears_models(make_campaign().pk)
-    spans = [{"key": "a", "name": "a", "hint": ""}]
-    assert not hears_models(make_campaign(kind="spans", labels=spans, aggregation="engine").pk)
+@pytest.mark.parametrize(("kind", "hears"), [("choice", True), ("multiple", True), ("text", False)])
+def test_models_are_heard_where_answers_are_weighed_but_for_free_text(kind, hears):
+    assert hears_models(make_campaign(kind=kind, aggregation="engine").pk) == hears
+    assert not hears_models(make_campaign(kind=kind).pk)
 
 
 def test_equal_answers_give_equal_fits_in_whatever_order_the_database_finds_them(weighed):
