@@ -121,13 +121,19 @@ def real_crowd(n_texts: int) -> SpanAnswers:
     return SpanAnswers([document["text"] for document in documents], given, len(names), ["P"])
 
 
-def simulate(texts: list[str], gold: list[list[Span]], level: str, rng: np.random.Generator) -> SpanAnswers:
+def simulate(
+    texts: list[str],
+    gold: list[list[Span]],
+    level: str,
+    rng: np.random.Generator,
+    n_a_text: int = N_A_TEXT,
+) -> SpanAnswers:
     labels = sorted({span[2] for spans in gold for span in spans})
     crowd = make_span_crowd(N_VOLUNTEERS, NOISE[level], rng)
     answers = []
     for text, truth in zip(texts, gold, strict=True):
         difficulty = np.exp(rng.normal(0.0, 0.5, len(truth)))
-        readers = rng.choice(N_VOLUNTEERS, N_A_TEXT, replace=False).tolist()
+        readers = rng.choice(N_VOLUNTEERS, n_a_text, replace=False).tolist()
         answers.append(
             [(i, mark_spans(text, truth, labels, crowd[i], rng, difficulty=difficulty)) for i in readers]
         )

@@ -4,6 +4,9 @@ roam_drug_disease: sentences of drug labels, learned from what a crowd agreed on
 bc5cdr_test: abstracts that experts marked, three fifths to learn from. The dictionary marks the phrases that
 were marked at least half of the times that they occurred, wherever they stand as whole words; of those that
 overlap the longest, each with its commonest label.
+
+With --crowd, what is learned from is not gold but what the engine makes of a simulated crowd's marks (see
+span_consensus), once as it decided (`decided`) and once with how likely each mark is (`believed`); gold judges.
 """
 
 import argparse
@@ -14,14 +17,18 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from _real_texts import ROOT, data_folder
+from span_consensus import simulate
 
 sys.path.insert(0, str(ROOT))
 
+from annotation.algorithms.simulated_spans import NOISE
+from annotation.algorithms.spans import fit_span_crowd, task_spans
 from training.algorithms.examples import Examples, Span
 from training.algorithms.metrics_of_marks import evaluate_spans
 from training.algorithms.splits import TEST, TRAIN, split_by_group
@@ -42,10 +49,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=list(SETS), help="folders of the data's text/")
     parser.add_argument("--texts", type=int, default=500, help="to learn from, at most")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--crowd", choices=NOISE, help="how careless a simulated crowd marks what is learned")
+    parser.add_argument("--readers", type=int, default=3, help="of the crowd, each text's")
     arguments = parser.parse_args()
     results = []
     for name in arguments.names:
-        rounds = [compare(name, arguments.texts, seed) for seed in range(arguments.seeds)]
+        rounds = [compare(name, seed, arguments) for seed in range(arguments.seeds)]
         figures = [one["figures"] for one in rounds]
         results.append(
             {
@@ -67,9 +76,10 @@ def main() -> None:
     print(json.dumps(report, indent=1))
 
 
-def compare(name: str, n_texts: int, seed: int) -> dict:
+def compare(name: str, seed: int, arguments: argparse.Namespace) -> dict:
     learned, judging = parted(name, seed)
-    learned = [learned[i] for i in np.random.default_rng(seed).permutation(len(learned))[:n_texts]]
+    order = np.random.default_rng(seed).permutation(len(learned))[: arguments.texts]
+    learned = [learned[i] for i in order]
     texts, spans = zip(*learned, strict=True)
     unseen, right = zip(*judging, strict=True)
     labels = tuple(sorted({span.label for marked in (*spans, *right) for span in marked}))
@@ -85,11 +95,15 @@ def compare(name: str, n_texts: int, seed: int) -> dict:
     examples = Examples(
         "spans", labels, texts, None, np.ones(len(texts), np.float32), parts.astype(np.int8), spans=spans
     )
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        made = fine_tune(examples, config, output_dir=Path(folder) / "m")
-        seconds = time.perf_counter() - began
-        found = {"model": predict_spans(made.path, unseen)}
+    if arguments.crowd is not None:
+        config = replace(config, seeds_when_few=1)  # both lessons start once: the rounds' seeds repeat them
+    lessons = {"model": examples} if arguments.crowd is None else by_crowd(examples, seed, arguments)
+    found, began = {}, time.perf_counter()
+    for way, lesson in lessons.items():
+        with tempfile.TemporaryDirectory() as folder:
+            made = fine_tune(lesson, config, output_dir=Path(folder) / "m")
+            found[way] = predict_spans(made.path, unseen)
+    seconds = (time.perf_counter() - began) / len(lessons)
     mark = dictionary(texts, spans)
     found["dictionary"] = [[(span, 1.0) for span in mark(text)] for text in unseen]
     figures = {way: evaluate_spans(ours, right, labels) for way, ours in found.items()}
@@ -102,6 +116,25 @@ def compare(name: str, n_texts: int, seed: int) -> dict:
             for way, one in figures.items()
         },
     }
+
+
+def by_crowd(examples: Examples, seed: int, arguments: argparse.Namespace) -> dict[str, Examples]:
+    """Return the examples as a simulated crowd's consensus has them: as decided, and with its beliefs."""
+    gold = [[tuple(span) for span in spans] for spans in examples.spans]
+    rng = np.random.default_rng(seed)
+    given = simulate(list(examples.texts), gold, arguments.crowd, rng, arguments.readers)
+    fitted = fit_span_crowd(given)
+    spans, beliefs, sureness = [], [], []
+    for text, answers in zip(given.texts, given.answers, strict=True):
+        skills = [fitted.workers[worker] for worker, _ in answers]
+        reading = task_spans(text, [marked for _, marked in answers], skills, fitted.crowd)
+        held = {Span(one.start, one.end, one.label): one.confidence for one in reading.consensus}
+        left_out = {Span(one.start, one.end, one.label): one.probability for one in reading.rejected}
+        spans.append(sorted(held))
+        beliefs.append(left_out | held)
+        sureness.append(np.mean([*held.values(), *(max(p, 1 - p) for p in left_out.values()), 1.0]))
+    decided = replace(examples, spans=spans, weights=np.array(sureness, dtype=np.float32))
+    return {"decided": decided, "believed": replace(decided, span_beliefs=beliefs)}
 
 
 def parted(name: str, seed: int) -> tuple[list, list]:

@@ -43,6 +43,8 @@ class Examples:
     weights     float32 [N], at least 0: what an example counts in the loss.
     parts       int8 [N]: TRAIN, VALIDATION, TEST, CALIBRATION or ASIDE of algorithms.splits.
     records     the record that each text is of; None where each is of its own.
+    span_beliefs  N mappings from Span to how likely it holds, those that were left out too (not in: 0); None
+                where what is in spans is certain.
     """
 
     head: str
@@ -55,6 +57,7 @@ class Examples:
     spans: Sequence[Sequence[Span]] | None = None
     relations: Sequence[Mapping[Relation, float]] | None = None
     records: Sequence[object] | None = None
+    span_beliefs: Sequence[Mapping[Span, float]] | None = None
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
@@ -65,8 +68,11 @@ class Examples:
             raise ValueError("spans and relations have spans, every other head has targets")
         if (self.relations is not None) != (self.head == "relations"):
             raise ValueError("relations, and they alone, have relations")
+        if self.span_beliefs is not None and not marks:
+            raise ValueError("beliefs in spans are of spans and relations alone")
         columns = (
-            self.weights, self.parts, self.targets, self.spans, self.relations, self.seconds, self.records
+            self.weights, self.parts, self.targets, self.spans, self.span_beliefs, self.relations,
+            self.seconds, self.records,
         )  # fmt: skip
         if any(column is not None and len(column) != n for column in columns):
             raise ValueError("texts, targets, weights and parts differ in length")

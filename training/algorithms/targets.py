@@ -83,6 +83,25 @@ def spans_of(value: dict) -> list[Span]:
     return sorted(Span(span["start"], span["end"], span["label"]) for span in value["spans"])
 
 
+def span_beliefs_of(value: dict, beliefs: dict[str, float] | None) -> dict[Span, float]:
+    """Return how likely each span holds: those of an answer, and others that somebody marked.
+
+    beliefs: as a consensus has them, "0-7 drug" by place and label; what is of relations there is passed
+    over. Without any, what the answer says is certain.
+
+    >>> value = {"spans": [{"start": 0, "end": 7, "label": "drug"}]}
+    >>> beliefs = {"0-7 drug": 0.9, "15-19 sign": 0.3, "0-7 → 15-19 causes": 0.2}
+    >>> [(span.start, span.label, p) for span, p in span_beliefs_of(value, beliefs).items()]
+    [(0, 'drug', 0.9), (15, 'sign', 0.3)]
+    """
+    found = dict.fromkeys(spans_of(value), 1.0)
+    for key, p in (beliefs or {}).items():
+        place, _, label = key.partition(" ")
+        if BELIEVED_ARROW not in key:
+            found[Span(*map(int, place.split("-")), label)] = p
+    return found
+
+
 def marks_of(value: dict) -> list[Span] | list[Relation]:
     """Return what an answer of a campaign of spans or relations states, a model's answer too.
 

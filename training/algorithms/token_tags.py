@@ -4,7 +4,7 @@ T tokens, L labels. offsets [T, 2] are the code points [start, end) that each to
 outside, B (1) the first token of a span, I (2) a further one. Source: Ramshaw and Marcus 1995.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from unicodedata import category
 
 import numpy as np
@@ -41,6 +41,30 @@ def tags_of(offsets: np.ndarray, spans: Sequence[Span], labels: Sequence[str]) -
         tags[max(first, after[layer]) : end, layer] = I
         after[layer] = max(after[layer], end)
     return tags
+
+
+def soft_tags_of(offsets: np.ndarray, beliefs: Mapping[Span, float], labels: Sequence[str]) -> np.ndarray:
+    """Return how likely each tag is, float32 [T, L, 3], of a text's spans that may hold or not.
+
+    Each span brings its probability to the tags that it would have alone, and what no span takes is O. Where
+    spans of one label exclude each other, as two opinions of one boundary do, theirs add up; more than 1 is
+    scaled down to it. Other labels' are passed over: nobody is sure of any. Certain spans that share no token have the tags of tags_of:
+
+    >>> spans = {Span(4, 12, "drug"): 0.75, Span(9, 12, "drug"): 0.25}
+    >>> soft_tags_of(np.array([[0, 3], [4, 8], [9, 12]]), spans, ["drug"])[:, 0].tolist()
+    [[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.0, 0.25, 0.75]]
+    """
+    mass = np.zeros((len(offsets), len(labels), 3), dtype=np.float32)
+    for span, probability in beliefs.items():
+        touched = np.flatnonzero((offsets[:, 0] < span.end) & (offsets[:, 1] > span.start))
+        if len(touched) and span.label in labels:
+            layer = labels.index(span.label)
+            mass[touched[0], layer, B] += probability
+            mass[touched[1:], layer, I] += probability
+    within = mass.sum(axis=2, keepdims=True)
+    mass /= np.maximum(within, 1.0)
+    mass[:, :, O] = 1.0 - np.minimum(within[:, :, 0], 1.0)
+    return mass
 
 
 def token_runs(tags: np.ndarray) -> list[tuple[int, int, int]]:

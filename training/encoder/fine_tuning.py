@@ -123,6 +123,7 @@ def _fingerprint(examples: Examples, config: FineTuneConfig, base_sha256: str) -
         list(examples.texts),
         None if examples.seconds is None else list(examples.seconds),
         None if examples.spans is None else [list(spans) for spans in examples.spans],
+        examples.span_beliefs and [list(spans.items()) for spans in examples.span_beliefs],
     ]
     digest = hashlib.sha256(json.dumps(content).encode())
     for column in (examples.targets, examples.weights, examples.parts):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.special import log_softmax
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -18,7 +17,15 @@ from training.algorithms.calibration import (
     tempered_cross_entropy,
 )
 from training.algorithms.examples import Examples, Span
-from training.algorithms.token_tags import best_tags, span_of, span_score, strict_f1, tags_of, token_runs
+from training.algorithms.token_tags import (
+    best_tags,
+    soft_tags_of,
+    span_of,
+    span_score,
+    strict_f1,
+    tags_of,
+    token_runs,
+)
 from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_tagger
 from training.encoder.batches import computed_batches
@@ -27,8 +34,6 @@ from training.encoder.scoring import ready_to_score
 from training.encoder.tokens import Inputs, Tokens
 from training.encoder.windows import windows_of
 from training.errors import TrainingRefused
-
-IGNORED = -100  # the tag of special tokens and padding, as torch's cross_entropy knows it
 
 
 class Tagging:
@@ -51,6 +56,10 @@ class Tagging:
             tags_of(tokens.text_offsets(text), spans, self.labels)
             for text, spans in enumerate(examples.spans)
         ]  # N of [T, L]
+        self.beliefs = examples.span_beliefs and [
+            soft_tags_of(tokens.text_offsets(text), spans, self.labels).astype(np.float16)
+            for text, spans in enumerate(examples.span_beliefs)
+        ]  # N of [T, L, 3]
         lengths = [len(self.tags[row]) for row in self.train_rows]
         longest = config.train_windows * config.max_tokens
         self.mean_tokens = float(np.minimum(lengths, longest).mean())  # that a step reads of a text
@@ -72,24 +81,21 @@ class Tagging:
     def losses(
         self, outputs: Tensor, inputs: Inputs, texts: np.ndarray, windows: np.ndarray, place: np.ndarray
     ) -> Tensor:
-        """Return [B] the cross-entropy of each text's tags, summed over tokens and labels.
+        """Return [B] the cross-entropy with each text's tags, or with how likely people hold them, summed
+        over tokens and labels.
 
         Of outputs [R, W, 3 L] of R windows of W tokens. In units of the mean text: a long text has more to
         say, and the loss is of the size of other heads'.
         """
         n_windows, n_tokens, _ = outputs.shape
-        targets = np.full((n_windows, n_tokens, len(self.labels)), IGNORED, dtype=np.int64)
+        # Zeros, and so no loss, for special tokens and padding.
+        targets = np.zeros((n_windows, n_tokens, len(self.labels), 3), dtype=np.float32)
         for row, (window, text) in enumerate(zip(windows, texts[place], strict=True)):
             places = self.tokens.places[self.tokens.starts[window] : self.tokens.starts[window + 1]]
             plain = np.flatnonzero(places >= 0)
-            targets[row, plain] = self.tags[text][places[plain]]
-        losses = F.cross_entropy(
-            outputs.reshape(-1, 3),
-            torch.from_numpy(targets).to(outputs.device).reshape(-1),
-            ignore_index=IGNORED,
-            reduction="none",
-        )
-        of_windows = losses.view(n_windows, -1).sum(dim=1)
+            targets[row, plain] = self._targets(text, places[plain])
+        log_p = outputs.view(targets.shape).log_softmax(dim=3)
+        of_windows = -(torch.from_numpy(targets).to(outputs.device) * log_p).sum(dim=(1, 2, 3))
         of_texts = of_windows.new_zeros(len(texts))
         return (
             of_texts.index_add(0, torch.from_numpy(place).to(outputs.device), of_windows) / self.mean_tokens
@@ -142,9 +148,15 @@ class Tagging:
         )
 
     def _flat(self, rows: np.ndarray, scores: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Return (targets, scores), both [tokens * L, 3], of all tags of some texts."""
-        tags = np.concatenate([self.tags[row].reshape(-1) for row in rows])
-        return np.eye(3)[tags], np.concatenate([one.reshape(-1, 3) for one in scores])
+        """Return (targets, scores), both [tokens * L, 3], of all tokens of some texts."""
+        targets = np.concatenate([self._targets(row, slice(None)).reshape(-1, 3) for row in rows])
+        return targets, np.concatenate([one.reshape(-1, 3) for one in scores])
+
+    def _targets(self, text: int, places: np.ndarray | slice) -> np.ndarray:
+        """Return [P, L, 3], how likely each tag of these tokens is."""
+        if self.beliefs is None:
+            return np.eye(3, dtype=np.float32)[self.tags[text][places]]
+        return self.beliefs[text][places].astype(np.float32)
 
     def _found(self, row: int, scores: np.ndarray) -> list[tuple[Span, float]]:
         return scored_spans(scores, self.tokens.text_offsets(row), self.examples.texts[row], self.labels)

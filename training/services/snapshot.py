@@ -30,6 +30,7 @@ from training.algorithms.targets import (
     relations_of,
     soft_target,
     soft_targets_of_labels,
+    span_beliefs_of,
     spans_of,
     sureness,
 )
@@ -126,9 +127,9 @@ def _judging_gold(campaign: Campaign) -> dict:
 
 def _beliefs(example: LabelledExample, keys: list[str], accuracy: float) -> dict[str, float] | None:
     """The probability of each label, by the engine or by how good voters are; None where it is certain."""
-    if example.is_expert or ("spans" in example.value and "relations" not in example.value):
+    if example.is_expert:
         return None
-    if example.posterior is not None or "relations" in example.value:
+    if example.posterior is not None or "spans" in example.value:
         return example.posterior
     ballots = _ballots(example, keys)
     if "labels" not in example.value:
@@ -265,6 +266,7 @@ def examples_of(snapshot: Snapshot) -> Examples:
         seconds=[row["second"] for row in rows] if rows and rows[0]["second"] is not None else None,
         targets=None if marks else np.array(targets, dtype=np.float32).reshape(len(rows), len(names)),
         spans=[spans_of(row["value"]) for row in rows] if marks else None,
+        span_beliefs=[span_beliefs_of(row["value"], row["beliefs"]) for row in rows] if marks else None,
         relations=[relations_of(row["value"], row["beliefs"]) for row in rows]
         if snapshot.head == "relations"
         else None,

@@ -110,3 +110,35 @@ def test_windows_number_a_texts_tokens_through(tiny_base):
     assert cut.n_windows.tolist() == [4, 1]
     np.testing.assert_array_equal(cut.text_offsets(0), whole.text_offsets(0))
     np.testing.assert_array_equal(cut.text_offsets(1), [[0, 4]])
+
+
+def test_what_people_half_believe_is_half_learned(span_config, tmp_path):
+    """Every mark of one word was left out at .4: a model that learned what was decided never sees it."""
+    examples = span_examples(*marked(240, seed=0))
+    doubted = [
+        [span for span in spans if text[span.start : span.end] != "nausea"]
+        for text, spans in zip(examples.texts, examples.spans, strict=True)
+    ]
+    beliefs = [
+        {span: 1.0 if span in kept else 0.4 for span in spans}
+        for spans, kept in zip(examples.spans, doubted, strict=True)
+    ]
+    decided = dataclasses.replace(examples, spans=doubted)
+    believed = dataclasses.replace(decided, span_beliefs=beliefs)
+    certain = dataclasses.replace(decided, span_beliefs=[dict.fromkeys(spans, 1.0) for spans in doubted])
+    held = {}
+    for name, lesson in {"decided": decided, "believed": believed, "certain": certain}.items():
+        held[name] = belief_in_nausea(fine_tune(lesson, span_config, output_dir=tmp_path / name).path)
+    assert held["certain"] == held["decided"] < 0.1, "certain beliefs are what was decided"
+    assert held["believed"] == pytest.approx(0.4, abs=0.1)
+
+
+def belief_in_nausea(path) -> float:
+    """How likely the network, before any temperature, holds it that an effect begins at this word."""
+    tokenizer, network = (
+        kind.from_pretrained(path) for kind in (AutoTokenizer, AutoModelForTokenClassification)
+    )
+    encoded = tokenizer([f"{word} nausea {word}" for word in FILLER[:10]], return_tensors="pt")
+    tags = network.eval()(**encoded).logits.detach().unflatten(2, (2, 3)).softmax(dim=3)  # [10, T, L, 3]
+    at = encoded["input_ids"] == tokenizer.convert_tokens_to_ids("nausea")
+    return float(tags[at][:, 0, 1].mean())

@@ -129,7 +129,7 @@ def test_what_many_labels_add_up_to_is_not_left_out_for_having_many_parts(campai
     assert a > b > 0.75
 
 
-def test_of_relations_each_pair_is_what_people_held_it_for_and_a_reviewers_word_is_certain(
+def test_of_marks_and_relations_each_is_what_people_held_it_for_and_a_reviewers_word_is_certain(
     campaign, tmp_path
 ):
     labels = [{"key": key, "name": key, "hint": "", "role": role} for key, role in (
@@ -162,5 +162,7 @@ def test_of_relations_each_pair_is_what_people_held_it_for_and_a_reviewers_word_
     assert examples.weights[place] == 1.0
     other = 0 if place else 1
     assert examples.relations[other] == held
+    assert examples.span_beliefs[place] == {drug: 1.0, sign: 1.0}
+    assert examples.span_beliefs[other] == {drug: 1.0, sign: 0.9, Span(12, 15, "sign"): 0.3}
     # The mean of 1, 0.9, 0.75, and of 0.7 and 0.8 for the mark and the relation that were left out.
     assert examples.weights[other] == pytest.approx(0.83)
