@@ -6,7 +6,7 @@ were marked at least half of the times that they occurred, wherever they stand a
 overlap the longest, each with its commonest label.
 
 With --crowd, what is learned from is not gold but what the engine makes of a simulated crowd's marks (see
-span_consensus), once as it decided (`decided`) and once with how likely each mark is (`believed`); gold judges.
+span_consensus), once as it decided (`decided`), once with how likely each mark is (`believed`). Gold judges.
 """
 
 import argparse

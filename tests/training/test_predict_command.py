@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from tests.served_models import campaign_of, examples_of, put_in_charge
 from training.encoder import predict_proba, predict_spans, read_relations
+from training.models import ModelVersion
 from training.services import prediction_files
 from training.services.marks import MARKING
 
@@ -42,6 +43,7 @@ def test_a_file_is_read_in_chunks_and_bad_rows_are_told_by_line_and_reason(
     predict(campaign, source, out)
     shown, found = capsys.readouterr(), jsonl_of(out)
     assert [one["id"] for one in found] == [f"t{n}" for n in range(10)]
+    assert {one["model"] for one in found} == {str(ModelVersion.objects.get().pk)}
     expected = predict_proba(served("choice"), texts)
     probabilities = [[one["probabilities"][key] for key in ("no", "yes")] for one in found]
     assert np.array(probabilities) == pytest.approx(expected, abs=1e-4)
@@ -58,9 +60,10 @@ def test_a_table_has_a_column_for_each_label_and_no_formula(campaign, served, tm
     source.write_text('{"id": "=1+1", "text": "a rash"}\n')
     predict(campaign, source, out)
     header, row = csv.reader(out.open(newline=""))
-    assert header == ["id", "label", "p(no)", "p(yes)"]
+    assert header == ["id", "label", "p(no)", "p(yes)", "model"]
     assert row[0] == "'=1+1"
-    assert [float(cell) for cell in row[2:]] == pytest.approx(
+    assert row[-1] == str(ModelVersion.objects.get().pk)
+    assert [float(cell) for cell in row[2:-1]] == pytest.approx(
         predict_proba(served("choice"), ["a rash"])[0], abs=1e-4
     )
 
@@ -81,19 +84,19 @@ def test_other_kinds_of_question_have_their_own_columns(kind, served, tmp_path):
     predict(campaign, source, out)
     header, *table = csv.reader(out.open(newline=""))
     if kind == "relations":
-        assert header == ["id", "relations"]
+        assert header == ["id", "relations", "model"]
         readings = read_relations(served(kind), examples.texts[:6])
         assert [json.loads(row[1]) for row in table] == [answer_of(reading) for reading in readings]
         return
     if kind == "spans":
-        assert header == ["id", "spans"]
+        assert header == ["id", "spans", "model"]
         found = [[(s["start"], s["end"], s["label"]) for s in json.loads(row[1])] for row in table]
         expected = predict_spans(served(kind), examples.texts[:6])
         assert found == [[tuple(span) for span, _ in one] for one in expected]
         return
     expected = predict_proba(served(kind), examples.texts[:6], examples.seconds and examples.seconds[:6])
-    assert np.array([row[2:] for row in table], dtype=float) == pytest.approx(expected, abs=1e-4)
-    keys = [column[2:-1] for column in header[2:]]
+    assert np.array([row[2:-1] for row in table], dtype=float) == pytest.approx(expected, abs=1e-4)
+    keys = [column[2:-1] for column in header[2:-1]]
     if kind == "multiple":
         assert header[1] == "labels"
         chosen = ["|".join(np.array(keys)[row >= 0.5]) for row in expected]

@@ -98,7 +98,8 @@ def span_beliefs_of(value: dict, beliefs: dict[str, float] | None) -> dict[Span,
     for key, p in (beliefs or {}).items():
         place, _, label = key.partition(" ")
         if BELIEVED_ARROW not in key:
-            found[Span(*map(int, place.split("-")), label)] = p
+            start, end = map(int, place.split("-"))
+            found[Span(start, end, label)] = p
     return found
 
 

@@ -48,7 +48,8 @@ def soft_tags_of(offsets: np.ndarray, beliefs: Mapping[Span, float], labels: Seq
 
     Each span brings its probability to the tags that it would have alone, and what no span takes is O. Where
     spans of one label exclude each other, as two opinions of one boundary do, theirs add up; more than 1 is
-    scaled down to it. Other labels' are passed over: nobody is sure of any. Certain spans that share no token have the tags of tags_of:
+    scaled down to it. Other labels' are passed over: nobody is sure of any. Certain spans that share no token
+    have the tags of tags_of:
 
     >>> spans = {Span(4, 12, "drug"): 0.75, Span(9, 12, "drug"): 0.25}
     >>> soft_tags_of(np.array([[0, 3], [4, 8], [9, 12]]), spans, ["drug"])[:, 0].tolist()

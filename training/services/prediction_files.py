@@ -111,16 +111,17 @@ def _chunks(items: Iterable[Named | Refusal], tally: Tally) -> Iterator[list[Nam
 
 def _write_jsonl(file: TextIO, version: ModelVersion, answered: Iterable[tuple[str, dict]]) -> None:
     for name, answer in answered:
-        file.write(orjson.dumps({"id": name, **answer}, option=orjson.OPT_APPEND_NEWLINE).decode())
+        line = {"id": name, **answer, "model": str(version.pk)}
+        file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode())
 
 
 def _write_csv(file: TextIO, version: ModelVersion, answered: Iterable[tuple[str, dict]]) -> None:
-    """id, then label or labels with a column of probabilities each, or what is marked as JSON."""
+    """id, label or labels with a column of probabilities each (or what is marked, as JSON), model's id."""
     head, keys = read_manifest(version.path)["head"], version.label_keys
     answer_in, cell = CELLS.get(head, ("label", itemgetter("label")))
     columns = [] if head in MARKING_HEADS else [f"p({key})" for key in keys]
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(map(harmless, ["id", answer_in, *columns]))
+    table.writerow(map(harmless, ["id", answer_in, *columns, "model"]))
     for name, answer in answered:
         probabilities = [answer["probabilities"][key] for key in keys] if columns else []
-        table.writerow([harmless(name), harmless(cell(answer)), *probabilities])
+        table.writerow([harmless(name), harmless(cell(answer)), *probabilities, version.pk])

@@ -18,8 +18,12 @@ from training.algorithms.calibration import fit_temperature
 from training.algorithms.splits import CALIBRATION, TEST, VALIDATION
 from training.encoder import Progress, TrainingRefused, checkpoints, fine_tune, predict_proba
 from training.encoder import progress as progress_module
-from training.encoder.base_model import fresh_classifier
+from training.encoder.base_model import fresh_classifier, load_tokenizer
+from training.encoder.classifying import Classifying
 from training.encoder.optimiser import make_optimiser
+from training.encoder.progress import ProgressReporter
+from training.encoder.tokens import tokenise
+from training.encoder.training_loop import Training
 
 
 class FencingLost(Exception):
@@ -297,6 +301,31 @@ def test_biases_norms_and_words_are_not_decayed_and_rates_rise_from_the_words_to
         expected |= {"bert.encoder.layer.0": 0.9, "bert.encoder.layer.1": 1.0}
         [factor] = [factor for start, factor in expected.items() if name.startswith(start)]
         assert group["factor"] == pytest.approx(factor), name
+
+
+@pytest.mark.parametrize(("max_grad_norm", "norm"), [(1e-3, 1e-3), (1e9, None)])
+def test_a_step_takes_its_share_of_the_rate_and_a_gradient_no_longer_than_is_allowed(
+    examples, tiny_config, tiny_base, max_grad_norm, norm
+):
+    config = dataclasses.replace(tiny_config, max_grad_norm=max_grad_norm, warmup_share=0.5)
+    tokens = tokenise(load_tokenizer(tiny_base), examples.texts, max_tokens=config.max_tokens)
+    lesson = Classifying(examples, tokens, tiny_base, config, on_batch=lambda: None)
+    training = Training(lesson, config, ProgressReporter(None))
+    rates = []
+
+    def look(optimiser, *_):
+        gradients = [weight.grad.norm() for weight in training.model.parameters() if weight.grad is not None]
+        length = float(torch.stack(gradients).norm())
+        assert length == pytest.approx(norm, rel=1e-3) if norm else length > 1e-2
+        rates.append([group["lr"] / group["factor"] for group in optimiser.param_groups])
+
+    training.optimiser.register_step_pre_hook(look)
+    training._train_epoch()
+    peak = config.learning_rate_for(training.model.config.hidden_size)
+    n_warmup = round(0.5 * training.n_epochs * training.steps_per_epoch)
+    for step, of_groups in enumerate(rates):
+        assert of_groups == pytest.approx([peak * (step + 1) / n_warmup] * len(of_groups))
+    assert len(rates) == training.steps_per_epoch > 1
 
 
 def test_base_model_that_is_not_there_is_refused(examples, tiny_config, tmp_path):

@@ -84,6 +84,31 @@ def test_models_are_logged_to_mlflow_once_with_their_settings(campaign, tmp_path
     assert second.data.metrics == {"tfidf.accuracy": 0.75, "tfidf.macro_f1": 0.5}
 
 
+def test_of_marks_their_f1_goes_out_and_of_texts_read_first_their_curve(campaign, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    ModelVersion.objects.filter(family="encoder").update(
+        metrics={"test": {"strict_f1": 0.75, "accuracy": 0.5}}
+    )
+    TrainingRun.objects.create(
+        campaign=campaign, number=3, kind=TrainingRun.Kind.PRETRAIN, state="succeeded", opened_at=NOW,
+        started_at=NOW, finished_at=NOW + timedelta(minutes=2), history=CURVE, n_examples=9,
+        config={"base_model_path": "/srv/encoders/minilm", "seed": 3},
+    )  # fmt: skip
+    write_tensorboard(campaign, tmp_path / "events")
+    assert ("encoder/strict_f1", 0.75, 40) in events_of(tmp_path / "events" / "run-1")
+    assert ("seed_3/train_loss", 0.5, 10) in events_of(tmp_path / "events" / "run-3")
+    uri = f"file://{tmp_path}/tracked"
+    assert [write_mlflow(campaign, uri) for _ in range(2)] == [3, 0]
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    [experiment] = client.search_experiments(filter_string=f"name LIKE '%{campaign.pk}%'")
+    logged = {one.data.tags["family"]: one.data for one in client.search_runs([experiment.experiment_id])}
+    assert logged["encoder"].metrics["encoder.strict_f1"] == 0.75
+    assert logged["pretrained"].metrics["seed_3.validation_loss"] == 0.75
+    assert logged["pretrained"].params == {"seed": "3"}, "without a place on this server"
+
+
 def test_a_package_that_is_not_there_is_named(campaign, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(Invalid, match="pip install tensorboardX"):
