@@ -255,7 +255,7 @@ check_everything() {
 
 # Tests and benchmarks have their own data and settings: what .env says or `up` holds plays no part.
 own_environment() {
-    export DATABASE_URL="" REDIS_URL="" DEBUG=0 HTTPS=0 SIGN_UP=invitation BASE_MODEL_PATH="" BASE_MODELS_DIR="" METRICS_TOKEN=""
+    export DATABASE_URL="" REDIS_URL="" DEBUG=0 HTTPS=0 SIGN_UP=invitation BASE_MODEL_PATH="" BASE_MODELS_DIR="" TRAINING_PROCESSES="" METRICS_TOKEN=""
     export ALLOWED_HOSTS=localhost,127.0.0.1 CSRF_TRUSTED_ORIGINS="" LOG_LEVEL=INFO TIME_ZONE=UTC
     prepare_environment "$1"
 }

@@ -36,6 +36,13 @@ def one_of(name: str, choices: tuple[str, ...], default: str | None = None) -> s
     return value
 
 
+def whole_number(name: str) -> int:
+    value = os.environ.get(name) or "0"
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
+    return int(value)
+
+
 def existing_folder(name: str) -> Path | None:
     value = os.environ.get(name, "")
     if value and not Path(value).is_dir():
@@ -75,6 +82,8 @@ MODEL_DIR = DATA_DIR / "models"
 BASE_MODEL_PATH = os.environ.get("BASE_MODEL_PATH", "")
 # Campaign admins choose among the models below it; without it, all train from the one above.
 BASE_MODELS_DIR = existing_folder("BASE_MODELS_DIR")
+# That share an encoder's training on one machine; 0 is one for each GPU, and one where there is none.
+TRAINING_PROCESSES = whole_number("TRAINING_PROCESSES")
 # The demo opens sign-up; everywhere else people come by invitation unless this is set.
 SIGN_UP = one_of("SIGN_UP", ("invitation", "open"), default="open" if (DATA_DIR / "demo").exists() else None)
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")

@@ -18,6 +18,7 @@ from training.encoder.pretraining import Pretrained, pretrain
 from training.encoder.progress import Progress
 from training.encoder.relating import fine_tune_relations, read_relations
 from training.encoder.scoring import predict_proba
+from training.encoder.several import shared
 from training.encoder.spotting import predict_spans
 from training.errors import TrainingRefused
 
@@ -35,5 +36,6 @@ __all__ = [
     "predict_spans",
     "pretrain",
     "read_relations",
+    "shared",
     "unknown_token_share",
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+from django.conf import settings
 from django.utils import timezone
 
 from annotation.exchange import readable_texts
@@ -77,13 +78,15 @@ def adapt_encoder(
     runs.beat_run(run.pk, token, now=timezone.now(), config=config.to_dict())
     directory = runs.run_directory(run)
     base = base_origin(config.base_model_path, weights_sha256(encoder.checked_folder(config.base_model_path)))
-    adapted = encoder.pretrain(
+    adapted = encoder.shared(
+        encoder.pretrain,
         [text for _, text in texts],
         [record for record, _ in texts],
         config,
         output_dir=directory / "encoder",
         origin={"name": base.name, "licence": base.licence},
         checkpoint_dir=directory / "checkpoint",
+        n_processes=settings.TRAINING_PROCESSES,
         on_progress=on_progress,
     )
     row = AdaptedEncoder(

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 
 from annotation.models import Campaign
 from training import encoder, linear
@@ -79,8 +80,14 @@ def learn(
     """Equal arguments give equal models on one machine; of a frozen encoder, with its vectors as stored."""
     if family == Family.ENCODER:
         fine_tune = MARKING[examples.head].fine_tune if examples.head in MARKING else encoder.fine_tune
-        tuned = fine_tune(
-            examples, config, output_dir=output_dir, checkpoint_dir=checkpoint_dir, on_progress=on_progress
+        tuned = encoder.shared(
+            fine_tune,
+            examples,
+            config,
+            output_dir=output_dir,
+            checkpoint_dir=checkpoint_dir,
+            n_processes=settings.TRAINING_PROCESSES,
+            on_progress=on_progress,
         )
         return Learned(tuned.path, tuned.sha256, tuned.manifest)
     if family == Family.TFIDF:

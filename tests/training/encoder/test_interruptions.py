@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from transformers import BertForSequenceClassification
 
 from tests.made_examples import relabelled
-from training.encoder import TrainingRefused, fine_tune
+from training.encoder import TrainingRefused, fine_tune, shared
 
 ROOT = Path(__file__).parents[3]
 CHILD = ROOT / "benchmarks" / "_killed_training.py"
@@ -53,8 +53,8 @@ def steps_to_the_end(child: subprocess.Popen) -> list[int]:
     return [int(step) for step in steps.split()]
 
 
-def manifest_of(folder: Path) -> dict:
-    return json.loads((folder / "model" / "manifest.json").read_text())
+def manifest_of(folder: Path, name: str = "model") -> dict:
+    return json.loads((folder / name / "manifest.json").read_text())
 
 
 def test_a_training_killed_at_random_moments_ends_as_if_nobody_had_killed_it(examples, tiny_config, tmp_path):
@@ -84,6 +84,43 @@ def test_a_training_shared_by_two_processes_learns_what_one_learns(
     steps = steps_to_the_end(start(prepared(tmp_path / "shared", examples, config), *launcher, *options))
     assert steps == list(range(1, alone.history[-1]["step"] + 1)), "the first process alone reports"
     assert_close(tmp_path / "shared" / "model", alone.path)
+
+
+def test_a_training_that_several_processes_share_tells_refuses_and_returns_as_one_does(
+    examples, tiny_config, steady_base, tmp_path
+):
+    config = dataclasses.replace(tiny_config, base_model_path=str(steady_base), max_epochs=3)
+    told = []
+    made = shared(
+        fine_tune, examples, config, output_dir=tmp_path / "m", n_processes=2, on_progress=told.append
+    )
+    assert (made.path, made.sha256, made.history) == (
+        tmp_path / "m", manifest_of(tmp_path, "m")["sha256"], made.manifest["history"],
+    )  # fmt: skip
+    assert {"tokenising", "training"} <= {one.stage for one in told}
+    assert told[-1].history == made.history
+    assert_close(made.path, fine_tune(examples, config, output_dir=tmp_path / "alone").path)
+    same = dataclasses.replace(examples, targets=np.tile([1.0, 0.0], (len(examples), 1)).astype(np.float32))
+    with pytest.raises(TrainingRefused, match="the same label") as caught:
+        shared(fine_tune, same, config, output_dir=tmp_path / "refused", n_processes=2)
+    assert caught.value.code == "one_class"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "m"], "no job is left"
+
+
+def test_who_stops_listening_ends_all_the_processes_that_share_a_training(
+    examples, tiny_config, steady_base, tmp_path
+):
+    config = dataclasses.replace(tiny_config, base_model_path=str(steady_base), max_epochs=15)
+
+    def lose(progress):
+        if progress.stage == "training":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shared(fine_tune, examples, config, output_dir=tmp_path / "m", n_processes=2, on_progress=lose)
+    assert list(tmp_path.iterdir()) == []
+    named = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not any(bytes(tmp_path) in one for one in named)
 
 
 def assert_close(model: Path, other: Path) -> None:
