@@ -294,18 +294,18 @@ WHERE annotation_opinion.version <= excluded.version
 
 
 def hears_models(campaign_id: UUID) -> bool:
-    """Whether a model's opinions are of use: answers are weighed, and the kind knows how to weigh a model."""
+    """Whether a model's opinions are of use: answers are weighed, the kind knows how to weigh a model, and
+    people do not begin with what one marked: with them it would be heard twice."""
     campaign = Campaign.objects.get(pk=campaign_id)
-    return campaign.weighs_volunteers and kind_named(campaign.kind).hears_models
+    is_weighed = campaign.weighs_volunteers and kind_named(campaign.kind).hears_models
+    return is_weighed and not campaign.preannotates
 
 
 @transaction.atomic
-def set_opinions(
-    campaign_id: UUID, opinions: Iterable[tuple[UUID, dict[str, float]]], *, version: int
-) -> int:
+def set_opinions(campaign_id: UUID, opinions: Iterable[tuple[UUID, dict]], *, version: int) -> int:
     """Keep what a model thinks of tasks that it was not trained on; returns how many it kept.
 
-    opinions: {label key: probability} by task. The caller leaves out what the model has learned from: the
+    opinions: by task, as Kind.decide takes them. The caller leaves out what the model has learned from: the
     engine weighs a model by tasks that it never saw. `version` is the number of the run that asked it; what
     an earlier run asked never overwrites what a later one did.
     """

@@ -79,7 +79,7 @@ class Earned:
     n_gold: int
     gain: float
     standard_error: float
-    right: tuple[int, int]
+    right: tuple[float, float]
 
     def as_json(self) -> dict:
         error = self.standard_error if np.isfinite(self.standard_error) else None  # JSON knows no infinity
@@ -89,7 +89,7 @@ class Earned:
 def earns_its_place(gain: np.ndarray, right_without: np.ndarray, right_with: np.ndarray) -> Earned:
     """Earned when on N gold tasks the gain [N], in whatever is measured, is above nothing by more than chance
     explains, and no fewer tasks are right (bool [N], or how much of each is)."""
-    right = int(right_without.sum()), int(right_with.sum())
+    right = right_without.sum().item(), right_with.sum().item()
     if len(gain) < N_GOLD:
         return Earned(False, len(gain), 0.0, float("inf"), right)
     error = float(gain.std(ddof=1) / np.sqrt(len(gain)))

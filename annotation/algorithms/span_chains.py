@@ -11,7 +11,7 @@ holding the other are read as one span. White space at the ends of a span is not
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -59,6 +59,17 @@ class Cells:
     def parts(self) -> Iterator[tuple[Chain, slice]]:
         for chain, first in zip(self.chains, self.first, strict=True):
             yield chain, slice(first, first + len(chain.starts))
+
+    def without(self, worker: int | None) -> "Cells":
+        return self if worker is None else self._seen(self.worker != worker)
+
+    def of(self, worker: int) -> "Cells":
+        return self._seen(self.worker == worker)
+
+    def _seen(self, which: np.ndarray) -> "Cells":
+        """The same cells with those sights alone where which [M] is true."""
+        sights = {name: getattr(self, name)[which] for name in ("cell", "worker", "tag", "before")}
+        return replace(self, **sights)
 
     def with_gold(self, posterior: np.ndarray) -> np.ndarray:
         """posterior [C, 1 + 2 L], certain where gold says so."""

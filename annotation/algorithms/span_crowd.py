@@ -18,10 +18,12 @@ towards their own moved as the crowd's are. In the end the words of a text have 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from annotation.algorithms.certainty import N_SAYINGS
+from annotation.algorithms.model_annotator import CAP
 from annotation.algorithms.span_chains import Cells, Found, begins, label_of, spans_of
 from annotation.algorithms.span_habits import (
     LEAST,
@@ -114,17 +116,22 @@ def _climb(
 
 
 def read(
-    cells: Cells, texts: Sequence[str], crowd: dict, workers: Sequence[dict | None], labels: Sequence[str]
+    cells: Cells,
+    texts: Sequence[str],
+    crowd: dict,
+    workers: Sequence[dict | None],
+    labels: Sequence[str],
+    model: int | None = None,
 ) -> tuple[np.ndarray, list[list[Found]]]:
     """(posterior [C, 1 + 2 L], the likeliest spans of each chain), each text from its own answers alone.
 
-    A crowd whose words are None is read by its marks alone.
+    A crowd whose words are None is read by its marks alone. model: which of the workers is one.
     """
-    habits, moves = habits_from_json(crowd, workers, labels), _moves_from_json(crowd, labels)
-    emission = emissions(cells, habits, moves)
+    habits, moves = habits_from_json(crowd, workers, labels), moves_from_json(crowd, labels)
+    emission = emissions(cells, habits, moves, model)
     smoothed = forward_backward(emission, cells.run_first, cells.run_length, moves)
     if crowd["words"] is not None:
-        sights = words_at_marks(cells, texts, given_labels(cells, len(labels)))
+        sights = words_at_marks(cells, texts, given_labels(cells.without(model), len(labels)))
         scores = word_scores(cells, sights, inside(smoothed.posterior), crowd["words"], labels)
         emission[:, 1:] += np.repeat(scores, 2, axis=1)
         smoothed = forward_backward(emission, cells.run_first, cells.run_length, moves)
@@ -139,26 +146,29 @@ def answer_weights(
     labels: Sequence[str],
     states: np.ndarray,
     rejected: Stretches,
+    model: int | None = None,
 ) -> list[float] | None:
     """[A] of one text, SpanReading.weights: log P(answer | found) - log P(answer | the contrary).
 
     A span that was found is held against nothing there, a stretch that was rejected is what was found
     (states [C]) against it. It is the answer's share of the log odds between the two readings; what the
-    words say is no answer's. None where nothing was found or rejected.
+    words say is no answer's. None where nothing was found or rejected. model: which of the workers is one.
     """
     n_cells, n_found = len(states), int((states % 2 == 1).sum())
     if not n_found + len(rejected):
         return None
-    habits, moves = habits_from_json(crowd, workers, labels), _moves_from_json(crowd, labels)
+    habits, moves = habits_from_json(crowd, workers, labels), moves_from_json(crowd, labels)
     own = log_likelihood(cells, habits, moves, cells.worker * n_cells + cells.cell, len(workers) * n_cells)
     own = own.reshape(len(workers), n_cells, -1)
+    if model is not None:
+        own[model] = _log_likelihood_of_model(cells, habits, moves, model)
     at = np.flatnonzero(states)
     for_found = (own[:, at, states[at]] - own[:, at, 0]).sum(axis=1)
     against = own[:, rejected.cell, states[rejected.cell]] - own[:, rejected.cell, rejected.tag]
     return ((for_found + against.sum(axis=1)) / (n_found + len(rejected))).tolist()
 
 
-def _moves_from_json(crowd: dict, labels: Sequence[str]) -> Moves:
+def moves_from_json(crowd: dict, labels: Sequence[str]) -> Moves:
     rarest = min(crowd["label_share"].values(), default=1.0)
     share = np.array([crowd["label_share"].get(label, rarest) for label in labels])
     return Moves(crowd["begin"], crowd["stay"], crowd["join"], share)
@@ -195,18 +205,34 @@ def given_labels(cells: Cells, n_labels: int) -> np.ndarray:
     return given
 
 
-def emissions(cells: Cells, habits: Habits, moves: Moves) -> np.ndarray:
+def emissions(cells: Cells, habits: Habits, moves: Moves, model: int | None = None) -> np.ndarray:
     """[C, 1 + 2 L]: log likelihood of all tags given at each cell, under each state of it.
 
-    States with a label that nobody gave there are ruled out: a consensus invents no label.
+    States with a label that nobody gave there are ruled out: a consensus invents no label. model: which of
+    the workers is one; what it alone marks, nobody gave.
     """
-    emission = log_likelihood(cells, habits, moves, cells.cell, len(cells.n_tokens))
+    people = cells.without(model)
+    emission = log_likelihood(people, habits, moves, people.cell, len(cells.n_tokens))
+    if model is not None:
+        emission += _log_likelihood_of_model(cells, habits, moves, model)
     ruled_out = np.zeros(emission.shape, dtype=bool)
-    ruled_out[:, 1:] = np.repeat(~given_labels(cells, len(moves.label_share)), 2, axis=1)
+    ruled_out[:, 1:] = np.repeat(~given_labels(people, len(moves.label_share)), 2, axis=1)
     known = cells.gold >= 0
     ruled_out[known] = np.arange(emission.shape[1]) != cells.gold[known, None]
     emission[ruled_out] = -np.inf
     return emission
+
+
+def _log_likelihood_of_model(cells: Cells, habits: Habits, moves: Moves, model: int) -> np.ndarray:
+    """[C, 1 + 2 L]: of the model's tags, over that of nothing being there; no farther from 0 than CAP times
+    what the same tags of one with the crowd's habits say."""
+    tags = cells.of(model)
+    as_typical = replace(tags, worker=np.full_like(tags.worker, -1))  # the crowd's is the last row
+    own, typical = (
+        log_likelihood(given, habits, moves, given.cell, len(cells.n_tokens)) for given in (tags, as_typical)
+    )
+    most = CAP * np.abs(typical - typical[:, :1])
+    return np.clip(own - own[:, :1], -most, most)
 
 
 def log_likelihood(

@@ -81,12 +81,13 @@ class SpanReading:
 
     weights: by how many nats, on the mean over all of consensus and rejected, each answer speaks for what was
     found there against the contrary (nothing there, or the span that was rejected); None where each answer
-    counts once, and where nobody marked anything.
+    counts once, and where nobody marked anything. model_weight: the same, where a model was heard.
     """
 
     consensus: list[ScoredSpan]
     rejected: list[RejectedSpan]
     weights: list[float] | None = None
+    model_weight: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,7 +71,7 @@ def fit_span_crowd(
     for text_index, spans in gold.items():
         check_spans(answers.texts[text_index], spans, answers.labels)
     tells_certainty = answers.tells_certainty and method == "engine"
-    by_row = _by_row(answers) if tells_certainty else answers.answers
+    by_row = answers_by_row(answers) if tells_certainty else answers.answers
     chains = [
         chain
         for i, (text, given) in enumerate(zip(answers.texts, by_row, strict=True))
@@ -82,10 +82,7 @@ def fit_span_crowd(
     ]
     cells = cells_of(chains)
     crowd, workers = _learn(cells, answers, method, tells_certainty)
-    rows: Sequence[dict | None] = workers
-    if tells_certainty:
-        rows = [habits_when(worker, crowd, said) for said in range(N_SAYINGS) for worker in workers]
-    read = _read(cells, answers.texts, crowd, rows, answers.labels)
+    read = _read(cells, answers.texts, crowd, rows_of_habits(workers, crowd), answers.labels)
     for text_index, spans in gold.items():
         read.consensus[text_index] = _certain(answers.answers[text_index], spans)
         read.rejected[text_index] = []
@@ -100,11 +97,14 @@ def task_spans(
     workers: Sequence[dict | None],
     crowd: dict,
     certain: Sequence[int] | None = None,
+    *,
+    model: list[Span] | None = None,
 ) -> SpanReading:
     """One text's consensus from its own answers, by what a fit learned; the same that the fit gave it.
 
     workers: each volunteer's entry of SpanFit.workers, None for one nobody knows yet, who counts as the
-    crowd's typical one. certain: for each answer 1 sure, 0 not sure, -1 not said.
+    crowd's typical one. certain: for each answer 1 sure, 0 not sure, -1 not said. model: what a model marks
+    that never saw the text; heard only where crowd["annotator"] says what it is worth (see model_of_marks).
     """
     if len(spans_by_worker) != len(workers):
         raise ValueError(f"{len(spans_by_worker)} answers need as many workers, not {len(workers)}")
@@ -112,25 +112,35 @@ def task_spans(
         check_spans(text, spans)
     certain = [NOT_SAID] * len(workers) if certain is None else certain
     workers = [habits_when(worker, crowd, said) for worker, said in zip(workers, certain, strict=True)]
+    n_people = len(workers)
+    if model is not None and crowd.get("annotator"):
+        check_spans(text, model)
+        spans_by_worker, workers = [*spans_by_worker, model], [*workers, crowd["annotator"]]
     order = {label: i for i, label in enumerate(crowd["labels"])}
     given = {label for spans in spans_by_worker for _, _, label in spans}
     labels = sorted(given, key=lambda label: (order.get(label, len(order)), label))
     answers = list(enumerate(spans_by_worker))
     chains = chains_of(text, answers, labels, every_token=_by_token(crowd["method"])) if given else []
     cells = cells_of(chains)
-    read = _read(cells, [text], crowd, workers, labels)
+    of_model = n_people if len(workers) > n_people else None
+    read = _read(cells, [text], crowd, workers, labels, of_model)
     weights = None
     if crowd["method"] == "engine":
-        weights = span_crowd.answer_weights(cells, crowd, workers, labels, read.states, read.stretches)
-    return SpanReading(read.consensus[0], read.rejected[0], weights)
+        weights = span_crowd.answer_weights(
+            cells, crowd, workers, labels, read.states, read.stretches, of_model
+        )
+    model_weight = weights.pop() if weights and of_model is not None else None
+    return SpanReading(read.consensus[0], read.rejected[0], weights, model_weight)
 
 
 def _by_token(method: str) -> bool:
     return method == "token_dawid_skene"
 
 
-def _by_row(answers: SpanAnswers) -> list[list[tuple[int, list[Span]]]]:
-    """The answers under the rows of habits that they were given by."""
+def answers_by_row(answers: SpanAnswers) -> list[list[tuple[int, list[Span]]]]:
+    """The answers under the rows of habits that they were given by: the workers', unless these said more."""
+    if not answers.tells_certainty:
+        return answers.answers
     return [
         [
             (span_crowd.row_of(worker, said, answers.n_workers), spans)
@@ -138,6 +148,12 @@ def _by_row(answers: SpanAnswers) -> list[list[tuple[int, list[Span]]]]:
         ]
         for given, certain in zip(answers.answers, answers.certain, strict=True)
     ]
+
+
+def rows_of_habits(workers: Sequence[dict], crowd: dict) -> list[dict | None]:
+    """The habits of each row."""
+    sayings = range(N_SAYINGS) if "certain" in crowd else [NOT_SAID]
+    return [habits_when(worker, crowd, said) for said in sayings for worker in workers]
 
 
 def _learn(cells: Cells, answers: SpanAnswers, method: str, tells_certainty: bool) -> tuple[dict, list[dict]]:
@@ -163,11 +179,16 @@ class _Read(NamedTuple):
 
 
 def _read(
-    cells: Cells, texts: list[str], crowd: dict, workers: Sequence[dict | None], labels: list[str]
+    cells: Cells,
+    texts: list[str],
+    crowd: dict,
+    workers: Sequence[dict | None],
+    labels: list[str],
+    model: int | None = None,
 ) -> _Read:
     match crowd["method"]:
         case "engine":
-            posterior, found = span_crowd.read(cells, texts, crowd, workers, labels)
+            posterior, found = span_crowd.read(cells, texts, crowd, workers, labels, model)
         case "token_dawid_skene":
             posterior, found = token_dawid_skene.read(cells, crowd, workers, labels)
         case "exact_majority":
@@ -177,19 +198,22 @@ def _read(
     consensus: list[list[ScoredSpan]] = [[] for _ in texts]
     inside = posterior[:, 1::2] + posterior[:, 2::2]
     for (chain, part), spans in zip(cells.parts(), found, strict=True):
-        consensus[chain.text] += [_scored(chain, span, inside[part], labels) for span in spans]
+        people = chain.tags if model is None else chain.tags[chain.workers != model]
+        consensus[chain.text] += [_scored(chain, people, span, inside[part], labels) for span in spans]
     for spans in consensus:
         spans.sort(key=lambda span: span.span)
     states = found_states(cells, found)
-    stretches = rejected_stretches(marked_stretches(cells, len(labels)), cells, states, len(labels))
+    stretches = rejected_stretches(
+        marked_stretches(cells.without(model), len(labels)), cells, states, len(labels)
+    )
     rejected = rejected_spans(stretches, cells, states, inside, labels, len(texts))
     return _Read(posterior, states, stretches, consensus, rejected)
 
 
-def _scored(chain: Chain, span: Found, inside: np.ndarray, labels: list[str]) -> ScoredSpan:
+def _scored(chain: Chain, tags: np.ndarray, span: Found, inside: np.ndarray, labels: list[str]) -> ScoredSpan:
     within = slice(span.first, span.last + 1)
     confidence = np.average(inside[within, span.label], weights=chain.n_tokens[within])
-    support = (label_of(chain.tags[:, within]) == span.label).any(axis=1).sum()
+    support = (label_of(tags[:, within]) == span.label).any(axis=1).sum()
     return ScoredSpan(
         int(chain.starts[span.first]),
         int(chain.ends[span.last]),

@@ -101,7 +101,8 @@ class Kind(Protocol):
     ) -> Decision:
         """What at least one answer adds up to; without a fit of the crowd, by majority.
 
-        `opinion` is a model's {label key: probability}, heard where the fit says what it is worth.
+        `opinion` is a model's, heard where the fit says what it is worth: {label key: probability}, or where
+        volunteers mark {"spans": [{"start", "end", "label", "probability"}]}.
         """
         ...
 

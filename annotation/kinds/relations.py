@@ -51,7 +51,7 @@ class Relations:
     )
     certainty_is_probability = True
     one_label = False
-    hears_models = False
+    hears_models = True
     needs_text = True
     methods = {
         "majority": "Words and relations hold when more than half of the volunteers marked them.",
@@ -138,7 +138,7 @@ class Relations:
         text: str,
         opinion: dict | None = None,
     ) -> Decision:
-        method, reading = read_spans(given, of_role(labels, "span"), method, crowd, text)
+        method, reading = read_spans(given, of_role(labels, "span"), method, crowd, text, opinion)
         consensus, decision = reading.consensus, decision_for(given, method, reading)
         stated = [_stated(answer.value) for answer in given]
         if method == MAJORITY or crowd is None or RELATIONS not in crowd:

@@ -11,6 +11,8 @@ import orjson
 from annotation.algorithms.agreement import f1_over_pairs
 from annotation.algorithms.agreement_report import Measure, measured_by_task, span_sums
 from annotation.algorithms.finds import drawn_to_crowd, finds, span_finds
+from annotation.algorithms.model_annotator import heard
+from annotation.algorithms.model_of_marks import measured_model_habits, model_of_marks_earns_its_place
 from annotation.algorithms.span_scores import overlap_f1, set_f1, without_near_misses
 from annotation.algorithms.spans import SpanAnswers, SpanFit, SpanReading, fit_span_crowd, task_spans
 from annotation.errors import InvalidAnswer
@@ -23,6 +25,7 @@ MAJORITY = "majority"
 MOST_SPANS = 1000
 MOST_REJECTED = 50  # of the marks that were rejected, so many are named, the likeliest
 FIELDS = {"start", "end", "label"}
+HEARD_FROM = 0.5  # a model that is heard marks what is more likely right than not
 
 
 class Spans:
@@ -37,7 +40,7 @@ class Spans:
     )
     certainty_is_probability = True
     one_label = False
-    hears_models = False
+    hears_models = True
     needs_text = True
     methods = {
         "majority": "A word belongs to a span when more than half of the volunteers marked it.",
@@ -112,7 +115,7 @@ class Spans:
         text: str,
         opinion: dict | None = None,
     ) -> Decision:
-        method, spans = read_spans(given, labels, method, crowd, text)
+        method, spans = read_spans(given, labels, method, crowd, text, opinion)
         return decision_for(given, method, spans)
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
@@ -141,11 +144,33 @@ def fit_spans(table: Table, labels: list[dict], method: str) -> tuple[SpanFit, l
         )
         for w, parameters in enumerate(fitted.workers)
     ]
-    return fitted, skills
+    heard_or_not = _hear_model(table, answers, fitted) if method != MAJORITY else {}
+    return replace(fitted, crowd=fitted.crowd | heard_or_not), skills
+
+
+def _hear_model(table: Table, answers: SpanAnswers, fitted: SpanFit) -> dict:
+    """What the model's marks are worth by the fit, in force (`annotator`) only if it earned its place."""
+    model = {task: _heard_marks(opinion, answers.labels) for task, opinion in table.opinions.items()}
+    annotator = measured_model_habits(answers, fitted, model)
+    if annotator is None:
+        return {}
+    gold = {task: as_tuples(value["spans"]) for task, value in table.fair_gold.items()}
+    return heard(annotator, model_of_marks_earns_its_place(answers, fitted, model, gold, annotator))
+
+
+def _heard_marks(opinion: dict, keys: list[str]) -> list[tuple[int, int, str]]:
+    """Under the labels that the campaign has still."""
+    likely = [span for span in opinion["spans"] if span["probability"] >= HEARD_FROM]
+    return [span for span in as_tuples(likely) if span[2] in keys]
 
 
 def read_spans(
-    given: list[Given], labels: list[dict], method: str, crowd: dict | None, text: str
+    given: list[Given],
+    labels: list[dict],
+    method: str,
+    crowd: dict | None,
+    text: str,
+    opinion: dict | None,
 ) -> tuple[str, SpanReading]:
     """The method that could be used, and what the answers add up to, the spans in the order of answers."""
     keys = [label["key"] for label in labels]
@@ -153,7 +178,8 @@ def read_spans(
         method, crowd = MAJORITY, {"method": MAJORITY, "labels": keys}
     marked = [as_tuples(answer.value["spans"]) for answer in given]
     skills, certain = [answer.skill for answer in given], [answer.said for answer in given]
-    reading = task_spans(text, marked, skills, crowd, certain)
+    model = None if opinion is None else _heard_marks(opinion, keys)
+    reading = task_spans(text, marked, skills, crowd, certain, model=model)
     in_order = sorted(reading.consensus, key=lambda span: (span.start, -span.end, span.label))
     return method, replace(reading, consensus=in_order)
 
@@ -178,6 +204,7 @@ def decision_for(given: list[Given], method: str, reading: SpanReading) -> Decis
         sum(entropy_bits([p, 1 - p]) for p in sureness),
         {f"{span.start}-{span.end} {span.label}": round(p, 4) for span, p in posterior},
         reading.weights,
+        reading.model_weight,
     )
 
 

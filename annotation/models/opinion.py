@@ -11,4 +11,4 @@ class Opinion(models.Model):
     )
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE)
     version = models.PositiveIntegerField(help_text="The number of the run that made the model.")
-    probabilities = models.JSONField(help_text="{label key: probability}")
+    probabilities = models.JSONField(help_text="{label key: probability}, or {spans: each with its own}")

@@ -210,6 +210,8 @@ def read_table(
         for pk, value, origin in known.order_by("pk").values_list("task_id", "value", "origin")
         if pk in task_numbers and kind.counts(value, campaign.labels)
     ]
+    if campaign.preannotates:  # people have seen what a model marks: with them it would be heard twice
+        opinions = opinions.none()
     heard = opinions.order_by("pk").values_list("task_id", "probabilities")
     table = Table(
         task=answers[:, 0],

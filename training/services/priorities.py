@@ -1,7 +1,7 @@
 """A model's opinion of every open task, turned into the order in which they are asked."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from uuid import UUID
 
@@ -66,8 +66,8 @@ def order_queue(version: ModelVersion, *, number: int, on_progress: Callable[[fl
         left.filter(task__is_open=True).delete()
     on_progress(0.9)
     write_priorities(campaign, tasks, priority, number=number)
-    if opinion.probabilities is not None and exchange.hears_models(campaign.pk):
-        _tell_the_engine(version, tasks, opinion.probabilities, in_stream, number)
+    if exchange.hears_models(campaign.pk):
+        _tell_the_engine(version, tasks, opinion, in_stream, number)
     if opinion.readings is not None and campaign.preannotates:
         suggest_spans(version, tasks, [one.spans for one in opinion.readings], in_stream, number=number)
     return len(tasks)
@@ -129,7 +129,7 @@ def write_priorities(campaign: Campaign, tasks: OpenTasks, priority: np.ndarray,
 
 
 def _tell_the_engine(
-    version: ModelVersion, tasks: OpenTasks, probabilities: np.ndarray, in_stream: np.ndarray, number: int
+    version: ModelVersion, tasks: OpenTasks, opinion: Opinion, in_stream: np.ndarray, number: int
 ) -> None:
     """What the model thinks of tasks that it did not learn from is one more annotator's opinion.
 
@@ -144,12 +144,22 @@ def _tell_the_engine(
     exchange.set_opinions(
         version.campaign_id,
         (
-            (task_id, dict(zip(version.label_keys, row, strict=True)))
-            for task_id, row, in_it in zip(ids, probabilities.round(5).tolist(), in_stream, strict=True)
+            (task_id, said)
+            for task_id, said, in_it in zip(ids, _for_the_engine(opinion), in_stream, strict=True)
             if not in_it and str(task_id) not in learned
         ),
         version=number,
     )
+
+
+def _for_the_engine(opinion: Opinion) -> Iterator[dict]:
+    """{label key: probability} of each task; of a model that marks its spans, not how they are related."""
+    if opinion.readings is None:
+        for row in opinion.probabilities.round(5).tolist():
+            yield dict(zip(opinion.label_keys, row, strict=True))
+    else:
+        answer = MARKING["spans"].answer
+        yield from (answer(reading, opinion.label_keys) for reading in opinion.readings)
 
 
 def suggest_spans(

@@ -156,10 +156,14 @@ def test_an_opinion_that_is_taken_back_is_not_heard_any_more(weighed):
     assert_everything_adds_up(campaign)
 
 
-@pytest.mark.parametrize(("kind", "hears"), [("choice", True), ("multiple", True), ("text", False)])
+@pytest.mark.parametrize(("kind", "hears"), [("choice", True), ("spans", True), ("text", False)])
 def test_models_are_heard_where_answers_are_weighed_but_for_free_text(kind, hears):
     assert hears_models(make_campaign(kind=kind, aggregation="engine").pk) == hears
     assert not hears_models(make_campaign(kind=kind).pk)
+
+
+def test_where_people_begin_with_what_a_model_marks_it_is_not_heard_beside_them():
+    assert not hears_models(make_campaign(kind="spans", aggregation="engine", preannotates=True).pk)
 
 
 def test_equal_answers_give_equal_fits_in_whatever_order_the_database_finds_them(weighed):

@@ -18,9 +18,20 @@ from tests.labelled import add_open
 pytestmark = pytest.mark.django_db
 TEXT = "A rash was seen."
 LABELS = [{"key": key, "name": key, "hint": ""} for key in "ab"]
-# For each kind two answers, and what a model says that is for the one or for the other.
-VALUES = {"multiple": [{"labels": ["a"]}, {"labels": ["b"]}]}
-OPINIONS = {"multiple": [{"a": 0.9, "b": 0.1}, {"a": 0.1, "b": 0.9}]}
+ROLES = [label | {"role": role} for label, role in zip(LABELS, ("span", "relation"), strict=True)]
+MARKS = [[{"start": 2, "end": 6, "label": "a"}], [{"start": 11, "end": 15, "label": "a"}]]
+# For each kind its labels, two answers, and what a model says that is for the one or for the other.
+VALUES = {
+    "multiple": [{"labels": ["a"]}, {"labels": ["b"]}],
+    "spans": [{"spans": spans} for spans in MARKS],
+    "relations": [{"spans": spans, "relations": []} for spans in MARKS],
+}
+MARKED = [{"spans": [span | {"probability": 0.9} for span in spans]} for spans in MARKS]
+OPINIONS = {
+    "multiple": [{"a": 0.9, "b": 0.1}, {"a": 0.1, "b": 0.9}],
+    "spans": MARKED,
+    "relations": MARKED,
+}
 N_TASKS, N_GOLD = 150, 100
 
 every_kind = pytest.mark.parametrize("kind", VALUES)
@@ -28,7 +39,8 @@ every_kind = pytest.mark.parametrize("kind", VALUES)
 
 def answered(kind: str, accuracy: float = 0.75) -> tuple[Campaign, list[MicroTask]]:
     """Two volunteers have answered every task; right is one value or the other in turn."""
-    campaign = make_campaign(kind=kind, labels=LABELS, aggregation="engine", needed=2)
+    labels = ROLES if kind == "relations" else LABELS
+    campaign = make_campaign(kind=kind, labels=labels, aggregation="engine", needed=2)
     volunteers, tasks = make_volunteers(campaign, make_users(2)), add_open(campaign, [TEXT] * N_TASKS)
     rng = np.random.default_rng(8)
     for n, task in enumerate(tasks):
