@@ -143,6 +143,7 @@ class TrainingRun(models.Model):
     history = models.JSONField(default=list, help_text="Points of the loss curve.")
     n_examples = models.PositiveIntegerField(default=0)
     n_left_out = models.PositiveIntegerField(default=0, help_text="Labels that people are too unsure of.")
+    n_aside = models.PositiveIntegerField(default=0, help_text="Labels of texts too near to what judges.")
     verdict = models.JSONField(null=True, help_text="What the gate said of its best model.")
     snapshot_path = models.CharField(max_length=500, blank=True)  # of a pretraining, the texts it reads
     snapshot_sha256 = models.CharField(max_length=64, blank=True)

@@ -49,7 +49,7 @@ class RunSerializer(serializers.ModelSerializer):
         model = TrainingRun
         fields = [
             "id", "number", "kind", "state", "stage", "share_done", "opened_at", "started_at", "finished_at",
-            "n_examples", "n_left_out", "snapshot_sha256", "failure_code", "failure",
+            "n_examples", "n_left_out", "n_aside", "snapshot_sha256", "failure_code", "failure",
         ]  # fmt: skip
 
 

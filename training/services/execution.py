@@ -183,6 +183,7 @@ def _snapshot(run: TrainingRun, token: int, config: FineTuneConfig, directory: P
         minutes_spent=minutes_spent(run.campaign_id, until=now),
         n_examples=snapshot.n_labels,
         n_left_out=snapshot.n_left_out,
+        n_aside=snapshot.n_aside,
         config=config.to_dict(),
     )
     # What is measured after it is of these labels too, and the gate asks what the models learned.

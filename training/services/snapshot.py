@@ -23,7 +23,7 @@ from annotation import exchange
 from annotation.exchange import GoldExample, LabelledExample, TaskText
 from annotation.models import Campaign
 from training.algorithms.examples import MARKING_HEADS, Examples
-from training.algorithms.splits import LEARNED, TEST, record_places, split_around_judges
+from training.algorithms.splits import ASIDE, LEARNED, TEST, record_places, split_around_judges
 from training.algorithms.targets import (
     HEAD_OF_KIND,
     chosen_labels,
@@ -59,6 +59,11 @@ class Snapshot:
     def n_labels(self) -> int:
         """What people decided; gold that judges is not among it."""
         return sum(row["origin"] != "gold" for row in self.rows)
+
+    @property
+    def n_aside(self) -> int:
+        """What neither teaches nor judges."""
+        return int((self.parts == ASIDE).sum())
 
     @property
     def texts(self) -> list[str]:

@@ -18,13 +18,14 @@ from tests.factories import make_gold, queue_of
 from tests.labelled import WORDS, add_labelled, add_open, sentences
 from tests.locks import wait_until_somebody_waits_for_a_lock
 from tests.tiny_bert import save_tiny_bert
+from training.algorithms.splits import record_places
 from training.models import Embedding, ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
 from training.services import gate, promotions, runs
 from training.services.agreement_guard import return_where_agreement_fell
 from training.services.execution import execute_run
 from training.services.policies import change_policy
 from training.services.promotions import in_charge, put_in_charge
-from training.services.snapshot import learned_rows, learned_tasks, read_snapshot
+from training.services.snapshot import learned_rows, learned_tasks, read_snapshot, share_that_judges
 from training.services.tidying import tidy
 from training.services.unread import campaigns_to_read
 from training.tasks import tick
@@ -172,6 +173,19 @@ def test_labels_that_people_are_hardly_sure_of_are_left_out_and_counted(labelled
     Consensus.objects.filter(pk__in=doubtful).update(share=0.35, votes={"no": 2, "yes": 1})
     run = run_of(labelled)
     assert (run.n_examples, run.n_left_out) == (293, 7)
+
+
+def test_labels_too_near_to_what_judges_are_put_aside_and_the_runs_page_counts_them(labelled, client, alice):
+    [gold, *copies] = add_labelled(labelled, [sentences(400)[-1]] * 9, settled_at=timezone.now())
+    make_gold(gold, "yes")
+    run = run_of(labelled)
+    places = record_places([task.record_id for task in copies])
+    n_of_stream = int((places < share_that_judges(TrainingPolicy.objects.get())).sum())
+    assert run.n_aside == len(copies) - n_of_stream > 0
+    Membership.objects.create(user=alice, campaign=labelled, role=Role.CAMPAIGN_ADMIN)
+    client.force_login(alice)
+    page = client.get(reverse("training_run", args=[run.pk])).content.decode()
+    assert f"; {run.n_aside} put aside, because they are too near to texts that judge models" in page
 
 
 def test_an_admin_puts_another_model_in_charge_and_it_orders_the_queue(labelled, alice):
