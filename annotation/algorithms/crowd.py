@@ -15,7 +15,15 @@ from annotation.algorithms.intervals import credible_interval
 from annotation.algorithms.one_coin import STRENGTH, fit_one_coin, shrunk_accuracy
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES, Coins, Matrices, Parameters, posterior_of
 
-__all__ = ["METHODS", "Answers", "CrowdFit", "fit_crowd", "posterior_without_own_gold", "stored_parameters"]
+__all__ = [
+    "METHODS",
+    "Answers",
+    "CrowdFit",
+    "fit_crowd",
+    "gold_parts",
+    "posterior_without_own_gold",
+    "stored_parameters",
+]
 
 # Gold is left out in so many parts, a fit each; in fewer where the fits together would see more answers than
 # this, so that they take no longer than a large campaign's one fit.
@@ -88,14 +96,23 @@ def posterior_without_own_gold(
     So a task with gold is judged as one without is in a fit to all gold, which is what a calibration needs;
     all other rows are even. The parts are drawn by lot, the same ones each time; a large campaign has one.
     """
-    n_parts = int(np.clip(ANSWERS_TO_LEAVE_OUT_ON // max(len(answers), 1), 1, MOST_PARTS))
-    tasks = np.random.default_rng(0).permutation(np.flatnonzero(left_out))
     posterior = np.full((answers.n_tasks, answers.n_classes), 1.0 / answers.n_classes)
-    for part in np.array_split(tasks, n_parts):
+    for part in gold_parts(np.flatnonzero(left_out), len(answers), ANSWERS_TO_LEAVE_OUT_ON):
         others = gold.copy()
         others[part] = UNKNOWN
         posterior[part] = fit_crowd(answers, method=method, gold=others, ordinal=ordinal).posterior[part]
     return posterior
+
+
+def gold_parts(tasks: np.ndarray, n_answers: int, seen_at_most: int) -> list[np.ndarray]:
+    """The tasks, drawn by lot, the same way each time, into parts whose gold is left out of a fit each: at
+    most MOST_PARTS, and as many as keep the answers that all the fits see below seen_at_most, at least one.
+
+    >>> [len(part) for part in gold_parts(np.arange(20), 100, 350)]
+    [7, 7, 6]
+    """
+    n_parts = int(np.clip(seen_at_most // max(n_answers, 1), 1, MOST_PARTS))
+    return np.array_split(np.random.default_rng(0).permutation(tasks), n_parts)
 
 
 def _fit(answers: Answers, method: str, gold, ordinal: bool, rng) -> tuple[Parameters, dict]:

@@ -18,6 +18,11 @@ def macro_f1(found: Sequence[str], gold: Sequence[str]) -> float:
     return float(np.mean(scores))
 
 
+def n_bins_for(n: int) -> int:
+    """Into how many bins n answers go: fewer than twenty in one would measure chance."""
+    return min(15, max(1, n // 20))
+
+
 def calibration_error(certainty: Sequence[float], right: Sequence[bool], n_bins: int = 15) -> float:
     """Expected calibration error: the mean gap between certainty [N] and how often it was right [N].
 

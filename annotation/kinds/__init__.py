@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from annotation.errors import Invalid
+from annotation.kinds.calibration import is_calibrated
 from annotation.kinds.choice import Choice
 from annotation.kinds.comparison import Compared, Comparison, LabelAgreement
 from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table
@@ -24,6 +25,7 @@ __all__ = [
     "LabelAgreement",
     "SkillRow",
     "Table",
+    "is_calibrated",
     "kind_named",
 ]
 
@@ -70,6 +72,10 @@ class Kind(Protocol):
 
     def score(self, value: dict, gold: dict) -> float:
         """How right an answer is, from 0 to 1."""
+        ...
+
+    def is_right(self, value: dict, true: dict) -> bool:
+        """Whether the whole answer counts as right: what its certainty is the probability of."""
         ...
 
     def n_choices(self, labels: list[dict]) -> int:

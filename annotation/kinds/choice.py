@@ -12,15 +12,13 @@ from annotation.algorithms.model_annotator import (
 )
 from annotation.algorithms.online import answer_weights, model_weight, task_posterior
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES
-from annotation.algorithms.posterior_calibration import calibrate, calibration_error, recalibrated_by_others
+from annotation.algorithms.posterior_calibration import calibrate, recalibrated_by_others
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
+from annotation.kinds.calibration import LEAST_GOLD, figures
 from annotation.kinds.comparison import Compared, Comparison, OneLabel
-from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
+from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
-
-MAJORITY = "majority"
-LEAST_GOLD = 20  # tasks with gold and answers from which certainty is calibrated on them
 
 
 class Choice:
@@ -81,6 +79,9 @@ class Choice:
 
     def n_choices(self, labels: list[dict]) -> int:
         return len(labels)
+
+    def is_right(self, value: dict, true: dict) -> bool:
+        return value["label"] == true["label"]
 
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         return value
@@ -173,20 +174,12 @@ def _calibration(posterior: np.ndarray, gold: np.ndarray) -> dict:
     posterior [T, K], of each task made without its own gold.
     """
     calibration, known = calibrate(posterior, gold), gold >= 0
-    n_gold = int(known.sum())
-    n_bins = min(15, n_gold // LEAST_GOLD)  # fewer than twenty in a bin would measure chance
-    unseen = recalibrated_by_others(posterior, gold)
-    figures = {
-        "n_gold": n_gold,
-        "certainty": float(unseen[known].max(axis=1).mean()),
-        "share_right": float((unseen[known].argmax(axis=1) == gold[known]).mean()),
-        "error_before": calibration_error(posterior, gold, n_bins),
-        "error": calibration_error(unseen, gold, n_bins),
-    }
+    unseen = recalibrated_by_others(posterior, gold)[known]
+    right = posterior[known].argmax(axis=1) == gold[known]
     return {
         "temperature": round(calibration.temperature, 6),
         "log_lead": np.round(calibration.log_lead, 6).tolist(),
-        "calibration": figures,
+        "calibration": figures(posterior[known].max(axis=1), unseen.max(axis=1), right),
     }
 
 

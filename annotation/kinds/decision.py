@@ -1,10 +1,12 @@
 """What goes into a consensus and what comes out of it, the same for every kind of task."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+
+MAJORITY = "majority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,17 @@ class Table:
         tasks = np.array(sorted(self.opinions), dtype=np.int64)
         said = np.array([[self.opinions[task].get(key, 0.0) for key in keys] for task in tasks.tolist()])
         return tasks, said.reshape(len(tasks), len(keys))
+
+    def given(self, answers: Iterable[int], skills: Sequence[dict | None]) -> list[Given]:
+        """These answers as they go into a decision; skills: each worker's, None for who has none yet."""
+        certain = {1: True, 0: False, -1: None}
+        return [
+            Given(self.values[self.code[n]], skills[self.worker[n]], certain[int(self.certain[n])])
+            for n in answers
+        ]
+
+    def text_of(self, task: int) -> str:
+        return self.texts[task] if self.texts else ""
 
 
 class SkillRow(NamedTuple):

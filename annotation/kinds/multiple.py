@@ -17,11 +17,12 @@ from annotation.algorithms.multiple_choice import LabelSets, MultipleFit, fit_mu
 from annotation.algorithms.one_coin import STRENGTH
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
+from annotation.kinds.calibration import as_calibrated, fit_calibrated
 from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement, named
-from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
+from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
 from annotation.kinds.labels import parse_labels
 
-MAJORITY = "majority"
+LEFT_OUT_ON = 200_000  # answers up to which a fit is cheap enough to be made again for parts of the gold
 
 
 class Multiple:
@@ -91,6 +92,10 @@ class Multiple:
     def n_choices(self, labels: list[dict]) -> int:
         return 2
 
+    def is_right(self, value: dict, true: dict) -> bool:
+        """Exactly these labels."""
+        return set(value["labels"]) == set(true["labels"])
+
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         return value
 
@@ -122,7 +127,7 @@ class Multiple:
             name, posterior = method, _by_label(keys, probability)
         value = {"labels": [key for key, p in zip(keys, probability, strict=True) if p > 0.5]}
         is_tied = bool(np.any(probability == 0.5))
-        return Decision(
+        decided = Decision(
             name,
             "",
             None if is_tied else value,
@@ -134,8 +139,12 @@ class Multiple:
             weights,
             model_weight,
         )
+        return as_calibrated(decided, crowd)
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
+        return fit_calibrated(self, self._fit, table, labels, method=method, left_out_on=LEFT_OUT_ON)
+
+    def _fit(self, table: Table, labels: list[dict], method: str) -> Fit:
         keys = [label["key"] for label in labels]
         chosen = np.array([[key in value["labels"] for key in keys] for value in table.values], dtype=bool)
         answers = LabelSets(

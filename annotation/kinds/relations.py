@@ -14,11 +14,12 @@ from annotation.algorithms.span_scores import set_f1
 from annotation.algorithms.spans import ScoredSpan, SpanFit, relation_says, relation_votes
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
+from annotation.kinds.calibration import as_calibrated, fit_calibrated
 from annotation.kinds.comparison import Compared, Comparison, LabelAgreement
-from annotation.kinds.decision import Decision, Fit, Given, Table, entropy_bits, find_rows
+from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, Table, entropy_bits, find_rows
 from annotation.kinds.labels import of_role, parse_labels
 from annotation.kinds.spans import (
-    MAJORITY,
+    LEFT_OUT_ON,
     Marks,
     Spans,
     as_tuples,
@@ -117,6 +118,10 @@ class Relations:
     def n_choices(self, labels: list[dict]) -> int:
         return 2
 
+    def is_right(self, value: dict, true: dict) -> bool:
+        """Exactly these marks, and exactly these relations between them."""
+        return SPANS.is_right(value, true) and facts_of(value) == facts_of(true)
+
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         """Of the marks: a relation is right only where both its ends are."""
         return SPANS.clear_mistakes(value, true) | {"relations": []}
@@ -151,7 +156,7 @@ class Relations:
             found, weights = relation_posterior(
                 says, skills, crowd[RELATIONS], [answer.said for answer in given]
             )
-        return replace(
+        decided = replace(
             decision,
             value=decision.value | _related(dict(zip(relations, found, strict=True))),
             votes=decision.votes | _names(given),
@@ -160,8 +165,12 @@ class Relations:
             posterior=decision.posterior | _by_ends(relations, found, consensus),
             weights=weights if weights and relations else decision.weights,
         )
+        return as_calibrated(decided, crowd)
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
+        return fit_calibrated(self, self._fit, table, labels, method=method, left_out_on=LEFT_OUT_ON)
+
+    def _fit(self, table: Table, labels: list[dict], method: str) -> Fit:
         """The spans' fit; and, by the spans that it reads, how far each volunteer's relations hold."""
         spans, skills = fit_spans(table, of_role(labels, "span"), method)
         related = fit_relation_crowd(_decisions(table, spans), table.n_workers)

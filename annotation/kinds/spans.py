@@ -17,11 +17,12 @@ from annotation.algorithms.span_scores import overlap_f1, set_f1, without_near_m
 from annotation.algorithms.spans import SpanAnswers, SpanFit, SpanReading, fit_span_crowd, task_spans
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
+from annotation.kinds.calibration import as_calibrated, fit_calibrated
 from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement
-from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
+from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
 from annotation.kinds.labels import of_role, parse_labels
 
-MAJORITY = "majority"
+LEFT_OUT_ON = 20_000  # answers up to which a fit is cheap enough to be made again for parts of the gold
 MOST_SPANS = 1000
 MOST_REJECTED = 50  # of the marks that were rejected, so many are named, the likeliest
 FIELDS = {"start", "end", "label"}
@@ -93,6 +94,10 @@ class Spans:
     def n_choices(self, labels: list[dict]) -> int:
         return 2
 
+    def is_right(self, value: dict, true: dict) -> bool:
+        """Exactly these marks."""
+        return set(as_tuples(value["spans"])) == set(as_tuples(true["spans"]))
+
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         """A mark that overlaps a true one of its label is none, whatever its boundaries."""
         spans = without_near_misses(as_tuples(value["spans"]), as_tuples(true["spans"]))
@@ -116,9 +121,12 @@ class Spans:
         opinion: dict | None = None,
     ) -> Decision:
         method, spans = read_spans(given, labels, method, crowd, text, opinion)
-        return decision_for(given, method, spans)
+        return as_calibrated(decision_for(given, method, spans), crowd)
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
+        return fit_calibrated(self, self._fit, table, labels, method=method, left_out_on=LEFT_OUT_ON)
+
+    def _fit(self, table: Table, labels: list[dict], method: str) -> Fit:
         fitted, skills = fit_spans(table, labels, method)
         return Fit(fitted.crowd, skills)
 

@@ -6,10 +6,12 @@ from annotation.algorithms.agreement_report import text_sums
 from annotation.algorithms.free_text import medoid, numbered_tokens, similarity
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds.answer_schema import exact_object
+from annotation.kinds.calibration import as_calibrated, fit_calibrated
 from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement
-from annotation.kinds.decision import Decision, Fit, Given, SkillRow, Table, entropy_bits
+from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, SkillRow, Table, entropy_bits
 
 MOST_CHARACTERS = 1000
+ALIKE = 0.8  # a score from which on a text counts as the right one
 NEAR = 0.5  # a score from which on a text says the same in other words
 ALL_DIFFERENT = 1000  # so many things may be said that two wrong texts hardly ever say the same
 PRIOR_TEXTS = 4  # of the crowd's typical similarity, which a volunteer with few answers leans on
@@ -75,6 +77,17 @@ class Text:
     def n_choices(self, labels: list[dict]) -> int:
         return ALL_DIFFERENT
 
+    def is_right(self, value: dict, true: dict) -> bool:
+        """The same words but for one in some: nobody writes a longer text word for word, and a short one is
+        another without its "no".
+
+        >>> Text().is_right({"text": "No rash seen"}, {"text": "no rash"})
+        True
+        >>> Text().is_right({"text": "rash"}, {"text": "no rash"})
+        False
+        """
+        return self.score(value, true) >= ALIKE
+
     def clear_mistakes(self, value: dict, true: dict) -> dict:
         """A text with most of its words in common with the truth has none."""
         return true if self.score(value, true) >= NEAR else value
@@ -97,18 +110,22 @@ class Text:
     ) -> Decision:
         texts = [answer.value["text"] for answer in given]
         weights = None
-        if method != "majority" and crowd is not None:
+        if method != MAJORITY and crowd is not None:
             weights = [(answer.skill or crowd)["similarity"] for answer in given]
         else:
-            method = "majority"
+            method = MAJORITY
         chosen = medoid(texts, weights)
         share = max(float(chosen.share), 1 / len(given))
-        return Decision(
+        decided = Decision(
             method, "", {"text": texts[chosen.index]}, share, {}, share, entropy_bits([share, 1 - share]),
             None, weights,
         )  # fmt: skip
+        return as_calibrated(decided, crowd)
 
     def fit(self, table: Table, labels: list[dict], *, method: str) -> Fit:
+        return fit_calibrated(self, self._fit, table, labels, method=method, left_out_on=None)
+
+    def _fit(self, table: Table, labels: list[dict], method: str) -> Fit:
         """A volunteer's skill is how similar their texts are, on the mean, to others' of the same task."""
         texts = [value["text"] for value in table.values]
         order = np.argsort(table.task, kind="stable")

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import orjson
 from django.db import connection
 
-from annotation.algorithms.scores import calibration_error
+from annotation.algorithms.scores import calibration_error, n_bins_for
 from annotation.kinds import kind_named
 from annotation.models import Campaign, CrowdFit
 
 GOLD_TASKS = 5000  # the latest gold tasks that calibration is measured on
-FEWEST_GOLD = 20  # in all, and in each bin: with fewer, a calibration error is chance
-MOST_BINS = 15
+FEWEST_GOLD = 20  # with fewer, a calibration error is chance
 
 # The extra answer of an audit is in when no place of the task is open or held. The stop held if the task is
 # settled still, and no reviewer said otherwise.
@@ -26,7 +26,7 @@ WHERE s.campaign_id = %s AND s.audited AND (s.settled_at IS NULL OR NOT t.is_ope
 """
 
 READ_GOLD = """
-SELECT (g.value = s.value) IS TRUE, s.certainty
+SELECT s.value::text, g.value::text, s.certainty
 FROM annotation_gold g JOIN annotation_consensus s ON s.task_id = g.task_id
 WHERE g.campaign_id = %s AND g.origin = 'file' AND s.settled_at IS NOT NULL AND s.certainty IS NOT NULL
 ORDER BY s.settled_at DESC LIMIT %s
@@ -86,7 +86,10 @@ def _calibration(campaign: Campaign) -> Calibration | None:
         rows = cursor.fetchall()
     if len(rows) < FEWEST_GOLD:
         return None
-    right = [is_right for is_right, _ in rows]
-    certainty = [sure for _, sure in rows]
-    error = calibration_error(certainty, right, n_bins=min(MOST_BINS, len(rows) // FEWEST_GOLD))
+    kind, certainty = kind_named(campaign.kind), [sure for _, _, sure in rows]
+    right = [
+        found is not None and kind.is_right(orjson.loads(found), orjson.loads(true))
+        for found, true, _ in rows
+    ]
+    error = calibration_error(certainty, right, n_bins=n_bins_for(len(rows)))
     return Calibration(len(rows), float(np.mean(certainty)), float(np.mean(right)), error)

@@ -18,7 +18,7 @@ from annotation.algorithms.stopping_simulation import (
     stored_posterior,
 )
 from annotation.errors import Invalid
-from annotation.kinds import Given, Kind, Table, kind_named
+from annotation.kinds import Kind, Table, kind_named
 from annotation.models import Campaign, Consensus, Skill
 from annotation.services.crowd import read_table
 from annotation.services.judging import KNOWN_AFTER
@@ -204,18 +204,11 @@ class _Decider:
     def _decide(self, task: int, answers: np.ndarray) -> tuple[float, int]:
         table = self._table
         decision = self._kind.decide(
-            [
-                Given(
-                    table.values[table.code[n]],
-                    self._crowd.workers[table.worker[n]],
-                    None if table.certain[n] < 0 else bool(table.certain[n]),
-                )
-                for n in answers
-            ],
+            table.given(answers, self._crowd.workers),
             self._labels,
             method=self._method,
             crowd=self._crowd.parameters,
-            text=table.texts[task] if self._kind.needs_text else "",
+            text=table.text_of(task),
             opinion=table.opinions.get(int(task)),
         )
         if decision.value is None:

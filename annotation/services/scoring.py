@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.db.models import F
 
-from annotation.algorithms.scores import calibration_error, macro_f1
+from annotation.algorithms.scores import calibration_error, macro_f1, n_bins_for
 from annotation.algorithms.span_scores import set_f1, span_f1
 from annotation.errors import Invalid, InvalidAnswer
 from annotation.kinds import Kind, kind_named
@@ -15,7 +15,6 @@ from annotation.models import Campaign, Consensus, MicroTask
 from annotation.services.answer_files import read_gold
 from annotation.services.export import read_consensus
 from annotation.services.intake.refusals import Tally
-from annotation.services.skill import RIGHT
 from annotation.services.task_names import find_tasks
 
 BATCH_NAMES = 2000
@@ -25,8 +24,8 @@ ANY_LENGTH = 10**9  # what is stored has been checked against its text
 def score_consensus(campaign: Campaign, path: Path) -> tuple[dict, Tally]:
     """The figures, and the rows of the file that could not be used.
 
-    accuracy is the share of tasks whose consensus is wholly right, by the kind's own score; a tie counts for
-    the label that the export gives it. Tasks of the file that have no answer yet are counted, not scored.
+    accuracy is the share of tasks whose consensus is right, as the kind has it; a tie counts for the label
+    that the export gives it. Tasks of the file that have no answer yet are counted, not scored.
     """
     kind, tally = kind_named(campaign.kind), Tally()
     gold = _read_gold(campaign, path, tally)
@@ -35,14 +34,16 @@ def score_consensus(campaign: Campaign, path: Path) -> tuple[dict, Tally]:
         raise Invalid("No task of this file has a consensus yet.", code="nothing_to_score")
     names = sorted(found)
     values = {name: kind.parse_cell(row.label, campaign.labels, ANY_LENGTH) for name, row in found.items()}
-    right = [kind.score(values[name], gold[name]) > RIGHT for name in names]
+    right = [kind.is_right(values[name], gold[name]) for name in names]
     certainty = _certainty(campaign, names)
     figures = {
         "method": sorted(set(Consensus.objects.filter(campaign=campaign).values_list("method", flat=True))),
         "n_scored": len(names),
         "n_without_answers": len(gold) - len(names),
         "accuracy": sum(right) / len(names),
-        "calibration_error": calibration_error([certainty[name] for name in names], right),
+        "calibration_error": calibration_error(
+            [certainty[name] for name in names], right, n_bins_for(len(names))
+        ),
         "answers_per_task": sum(found[name].n_answers for name in names) / len(names),
     }
     pairs = [(values[name], gold[name]) for name in names]

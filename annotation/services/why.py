@@ -8,8 +8,9 @@ import orjson
 from django.db import connection, transaction
 
 from annotation.errors import NotFound
-from annotation.kinds import Kind, kind_named
+from annotation.kinds import Kind, is_calibrated, kind_named
 from annotation.models import Campaign, GuidelineDoubt, TrailEntry, User
+from annotation.services.consensus import crowd_parameters
 from annotation.services.task_names import SEVERAL, find_tasks
 from annotation.services.wording import answer_words, candidate_words, doubt_words, stated_keys
 
@@ -76,6 +77,7 @@ class Verdict:
     value: dict | None
     words: list[str]  # empty for a tie
     certainty: float | None
+    is_probability: bool  # the certainty: how alike texts are is none until gold has calibrated it
     entropy: float | None
     doubt: str
     candidates: list[Candidate]
@@ -182,21 +184,23 @@ def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: s
     likely = row["posterior"] or {key: n / row["n_answers"] for key, n in row["votes"].items()}
     place = {key: n for n, key in enumerate(names)}  # between equals, the campaign's order
     # One of the labels; or, of a set or of spans, each candidate by itself.
-    one_label = kind_named(campaign.kind).one_label
-    has_parts = not one_label and row["value"] is not None
+    kind = kind_named(campaign.kind)
+    has_parts = not kind.one_label and row["value"] is not None
     stated = stated_keys(row["value"]) if has_parts else likely.keys()
     candidates = [
         Candidate(key, candidate_words(key, names, text), probability, key not in stated)
         for key, probability in sorted(likely.items(), key=lambda pair: (-pair[1], place.get(pair[0], 0)))
     ]
     entropy = row["entropy"]
-    n_answers_possible = len(names) if one_label else 2 ** len(candidates)
+    n_answers_possible = len(names) if kind.one_label else 2 ** len(candidates)
     return Verdict(
         method=row["method"],
         version=row["version"],
         value=row["value"],
         words=answer_words(row["value"], names, text) if row["value"] is not None else [],
         certainty=row["certainty"],
+        is_probability=kind.certainty_is_probability
+        or is_calibrated(crowd_parameters(campaign.pk, row["version"], row["method"])),
         entropy=entropy,
         doubt="" if entropy is None or not candidates else doubt_words(entropy, n_answers_possible),
         candidates=candidates,
