@@ -3,7 +3,7 @@
 import pytest
 
 from annotation.api.labelling import assignment_data
-from annotation.models import Campaign, Gold, MicroTask, Suggestion
+from annotation.models import Campaign, Gold, MicroTask, Opinion, Suggestion
 from annotation.services.handout import claim_task
 from tests.factories import NOW, make_campaign, make_text, make_users, make_volunteers
 from tests.made_examples import FILLER, SIGNS, marked, span_examples
@@ -118,3 +118,21 @@ def test_a_campaign_that_did_not_ask_for_it_gets_an_order_and_no_marks(tagger):
     campaign.refresh_from_db()
     assert campaign.ordered_by_run == 4
     assert not Suggestion.objects.exists()
+
+
+def test_the_engine_hears_what_a_model_marks_in_texts_that_it_did_not_learn_from(tagger, tmp_path):
+    texts, right = marked(30, seed=6)
+    campaign, version = spans_campaign_of(tagger, texts, aggregation="engine")
+    learned = MicroTask.objects.get(record__text=texts[0])
+    snapshot = tmp_path / "snapshot.jsonl"
+    snapshot.write_text("{}\n" + f'{{"task": "{learned.pk}", "part": "train"}}\n')
+    version.run.snapshot_path = str(snapshot)
+    order(version)
+    said = {one.task.record.text: one.probabilities for one in Opinion.objects.select_related("task__record")}
+    assert said.keys() == set(texts[1:])
+    assert strict_f1([marks_of(said[text]) for text in texts[1:]], right[1:]) > 0.8
+    Opinion.objects.all().delete()
+    campaign.preannotates = True
+    campaign.save()
+    order(version)
+    assert not Opinion.objects.exists(), "people begin with its marks: it would be heard twice"
