@@ -1,7 +1,7 @@
 """A model's opinion of every open task, turned into the order in which they are asked."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from annotation import exchange
-from annotation.exchange import OpenTasks
+from annotation.exchange import OpenTasks, TaskText
 from annotation.models import Campaign, Gold
 from training.algorithms.acquisition_queue import queue_priorities, with_head
 from training.algorithms.examples import Span
@@ -21,7 +21,7 @@ from training.services.acquisition import Opinion, places_in_queue, typical_head
 from training.services.base_models import encoder_of
 from training.services.marks import MARKING
 from training.services.runs import policy_of
-from training.services.scoring import opinion_of_open_tasks, spans_of_texts
+from training.services.scoring import opinion_of_open_tasks, opinion_of_texts, spans_of_texts
 from training.services.snapshot import learned_tasks
 
 WRITE_PREDICTIONS = """
@@ -133,26 +133,40 @@ def _tell_the_engine(
 ) -> None:
     """What the model thinks of tasks that it did not learn from is one more annotator's opinion.
 
-    Not of the stream, bool [N]: models are judged by what people say of it, and by nothing a model said.
-    None where it is no longer known which these are.
+    Also of gold that is full: it says whether the model is to be heard. Not of the stream, bool [N]: models
+    are judged by what people say of it, and by nothing a model said. None where it is no longer known which
+    tasks these are.
     """
     try:
         learned = learned_tasks(version.run)
     except FileNotFoundError:
         return
-    ids = (UUID(bytes=task_id) for task_id in tasks.ids.tolist())
+    gold, judging = _full_gold(version.campaign)
+    ids = chain((UUID(bytes=task_id) for task_id in tasks.ids.tolist()), (one.task_id for one in gold))
+    opinions = _for_the_engine(opinion)
+    if gold:
+        opinions = chain(opinions, _for_the_engine(opinion_of_texts(version, opinion.head, gold)))
     exchange.set_opinions(
         version.campaign_id,
         (
             (task_id, said)
-            for task_id, said, in_it in zip(ids, _for_the_engine(opinion), in_stream, strict=True)
-            if not in_it and str(task_id) not in learned
+            for task_id, said, judges in zip(ids, opinions, [*in_stream, *judging], strict=True)
+            if not judges and str(task_id) not in learned
         ),
         version=number,
     )
 
 
-def _for_the_engine(opinion: Opinion) -> Iterator[dict]:
+def _full_gold(campaign: Campaign) -> tuple[list[TaskText], np.ndarray]:
+    """Texts whose right answer a file gave and that want no more answers, and which are of the stream."""
+    full = Gold.objects.filter(
+        campaign=campaign, origin=Gold.Origin.FILE, task__is_open=False, task__held=False
+    )
+    gold = exchange.texts_of(full.values_list("task_id", flat=True))
+    return gold, _are_of_stream(policy_of(campaign), [text.record_id for text in gold])
+
+
+def _for_the_engine(opinion: Opinion) -> Iterable[dict]:
     """{label key: probability} of each task; of a model that marks its spans, not how they are related."""
     if opinion.readings is None:
         for row in opinion.probabilities.round(5).tolist():
@@ -175,12 +189,8 @@ def suggest_spans(
     Not in those of the stream, bool [N], which judge models. Also in gold that is full: it goes out still,
     and without a suggestion it could be told apart.
     """
-    full = Gold.objects.filter(
-        campaign=version.campaign, origin=Gold.Origin.FILE, task__is_open=False, task__held=False
-    )
-    gold = exchange.texts_of(full.values_list("task_id", flat=True))
-    policy = policy_of(version.campaign)
-    judging = [*in_stream, *_are_of_stream(policy, [text.record_id for text in gold])]
+    gold, of_stream = _full_gold(version.campaign)
+    judging = [*in_stream, *of_stream]
     in_gold = spans_of_texts(version, [text.text for text in gold])
     ids = chain((UUID(bytes=one) for one in tasks.ids.tolist()), (text.task_id for text in gold))
     found = (

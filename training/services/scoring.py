@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from annotation import exchange
-from annotation.exchange import OpenTasks
+from annotation.exchange import OpenTasks, TaskText
 from training import encoder, linear
 from training.algorithms.acquisition_committee import bald, dropped_out
 from training.algorithms.examples import Span
@@ -63,6 +63,15 @@ def _read_what_is_new(
         )
         remember(version.path, tasks.ids, probabilities)
     return probabilities
+
+
+def opinion_of_texts(version: ModelVersion, head: str, texts: Sequence[TaskText]) -> Opinion:
+    """Of texts of any task."""
+    words = [text.text for text in texts]
+    if head in MARKING:
+        return Opinion(head, version.label_keys, None, MARKING[head].read(version.path, words))
+    seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
+    return Opinion(head, version.label_keys, probabilities_of_texts(version, words, seconds))
 
 
 def probabilities_of_texts(

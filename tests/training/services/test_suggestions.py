@@ -123,7 +123,9 @@ def test_a_campaign_that_did_not_ask_for_it_gets_an_order_and_no_marks(tagger):
 def test_the_engine_hears_what_a_model_marks_in_texts_that_it_did_not_learn_from(tagger, tmp_path):
     texts, right = marked(30, seed=6)
     campaign, version = spans_campaign_of(tagger, texts, aggregation="engine")
-    learned = MicroTask.objects.get(record__text=texts[0])
+    learned, full = (MicroTask.objects.get(record__text=text) for text in texts[:2])
+    Gold.objects.create(task=full, campaign=campaign, value={"spans": []})
+    MicroTask.objects.filter(pk=full.pk).update(taken=2)  # it says whether the model is heard
     snapshot = tmp_path / "snapshot.jsonl"
     snapshot.write_text("{}\n" + f'{{"task": "{learned.pk}", "part": "train"}}\n')
     version.run.snapshot_path = str(snapshot)
