@@ -21,10 +21,10 @@ from annotation.errors import Invalid
 from annotation.kinds import Kind, Table, kind_named
 from annotation.models import Campaign, Consensus, Skill
 from annotation.services.crowd import read_table
-from annotation.services.judging import KNOWN_AFTER
+from annotation.services.judging import KNOWN_AFTER, LEAST_PEOPLE
 
 TASKS_TRIED = 500  # on a page, where somebody waits
-TEXTS_TRIED = 80  # where the task's text is read again with each answer drawn
+TEXTS_TRIED = 60  # where the task's text is read again with each answer drawn
 LEAST_GOLD = 20  # gold tasks from which the outcomes are held against gold alone
 THRESHOLDS = (0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
 WISHES = (0.8, 0.9, 0.95, 0.99)
@@ -165,15 +165,23 @@ def _judge(
     campaign: Campaign, table: Table, crowd: _Crowd, on_progress: Progress
 ) -> tuple[Judge, list[dict]]:
     """What the platform would have made of the answers drawn, and the values that outcomes stand for."""
-    if not kind_named(campaign.kind).one_label:
+    keys = [label["key"] for label in campaign.labels]
+    if not kind_named(campaign.kind).one_label or not _labels_say_all(table, crowd, keys):
         judge = _Decider(campaign, table, crowd, on_progress)
         return judge, judge.values
-    keys = [label["key"] for label in campaign.labels]
     # What does not count is in the values still, though in no answer.
     codes = np.array([keys.index(v["label"]) if v["label"] in keys else -1 for v in table.values])
     posterior = stored_posterior(table.n_tasks, crowd.workers, crowd.parameters)
     judge = likeliest_label(table.task, table.worker, codes[table.code], posterior)
     return judge, [{"label": key} for key in keys]
+
+
+def _labels_say_all(table: Table, crowd: _Crowd, keys: list[str]) -> bool:
+    """Whether nothing else moves the posterior, neither doubt nor a model, so that all are judged at once."""
+    parameters = crowd.parameters
+    hears_doubt = "certain" in parameters.get("unknown_worker", {})
+    hears_a_model = bool(table.opinions) and parameters.get("annotator")
+    return parameters["keys"] == keys and not hears_doubt and not hears_a_model
 
 
 class _Decider:
@@ -202,18 +210,20 @@ class _Decider:
         return Verdicts(certainty, outcome)
 
     def _decide(self, task: int, answers: np.ndarray) -> tuple[float, int]:
-        table = self._table
+        table, opinion = self._table, self._table.opinions.get(int(task))
         decision = self._kind.decide(
             table.given(answers, self._crowd.workers),
             self._labels,
             method=self._method,
             crowd=self._crowd.parameters,
             text=table.text_of(task),
-            opinion=table.opinions.get(int(task)),
+            opinion=opinion,
         )
+        is_enough = opinion is None or len(answers) >= LEAST_PEOPLE
+        certainty = decision.certainty if is_enough else 0.0
         if decision.value is None:
-            return decision.certainty, -1
+            return certainty, -1
         code = self._codes.setdefault(self._kind.cell(decision.value), len(self.values))
         if code == len(self.values):
             self.values.append(decision.value)
-        return decision.certainty, code
+        return certainty, code

@@ -90,6 +90,29 @@ def test_without_answers_there_is_nothing_to_try():
     assert refused.value.code == "nothing_to_try"
 
 
+def test_doubt_is_heard_as_the_platform_hears_it(answered):
+    """Whoever is alone with an answer doubts it: what is left agrees, and stops sooner."""
+    campaign, _ = answered
+    rule = replace(RULE, certainty=0.99)
+    plain = try_rule(campaign, rule)
+    labels = dict(Consensus.objects.values_list("task", "label"))
+    for given in Answer.objects.select_related("assignment"):
+        given.certain = given.value["label"] == labels[given.assignment.task_id]
+        given.save(update_fields=["certain"])
+    refit(campaign, now=NOW)
+    campaign.refresh_from_db()
+    assert try_rule(campaign, rule).answers_per_task < plain.answers_per_task
+
+
+def test_labels_that_came_since_the_fit_are_judged_by_majority_until_the_next_as_on_the_platform(answered):
+    campaign, _ = answered
+    type(campaign).objects.update(labels=[*campaign.labels, {"key": "new", "name": "New", "hint": ""}])
+    campaign.refresh_from_db()
+    trial = try_rule(campaign, replace(RULE, certainty=0.7))
+    assert trial.accuracy > 0.8
+    assert 2 <= trial.answers_per_task < 5
+
+
 # --- answers of several parts
 
 
