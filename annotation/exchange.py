@@ -47,8 +47,10 @@ __all__ = [
     "crowds_of_open_tasks",
     "gold_examples",
     "harmless",
+    "head_of",
     "hears_models",
     "import_gold",
+    "is_of_pairs",
     "labelled_examples",
     "minutes_spent",
     "open_tasks",
@@ -183,6 +185,16 @@ GOLD_JSON = [name in JSON_COLUMNS for name in GoldExample.__slots__]
 def _parsed(column: object, is_json: bool) -> object:
     """Django leaves JSON columns of a plain cursor as they are written."""
     return orjson.loads(column) if is_json and column is not None else column
+
+
+def head_of(campaign: Campaign) -> str | None:
+    """How models learn answers of the campaign's kind, by the name of their head; None where none does."""
+    return kind_named(campaign.kind).head
+
+
+def is_of_pairs(campaign: Campaign) -> bool:
+    """Whether a task has two texts, which are compared."""
+    return kind_named(campaign.kind).of_pairs
 
 
 def question_of(campaign_id: UUID) -> Question:

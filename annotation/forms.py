@@ -5,11 +5,7 @@ from django.utils.http import urlencode
 from django.utils.text import slugify
 
 from annotation.algorithms.stopping import Rule
-from annotation.kinds import KINDS
-from annotation.kinds.pairs import Pairs
-from annotation.kinds.relations import Relations
-from annotation.kinds.spans import Spans
-from annotation.kinds.text import Text
+from annotation.kinds import KINDS, Kind, kind_named
 from annotation.models import Campaign, Role
 
 RULE_FIELDS = ("stop_certainty", "most_answers")
@@ -93,7 +89,7 @@ class CampaignForm(forms.ModelForm):
 
     def clean(self) -> dict:
         cleaned = super().clean()
-        if cleaned.get("kind") != Spans.name:  # whose form does not show it
+        if not _drafted(cleaned.get("kind")):  # whose form does not show it
             cleaned["preannotates"] = False
         return cleaned
 
@@ -105,19 +101,40 @@ class CampaignForm(forms.ModelForm):
                 del fields[name]
         if self.cleaned_data["audit_percent"] is not None:
             fields["audit_share"] = self.cleaned_data["audit_percent"] / 100
-        if fields["kind"] == Pairs.name:
+        if kind_named(fields["kind"]).of_pairs:
             fields["unit"] = Campaign.Unit.DOCUMENT
         return fields | {"lease_seconds": 60 * self.cleaned_data["lease_minutes"]}
 
     @property
     def kinds(self) -> dict:
         """What the page says of each kind and of its ways of weighing answers."""
-        return {kind.name: {"sentence": kind.sentence, "methods": kind.methods} for kind in KINDS.values()}
+        return {kind.name: _for_page(kind) for kind in KINDS.values()}
 
     @property
     def kind_words(self) -> str:
         kind = KINDS.get(self["kind"].value())
         return kind.sentence if kind else ""
+
+    @property
+    def traits(self) -> str:
+        kind = KINDS.get(self["kind"].value())
+        return _for_page(kind)["traits"] if kind else ""
+
+
+def _for_page(kind: Kind) -> dict:
+    """What the page shows of a kind: its traits decide which fields there are."""
+    traits = {
+        "pairs": kind.of_pairs,
+        "labelless": not kind.has_labels,
+        "roles": bool(kind.label_roles),
+        "drafted": kind.is_drafted,
+    }
+    named = " ".join(name for name, holds in traits.items() if holds)
+    return {"sentence": kind.sentence, "methods": kind.methods, "traits": named}
+
+
+def _drafted(kind: str | None) -> bool:
+    return kind in KINDS and KINDS[kind].is_drafted
 
 
 def _text_input(name: str, **attributes) -> forms.TextInput:
@@ -151,7 +168,8 @@ class BaseLabelFormSet(forms.BaseFormSet):
 
         Whether these labels will do is the kind's to say.
         """
-        if kind == Text.name:
+        found = kind_named(kind)
+        if not found.has_labels:
             return []
         rows = [form.cleaned_data for form in self.forms if form.cleaned_data]
         return [
@@ -160,7 +178,7 @@ class BaseLabelFormSet(forms.BaseFormSet):
                 "name": row["name"] or row["key"],
                 "hint": row["hint"],
             }
-            | ({"role": row["role"] or "span"} if kind == Relations.name else {})
+            | ({"role": row["role"] or found.label_roles[0]} if found.label_roles else {})
             for row in rows
             if row["key"] or row["name"]
         ]

@@ -1,6 +1,6 @@
 """Kinds of task: what an answer looks like and what several add up to. One module a kind, one registry."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from annotation.errors import Invalid
 from annotation.kinds.calibration import is_calibrated
@@ -13,6 +13,7 @@ from annotation.kinds.pairs import Pairs
 from annotation.kinds.relations import Relations
 from annotation.kinds.spans import Spans
 from annotation.kinds.text import Text
+from annotation.kinds.traits import FindsWords
 
 __all__ = [
     "KINDS",
@@ -45,6 +46,16 @@ class Kind(Protocol):
     needs_text: bool  # deciding takes the task's text
     methods: dict[str, str]  # what each way of weighing answers does, in a sentence
     most_labels: dict[str, int]  # where a way of weighing takes only so many
+
+    # Of Traits:
+    head: ClassVar[str | None]
+    of_pairs: ClassVar[bool]
+    is_ordered: ClassVar[bool]
+    has_labels: ClassVar[bool]
+    is_drafted: ClassVar[bool]
+    label_roles: ClassVar[tuple[str, ...]]
+    skill_title: ClassVar[str]
+    finds_words: ClassVar[FindsWords | None]
 
     def parse_labels(self, raw: object) -> list[dict]: ...
 

@@ -19,9 +19,10 @@ from annotation.kinds.calibration import LEAST_GOLD, figures
 from annotation.kinds.comparison import Compared, Comparison, OneLabel
 from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, SkillRow, Table, entropy_bits
 from annotation.kinds.labels import parse_labels
+from annotation.kinds.traits import Traits
 
 
-class Choice:
+class Choice(Traits):
     name = "choice"
     title = "one of several labels"
     sentence = "One press on one label: the quickest to answer."
@@ -32,7 +33,7 @@ class Choice:
     one_label = True
     hears_models = True
     needs_text = False
-    ordered = False
+    head = "single"
     methods = {
         "majority": "Every answer counts the same; the label that most people gave wins.",
         "engine": (
@@ -90,7 +91,7 @@ class Choice:
         return self.score(value, other)
 
     def compare(self, compared: Compared) -> Comparison:
-        return OneLabel(compared, is_ordinal=self.ordered)
+        return OneLabel(compared, is_ordinal=self.is_ordered)
 
     def decide(
         self,
@@ -147,7 +148,7 @@ class Choice:
             len(keys),
             table.certain,
         )
-        fitted = fit_crowd(answers, method=method, gold=gold, ordinal=self.ordered)
+        fitted = fit_crowd(answers, method=method, gold=gold, ordinal=self.is_ordered)
         skills = [
             SkillRow(
                 parameters,
@@ -161,7 +162,7 @@ class Choice:
         crowd = fitted.crowd | {"keys": keys} | _hear_model(table, fitted, fair_gold, keys)
         if (fair_gold >= 0).sum() >= LEAST_GOLD:
             posterior = posterior_without_own_gold(
-                answers, gold, fair_gold >= 0, method=method, ordinal=self.ordered
+                answers, gold, fair_gold >= 0, method=method, ordinal=self.is_ordered
             )
             crowd |= _calibration(posterior, fair_gold)
         return Fit(crowd, skills)

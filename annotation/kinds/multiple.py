@@ -21,11 +21,12 @@ from annotation.kinds.calibration import as_calibrated, fit_calibrated
 from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement, named
 from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
 from annotation.kinds.labels import parse_labels
+from annotation.kinds.traits import FindsWords, Traits
 
 LEFT_OUT_ON = 200_000  # answers up to which a fit is cheap enough to be made again for parts of the gold
 
 
-class Multiple:
+class Multiple(Traits):
     """Each label is a yes-or-no question of its own, to the engine as to the vote."""
 
     name = "multiple"
@@ -41,6 +42,13 @@ class Multiple:
     one_label = False
     hears_models = True
     needs_text = False
+    head = "multiple"
+    finds_words = FindsWords(
+        "How often each label was chosen where it applies, and where it does not",
+        "Label",
+        "Where it applies",
+        "Where it does not",
+    )
     methods = {
         "majority": "A label holds when more than half of the answers have it.",
         "engine": "Learns for each label how good each volunteer is at it, and weighs their answers by that.",

@@ -7,7 +7,8 @@ class Ordinal(Choice):
     name = "ordinal"
     title = "a step of a scale"
     sentence = "One step of an order, such as none, mild, severe; a near miss is nearer than a far one."
-    ordered = True
+    is_ordered = True
+    head = "ordinal"
     methods = {
         "majority": "Every answer counts the same; the step that most people gave wins.",
         "engine": (

@@ -12,6 +12,7 @@ class Pairs(Choice):
     name = "pairs"
     title = "which of two texts"
     sentence = "Two texts side by side: the first, the second or, if you allow it, a tie."
+    of_pairs = True
     methods = {
         "majority": "Every answer counts the same; the side that most people chose wins.",
         "engine": "Learns how reliable each volunteer's comparisons are and weighs them by it.",

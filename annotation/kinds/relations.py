@@ -29,6 +29,7 @@ from annotation.kinds.spans import (
     parse_spans,
     read_spans,
 )
+from annotation.kinds.traits import FindsWords, Traits
 
 ROLES = ("span", "relation")
 MOST_RELATIONS = 1000
@@ -38,7 +39,7 @@ ALL = ""  # relations together, whatever their label: so they are learned
 RELATIONS = "relations"  # beside the spans' own, in the parameters of a fit
 
 
-class Relations:
+class Relations(Traits):
     """Its spans are decided as the kind spans does; relations between consensus spans by who states them."""
 
     name = "relations"
@@ -54,6 +55,16 @@ class Relations:
     one_label = False
     hears_models = True
     needs_text = True
+    head = "relations"
+    label_roles = ROLES
+    finds_words = FindsWords(
+        "How much was marked or stated of what is there; and of what is not there, though somebody marked or "
+        "stated it",
+        "What",
+        "There, and found",
+        "Not there, and invented",
+        "Relations are learned together, whatever their label, and only where both ends were marked.",
+    )
     methods = {
         "majority": "Words and relations hold when more than half of the volunteers marked them.",
         "engine": (

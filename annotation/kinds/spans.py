@@ -21,6 +21,7 @@ from annotation.kinds.calibration import as_calibrated, fit_calibrated
 from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement
 from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, SkillRow, Table, entropy_bits, find_rows
 from annotation.kinds.labels import of_role, parse_labels
+from annotation.kinds.traits import FindsWords, Traits
 
 LEFT_OUT_ON = 20_000  # answers up to which a fit is cheap enough to be made again for parts of the gold
 MOST_SPANS = 1000
@@ -29,7 +30,7 @@ FIELDS = {"start", "end", "label"}
 HEARD_FROM = 0.5  # a model that is heard marks what is more likely right than not
 
 
-class Spans:
+class Spans(Traits):
     name = "spans"
     title = "marked stretches of the text"
     sentence = "Words are marked in the text, each mark with a label; marks may overlap and nest."
@@ -43,6 +44,14 @@ class Spans:
     one_label = False
     hears_models = True
     needs_text = True
+    head = "spans"
+    is_drafted = True
+    finds_words = FindsWords(
+        "How much was marked of what is there; and of what is not there, though somebody marked it",
+        "Label",
+        "There, and found",
+        "Not there, and invented",
+    )
     methods = {
         "majority": "A word belongs to a span when more than half of the volunteers marked it.",
         "engine": (

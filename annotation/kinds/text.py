@@ -9,6 +9,7 @@ from annotation.kinds.answer_schema import exact_object
 from annotation.kinds.calibration import as_calibrated, fit_calibrated
 from annotation.kinds.comparison import Compared, Comparison, Facts, LabelAgreement
 from annotation.kinds.decision import MAJORITY, Decision, Fit, Given, SkillRow, Table, entropy_bits
+from annotation.kinds.traits import Traits
 
 MOST_CHARACTERS = 1000
 ALIKE = 0.8  # a score from which on a text counts as the right one
@@ -17,7 +18,7 @@ ALL_DIFFERENT = 1000  # so many things may be said that two wrong texts hardly e
 PRIOR_TEXTS = 4  # of the crowd's typical similarity, which a volunteer with few answers leans on
 
 
-class Text:
+class Text(Traits):
     name = "text"
     title = "a short text"
     sentence = "A few words of the volunteer’s own, up to 1,000 characters."
@@ -31,6 +32,8 @@ class Text:
     one_label = False
     hears_models = False
     needs_text = False
+    has_labels = False
+    skill_title = "How like others’ texts mine are"
     methods = {
         "majority": "The answer that is most like all the others wins.",
         "engine": "The same, with the answers of volunteers who usually agree with others counting more.",

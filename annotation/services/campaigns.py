@@ -7,8 +7,6 @@ from django.db import transaction
 
 from annotation.errors import Conflict, Forbidden, Invalid
 from annotation.kinds import kind_named
-from annotation.kinds.pairs import Pairs
-from annotation.kinds.spans import Spans
 from annotation.models import Campaign, Membership, Role, TrailEntry, User
 from annotation.services.judging import DECIDING, FITTED
 from annotation.services.need import follow_need
@@ -81,11 +79,11 @@ def _validate(campaign: Campaign) -> None:
         field, messages = next(iter(error.message_dict.items()))
         name = campaign._meta.get_field(field).verbose_name
         raise Invalid(f"{str(name).capitalize()}: {messages[0]}", code=f"invalid_{field}") from error
-    if campaign.kind == Pairs.name and campaign.unit != Campaign.Unit.DOCUMENT:
-        raise Invalid("The two texts of a pair are compared whole.", code="invalid_unit")
-    if campaign.preannotates and campaign.kind != Spans.name:
-        raise Invalid("The model marks beforehand only where spans are marked.", code="invalid_preannotates")
     kind = kind_named(campaign.kind)
+    if kind.of_pairs and campaign.unit != Campaign.Unit.DOCUMENT:
+        raise Invalid("The two texts of a pair are compared whole.", code="invalid_unit")
+    if campaign.preannotates and not kind.is_drafted:
+        raise Invalid("The model marks beforehand only where spans are marked.", code="invalid_preannotates")
     if campaign.aggregation not in kind.methods:
         raise Invalid("Answers of this kind can't be weighed in that way.", code="invalid_aggregation")
     if len(campaign.labels) > kind.most_labels.get(campaign.aggregation, len(campaign.labels)):

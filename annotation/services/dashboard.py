@@ -14,7 +14,6 @@ from django.db.models import Count, Max, Sum
 from annotation.algorithms.agreement import krippendorff_alpha_nominal
 from annotation.algorithms.intervals import wilson_interval
 from annotation.kinds import kind_named
-from annotation.kinds.ordinal import Ordinal
 from annotation.models import (
     AgreementReport,
     Campaign,
@@ -193,7 +192,8 @@ def _gold_accuracy(campaign: Campaign) -> GoldAccuracy | None:
 
 def _alpha(campaign: Campaign) -> float | None:
     """Of answers that are one of several labels, from their votes; of others what a worker last computed."""
-    if campaign.kind == Ordinal.name or not kind_named(campaign.kind).one_label:
+    kind = kind_named(campaign.kind)
+    if kind.is_ordered or not kind.one_label:
         reports = AgreementReport.objects.filter(campaign=campaign)
         return reports.values_list("figures__measures__alpha__value", flat=True).first()
     with connection.cursor() as cursor:

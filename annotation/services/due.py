@@ -16,7 +16,7 @@ from annotation.services.judging import DECIDING
 BEHIND = timedelta(minutes=10)
 
 
-def campaigns_due(kept_as: str, figures: str, *, now: datetime, **narrowed: str) -> list[UUID]:
+def campaigns_due(kept_as: str, figures: str, *, now: datetime, **narrowed: object) -> list[UUID]:
     """Campaigns whose figures are due, of all or of those that match.
 
     kept_as, figures: the campaign's name for the row that keeps them, and the field of it that is not read.

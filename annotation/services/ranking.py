@@ -11,7 +11,7 @@ import numpy as np
 
 from annotation.algorithms.pairs import FIRST, SECOND, TIE, fit_pairs
 from annotation.errors import Invalid
-from annotation.kinds.pairs import Pairs
+from annotation.kinds import KINDS, kind_named
 from annotation.models import Campaign, ItemRanking, MicroTask
 from annotation.services.crowd import count_answers, read_table
 from annotation.services.due import alone_with_answers, campaigns_due
@@ -67,7 +67,8 @@ def rank_items(campaign: Campaign) -> list[RankedItem]:
 
 def campaigns_to_rank(*, now: datetime) -> list[UUID]:
     """Whose ranking is due."""
-    return campaigns_due("item_ranking", "items", now=now, kind=Pairs.name)
+    kinds = [kind.name for kind in KINDS.values() if kind.of_pairs]
+    return campaigns_due("item_ranking", "items", now=now, kind__in=kinds)
 
 
 def store_ranking(campaign: Campaign, *, now: datetime) -> None:
@@ -98,7 +99,7 @@ def read_ranking(campaign: Campaign) -> ItemRanking:
 
 
 def _check_pairs(campaign: Campaign) -> None:
-    if campaign.kind != Pairs.name:
+    if not kind_named(campaign.kind).of_pairs:
         raise Invalid("Only comparisons of two texts can be ranked.", code="not_pairs")
 
 

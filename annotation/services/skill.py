@@ -12,7 +12,6 @@ from django.db import connection
 from annotation.algorithms.skill import Drift, drift
 from annotation.errors import NotFound
 from annotation.kinds import Kind, kind_named
-from annotation.kinds.ordinal import Ordinal
 from annotation.models import Campaign, User, Volunteer
 
 MOST_VOLUNTEERS = 200  # on one page: those in doubt first, then those with the most answers
@@ -244,7 +243,7 @@ def _report(campaign: Campaign, volunteer: Volunteer, *, step: int) -> SkillRepo
         fit_number=skill.version if skill else 0,
         confusion=confusion,
         finds=_finds(campaign, skill.finds or []) if skill else [],
-        lean=_lean(skill.confusion) if confusion and campaign.kind == Ordinal.name else None,
+        lean=_lean(skill.confusion) if confusion and kind.is_ordered else None,
         gold=GoldRecord(len(gold_scores), sum(score > RIGHT for score in gold_scores), _mean(gold_scores)),
         drift=drift(np.array(right)) if right else None,
         seconds=float(np.median([row.seconds for row in rows])) if rows else None,

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from annotation.kinds import kind_named
 from annotation.models import Campaign
 from annotation.services.dashboard import Dashboard, QueuedTask, dashboard_of, queue_head
 from annotation.services.engine import engine_of
@@ -26,6 +27,7 @@ def dashboard(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     figures = dashboard_of(campaign, now=timezone.now())
     context = {
         "campaign": campaign,
+        "kind": kind_named(campaign.kind),
         "figures": figures,
         "alpha_words": _alpha_words(figures.alpha),
         "needs": _needs(campaign, figures),

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.errors import PlatformError
 from annotation.forms import UploadForm
+from annotation.kinds import kind_named
 from annotation.models import Campaign, Import, Record
 from annotation.services.export import FORMATS
 from annotation.services.intake import store_upload
@@ -49,6 +50,7 @@ def _upload_context(campaign: Campaign, form: UploadForm) -> dict:
     ]
     return {
         "campaign": campaign,
+        "kind": kind_named(campaign.kind),
         "form": form,
         "reports": reports,
         "is_running": any(batch.state in {Import.State.WAITING, Import.State.RUNNING} for batch in batches),

@@ -17,7 +17,6 @@ from annotation.errors import InvalidAnswer, NotFound, PlatformError
 from annotation.forms import DoubtForm, SkipForm
 from annotation.kinds import kind_named
 from annotation.kinds.labels import of_role
-from annotation.kinds.spans import Spans
 from annotation.models import Campaign
 from annotation.services.doubts import doubt_guideline, read_cases, resolve_doubts
 from annotation.services.export import FORMATS
@@ -70,7 +69,7 @@ def task(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse
 def mark(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse:
     """A reviewer's own marks, begun with what was decided or what the answers add up to."""
     campaign = reviewed_campaign(request, campaign_id)
-    if campaign.kind != Spans.name:
+    if not kind_named(campaign.kind).is_drafted:
         raise Http404
     try:
         why = explain_task(campaign, task_id, by=request.user, with_names=False)
@@ -179,13 +178,13 @@ def _frame(request: HttpRequest, campaign: Campaign) -> dict:
 
 
 def _of_task(campaign: Campaign, why: Explanation) -> dict:
-    verdict = why.verdict
+    verdict, kind = why.verdict, kind_named(campaign.kind)
     return {
         "why": why,
+        "kind": kind,
         "options": _options(campaign, why) if verdict else [],
         "method_name": verdict and dict(Campaign.Aggregation.choices).get(verdict.method, verdict.method),
-        "method_sentence": verdict and kind_named(campaign.kind).methods.get(verdict.method, ""),
-        "one_label": kind_named(campaign.kind).one_label,
+        "method_sentence": verdict and kind.methods.get(verdict.method, ""),
         "shown_marks": _shown_marks(campaign, why),
     }
 

@@ -131,9 +131,7 @@ def own(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 
 
 def _shown(campaign: Campaign, report: SkillReport) -> dict:
-    kind = kind_named(campaign.kind)
-    words = {"rightness": kind.rightness, "one_label": kind.one_label}
-    return {"campaign": campaign, "report": report} | words
+    return {"campaign": campaign, "kind": kind_named(campaign.kind), "report": report}
 
 
 @login_required

@@ -43,11 +43,11 @@ let typed = null; // the labels as they were before a kind that has its own
 
 function showKind() {
   const kind = kinds[field("kind").value];
-  form.dataset.kind = field("kind").value;
+  form.dataset.traits = kind.traits;
   at("kind-words").textContent = kind.sentence;
   for (const option of field("aggregation").options) option.hidden = option.disabled = !(option.value in kind.methods);
   if (field("aggregation").selectedOptions[0]?.disabled !== false) field("aggregation").value = "majority";
-  showSides(field("kind").value === "pairs");
+  showSides(kind.traits.split(" ").includes("pairs"));
   showWeighing();
 }
 

@@ -10,6 +10,7 @@ from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
 
 HEADS = ("single", "ordinal", "multiple", "spans", "relations")
 MARKING_HEADS = ("spans", "relations")  # what is right of a text is what is marked in it, not a class
+WHOLE_TEXT_HEADS = tuple(head for head in HEADS if head not in MARKING_HEADS)
 
 
 class Span(NamedTuple):

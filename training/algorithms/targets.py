@@ -7,14 +7,6 @@ import numpy as np
 
 from training.algorithms.examples import Relation, Span
 
-HEAD_OF_KIND = {
-    "choice": "single",
-    "pairs": "single",
-    "ordinal": "ordinal",
-    "multiple": "multiple",
-    "spans": "spans",
-    "relations": "relations",
-}
 BELIEVED_ARROW = " → "  # between the places of a relation's two ends, where a consensus says what it believes
 
 

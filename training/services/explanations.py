@@ -15,10 +15,10 @@ from annotation import exchange
 from annotation.errors import NotFound
 from annotation.exchange import TaskText
 from annotation.models import Answer, Assignment, Campaign, MicroTask, TrailEntry, User
+from training.algorithms.examples import WHOLE_TEXT_HEADS
 from training.models import Explanation, ModelVersion
 from training.services.neighbours import Neighbour, settled_neighbours
 
-KINDS = ("choice", "multiple", "ordinal", "pairs")  # what a model says of a text in one piece
 PATIENCE = timedelta(minutes=2)  # then whoever waits is told that no worker has come to it
 
 
@@ -146,8 +146,13 @@ def text_sha256(text: TaskText) -> str:
     return hashlib.sha256(both.encode()).hexdigest()
 
 
+def has_explanations(campaign: Campaign) -> bool:
+    """Where a model says something of a text in one piece."""
+    return exchange.head_of(campaign) in WHOLE_TEXT_HEADS
+
+
 def _model_of(campaign: Campaign) -> ModelVersion | None:
     """The model in charge, if its weights are there and it judges a text as a whole."""
-    if campaign.kind not in KINDS:
+    if not has_explanations(campaign):
         return None
     return ModelVersion.objects.filter(campaign=campaign, in_charge=True).exclude(path="").first()

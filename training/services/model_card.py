@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from annotation.exchange import is_of_pairs
 from training.algorithms.examples import MARKING_HEADS
 from training.config import shown_settings
 from training.models import ModelVersion
@@ -140,7 +141,7 @@ def _details(
         f"- **The question, as volunteers were asked it:** {_plain(campaign.question)}",
         *([f"- **The rule for doubtful cases:** {_plain(campaign.rule)}"] if campaign.rule else []),
         f"- **Labels:** {', '.join(map(_plain, names))}.",
-        *(["- **Input:** two texts that are compared."] if campaign.kind == "pairs" else []),
+        *(["- **Input:** two texts that are compared."] if is_of_pairs(campaign) else []),
         f"- **Language of the texts:** {_plain(language) if language else 'unknown'}.",
     ]
     if base is not None:
@@ -176,7 +177,7 @@ labels to look at again.
 
 
 def _start(version: ModelVersion, manifest: dict) -> str:
-    example = loading_example(version.family, manifest["head"], pairs=version.campaign.kind == "pairs")
+    example = loading_example(version.family, manifest["head"], pairs=is_of_pairs(version.campaign))
     text = f"## How to load it\n\n```python\n{example}\n```\n"
     if version.family == ModelVersion.Family.ENCODER:
         text += "\nThe platform may compute in bf16, which moves a probability a little.\n"

@@ -9,7 +9,7 @@ from typing import TextIO
 import orjson
 
 from annotation.errors import Invalid
-from annotation.exchange import Refusal, Tally, harmless, texts_in_file
+from annotation.exchange import Refusal, Tally, harmless, head_of, is_of_pairs, texts_in_file
 from annotation.models import Campaign
 from training.algorithms.examples import MARKING_HEADS
 from training.errors import NoModel
@@ -59,7 +59,7 @@ def _asked_texts(
     campaign: Campaign, source: Path, on_progress: Callable[[float], None]
 ) -> Iterator[Named | Refusal]:
     """The file's rows; in campaigns of relations with the spans that are known of them."""
-    pairs, spans = campaign.kind == "pairs", campaign.kind == "relations"
+    pairs, spans = is_of_pairs(campaign), head_of(campaign) == "relations"
     for row in texts_in_file(source, pairs=pairs, spans=spans, on_progress=on_progress):
         if isinstance(row, Refusal):
             yield row

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from annotation.errors import Invalid, TooMany
-from annotation.exchange import SENTENCES
+from annotation.exchange import SENTENCES, head_of, is_of_pairs
 from annotation.models import Campaign, User
 from training.errors import NoModel
 from training.models import PredictionJob
@@ -61,16 +61,17 @@ def ask(campaign: Campaign, texts: Sequence[AskedText], *, by: User, now: dateti
 
 def refuse_halves(campaign: Campaign, texts: Sequence[AskedText]) -> None:
     """Texts come in pairs where the campaign's do, and only there."""
-    if campaign.kind == "pairs" and any(one.second is None for one in texts):
+    of_pairs = is_of_pairs(campaign)
+    if of_pairs and any(one.second is None for one in texts):
         raise Invalid("This campaign compares pairs: every text needs a second one.", code="second_missing")
-    if campaign.kind != "pairs" and any(one.second is not None for one in texts):
+    if not of_pairs and any(one.second is not None for one in texts):
         raise Invalid("This campaign's texts stand alone: leave the second one out.", code="second_not_asked")
 
 
 def refuse_spans(campaign: Campaign, texts: Sequence[AskedText]) -> None:
     """Spans are given where a model relates them, once each, within the text and under labels for spans."""
     marked = [one for one in texts if one.spans is not None]
-    if marked and campaign.kind != "relations":
+    if marked and head_of(campaign) != "relations":
         raise Invalid("This campaign's models relate no spans: leave them out.", code="spans_not_asked")
     for one in marked:
         if fault := fault_of_spans(campaign, one):

@@ -14,10 +14,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max, Q
 
-from annotation.exchange import count_new_labels, question_of
+from annotation.exchange import count_new_labels, head_of
 from annotation.models import Campaign
-from training.algorithms.examples import MARKING_HEADS
-from training.algorithms.targets import HEAD_OF_KIND
+from training.algorithms.examples import WHOLE_TEXT_HEADS
 from training.errors import RunAlreadyOpen, RunLost, TooFewLabels
 from training.models import AdaptedEncoder, ModelVersion, Promotion, TrainingPolicy, TrainingRun
 
@@ -27,7 +26,6 @@ BEAT_SECONDS = 5.0
 MAX_ATTEMPTS = 5
 MIN_LABELS = 10
 KEPT_RUNS = 1
-KINDS_OF_FAST_MODELS = [kind for kind, head in HEAD_OF_KIND.items() if head not in MARKING_HEADS]
 
 
 def policy_of(campaign: Campaign) -> TrainingPolicy:
@@ -66,7 +64,7 @@ def due_kind(policy: TrainingPolicy, *, now: datetime) -> str | None:
 
 def _can_refit(policy: TrainingPolicy) -> bool:
     """What is marked has no fast model; and where the last refit failed, the next full run will say why."""
-    if question_of(policy.campaign_id).kind not in KINDS_OF_FAST_MODELS:
+    if head_of(policy.campaign) not in WHOLE_TEXT_HEADS:
         return False
     runs = TrainingRun.objects.filter(campaign=policy.campaign_id).exclude(kind=Kind.PRETRAIN)
     last = runs.order_by("-number").first()

@@ -25,7 +25,6 @@ from annotation.models import Campaign
 from training.algorithms.examples import MARKING_HEADS, Examples
 from training.algorithms.splits import ASIDE, LEARNED, TEST, record_places, split_around_judges
 from training.algorithms.targets import (
-    HEAD_OF_KIND,
     chosen_labels,
     relations_of,
     soft_target,
@@ -77,7 +76,7 @@ class Snapshot:
 def take_snapshot(run: TrainingRun, path: Path, config: FineTuneConfig, *, settled_by: datetime) -> Snapshot:
     """Write the consensus labels settled by then, and the gold that judges, as JSONL."""
     question = exchange.question_of(run.campaign_id)
-    head = HEAD_OF_KIND.get(question.kind)
+    head = exchange.head_of(run.campaign)
     if head is None:
         raise NothingToLearn(
             "Models do not learn from answers in people's own words; the queue stays in the order it has.",

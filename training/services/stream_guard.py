@@ -13,7 +13,7 @@ from annotation.models import Campaign
 from training import linear
 from training.algorithms.splits import record_places
 from training.algorithms.stream_comparison import Comparison, brings_nothing, compare
-from training.algorithms.targets import HEAD_OF_KIND, chosen_labels
+from training.algorithms.targets import chosen_labels
 from training.models import StreamRound, TrainingPolicy, TrainingRun
 from training.services.base_models import encoder_of
 from training.services.embeddings import vectors_of_tasks
@@ -73,7 +73,7 @@ def compare_stream(campaign: Campaign, policy: TrainingPolicy, *, settled_by: da
     answers = [set(chosen_labels(example.value)) for example in examples]
     names = sorted(set().union(*answers))
     targets = np.array([[name in answer for name in names] for answer in answers], dtype=bool)
-    any_number = HEAD_OF_KIND[campaign.kind] == "multiple"
+    any_number = exchange.head_of(campaign) == "multiple"
     records = [example.record_id for example in examples]
     in_stream = record_places(records) < policy.judging_share
     half = record_places(records, seed=HALVES_SEED) < 0.5

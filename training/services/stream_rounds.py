@@ -4,17 +4,17 @@ from datetime import datetime
 
 from django.db import transaction
 
+from annotation.exchange import head_of
 from annotation.models import Campaign, TrailEntry, User
 from annotation.shares import percent
-from training.algorithms.examples import MARKING_HEADS
-from training.algorithms.targets import HEAD_OF_KIND
+from training.algorithms.examples import WHOLE_TEXT_HEADS
 from training.models import StreamRound, TrainingPolicy
 from training.services.runs import want_order
 
 
 def is_measured(campaign: Campaign) -> bool:
     """Whether choosing can be held against the lot: a head on a text's vector learns labels, no marks."""
-    return campaign.kind in HEAD_OF_KIND and HEAD_OF_KIND[campaign.kind] not in MARKING_HEADS
+    return head_of(campaign) in WHOLE_TEXT_HEADS
 
 
 MEASURED = (
@@ -29,7 +29,7 @@ NOT_MEASURED = (
 
 def measuring_words(campaign: Campaign) -> str:
     """Whether choosing is measured; empty where no model learns, and so none chooses."""
-    if campaign.kind not in HEAD_OF_KIND:
+    if head_of(campaign) is None:
         return ""
     return MEASURED if is_measured(campaign) else NOT_MEASURED
 
@@ -51,7 +51,7 @@ def shadow_curve(campaign: Campaign) -> list[StreamRound]:
 
 
 def any_number_of_labels(campaign: Campaign) -> bool:
-    return HEAD_OF_KIND.get(campaign.kind) == "multiple"
+    return head_of(campaign) == "multiple"
 
 
 def sentence_of(policy: TrainingPolicy) -> str:

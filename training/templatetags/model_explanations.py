@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.models import Campaign, User
-from training.services.explanations import KINDS, Shown, reader_of, show_explanation
+from training.services.explanations import Shown, has_explanations, reader_of, show_explanation
 
 register = template.Library()
 STRONGEST = 5
@@ -27,7 +27,7 @@ def explanation_for(user: User, task_id: UUID, *, has_asked: bool = True) -> Sho
 def explanation_address(campaign: Campaign) -> str:
     """Of no task, with zeros for its id; empty where the campaign's kind has no explanations."""
     nobody = UUID(int=0)
-    return reverse("task_explanation", args=[campaign.pk, nobody]) if campaign.kind in KINDS else ""
+    return reverse("task_explanation", args=[campaign.pk, nobody]) if has_explanations(campaign) else ""
 
 
 @register.inclusion_tag("training/explanation_card.html", takes_context=True)
@@ -39,7 +39,7 @@ def explanation_card(context, shown: Shown, back: str) -> dict:
         "skip": context.get("skip", 0),
         "csrf_token": context.get("csrf_token"),
     }
-    card["is_of_kind"] = shown.campaign.kind in KINDS
+    card["is_of_kind"] = has_explanations(shown.campaign)
     content = shown.content
     if content is None:
         return card

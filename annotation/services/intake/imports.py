@@ -22,7 +22,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from annotation.errors import DiskFull, Invalid, PlatformError, place_of
-from annotation.kinds.pairs import Pairs
+from annotation.kinds import kind_named
 from annotation.models import Campaign, Import, RefusedRow, TrailEntry, User
 from annotation.services.intake.batches import Outcome, write_batch
 from annotation.services.intake.readers import (
@@ -189,7 +189,7 @@ def _work(batch: Import, clock: Callable[[], datetime], on_progress: Callable[[f
 @contextmanager
 def _reading(batch: Import) -> Iterator[tuple[Iterator[Item], Callable[[], float]]]:
     path = Path(batch.path)
-    is_pairs = batch.campaign.kind == Pairs.name
+    is_pairs = kind_named(batch.campaign.kind).of_pairs
     if is_pairs and (path.is_dir() or _extension(batch.file_name) == ".zip"):
         raise Invalid(
             "A pair has two texts, so pairs come as CSV or JSONL with id, first and second.",

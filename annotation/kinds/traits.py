@@ -1,0 +1,26 @@
+"""What sets a kind of task apart for pages, files and models, so that none of them knows a kind by name."""
+
+from typing import ClassVar, NamedTuple
+
+
+class FindsWords(NamedTuple):
+    """How a table of what volunteers find and invent is headed, column by column, and what it shows."""
+
+    shows: str
+    what: str
+    there: str
+    not_there: str
+    more: str = ""
+
+
+class Traits:
+    """What most kinds are: each overrides where it is otherwise."""
+
+    head: ClassVar[str | None] = None  # how a model learns it (training.algorithms.examples); None: none does
+    of_pairs: ClassVar[bool] = False  # a task has two texts, which are compared, and can be ranked by that
+    is_ordered: ClassVar[bool] = False  # its labels are steps of a scale
+    has_labels: ClassVar[bool] = True
+    is_drafted: ClassVar[bool] = False  # a model may mark beforehand, and a reviewer may mark anew
+    label_roles: ClassVar[tuple[str, ...]] = ()  # what a label may be for, the usual first; empty: one thing
+    skill_title: ClassVar[str] = "How often I am right"
+    finds_words: ClassVar[FindsWords | None] = None
