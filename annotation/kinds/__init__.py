@@ -81,12 +81,28 @@ class Kind(Protocol):
         """The label keys that an answer gives."""
         ...
 
+    def lines(self, value: dict, names: dict[str, str], text: str) -> list[str]:
+        """An answer as a person reads it; names are the labels' by key."""
+        ...
+
+    def stated(self, value: dict) -> set[str]:
+        """What an answer states, each as a posterior names it."""
+        ...
+
+    def candidate(self, key: str, names: dict[str, str], text: str) -> str:
+        """What a posterior names, as a person reads it."""
+        ...
+
     def score(self, value: dict, gold: dict) -> float:
         """How right an answer is, from 0 to 1."""
         ...
 
     def is_right(self, value: dict, true: dict) -> bool:
         """Whether the whole answer counts as right: what its certainty is the probability of."""
+        ...
+
+    def figures(self, pairs: list[tuple[dict, dict]]) -> dict:
+        """What answers (found, gold) can be scored by beside being right or wrong, ready for JSON."""
         ...
 
     def n_choices(self, labels: list[dict]) -> int:

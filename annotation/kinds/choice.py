@@ -13,6 +13,7 @@ from annotation.algorithms.model_annotator import (
 from annotation.algorithms.online import answer_weights, model_weight, task_posterior
 from annotation.algorithms.parameters import MAX_DENSE_CLASSES
 from annotation.algorithms.posterior_calibration import calibrate, recalibrated_by_others
+from annotation.algorithms.scores import macro_f1
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
 from annotation.kinds.calibration import LEAST_GOLD, figures
@@ -73,6 +74,15 @@ class Choice(Traits):
 
     def votes_of(self, value: dict) -> list[str]:
         return [value["label"]]
+
+    def lines(self, value: dict, names: dict[str, str], text: str) -> list[str]:
+        return [names.get(value["label"], value["label"])]
+
+    def stated(self, value: dict) -> set[str]:
+        return {value["label"]}
+
+    def figures(self, pairs: list[tuple[dict, dict]]) -> dict:
+        return {"macro_f1": macro_f1([f["label"] for f, _ in pairs], [g["label"] for _, g in pairs])}
 
     def score(self, value: dict, gold: dict) -> float:
         """1 where the answer is the right one, else 0."""

@@ -88,6 +88,15 @@ class Multiple(Traits):
     def votes_of(self, value: dict) -> list[str]:
         return value["labels"]
 
+    def lines(self, value: dict, names: dict[str, str], text: str) -> list[str]:
+        return [names.get(key, key) for key in value["labels"]] or ["none of the labels"]
+
+    def stated(self, value: dict) -> set[str]:
+        return set(value["labels"])
+
+    def figures(self, pairs: list[tuple[dict, dict]]) -> dict:
+        return {"mean_score": float(np.mean([self.score(found, gold) for found, gold in pairs]))}
+
     def score(self, value: dict, gold: dict) -> float:
         """Jaccard's index of the two sets of labels: 1 where they are the same.
 

@@ -1,5 +1,6 @@
 """Relations between spans: what is marked, and what of it belongs together how."""
 
+import re
 from collections import Counter
 from collections.abc import Set
 from dataclasses import replace
@@ -27,6 +28,7 @@ from annotation.kinds.spans import (
     fit_spans,
     parse_json,
     parse_spans,
+    quoted,
     read_spans,
 )
 from annotation.kinds.traits import FindsWords, Traits
@@ -34,6 +36,7 @@ from annotation.kinds.traits import FindsWords, Traits
 ROLES = ("span", "relation")
 MOST_RELATIONS = 1000
 FIELDS = {"from", "to", "label"}
+RELATION_KEY = re.compile(r"(\d+)-(\d+) → (\d+)-(\d+) (.+)", re.DOTALL)  # as a posterior names one
 SPANS = Spans()
 ALL = ""  # relations together, whatever their label: so they are learned
 RELATIONS = "relations"  # beside the spans' own, in the parameters of a fit
@@ -115,6 +118,45 @@ class Relations(Traits):
 
     def votes_of(self, value: dict) -> list[str]:
         return [*SPANS.votes_of(value), *(relation["label"] for relation in value["relations"])]
+
+    def lines(self, value: dict, names: dict[str, str], text: str) -> list[str]:
+        if not value["relations"]:
+            return SPANS.lines(value, names, text)
+        quotes = [quoted(text, span["start"], span["end"]) for span in value["spans"]]
+        return SPANS.lines(value, names, text) + [
+            f"{quotes[one['from']]} → {names.get(one['label'], one['label'])} → {quotes[one['to']]}"
+            for one in value["relations"]
+        ]
+
+    def stated(self, value: dict) -> set[str]:
+        """
+        >>> spans = [{"start": 0, "end": 7, "label": "drug"}, {"start": 15, "end": 19, "label": "sign"}]
+        >>> causes = {"from": 0, "to": 1, "label": "causes"}
+        >>> sorted(Relations().stated({"spans": spans, "relations": [causes]}))
+        ['0-7 drug', '0-7 → 15-19 causes', '15-19 sign']
+        """
+        ends = [f"{span['start']}-{span['end']}" for span in value["spans"]]
+        return SPANS.stated(value) | {
+            f"{ends[one['from']]} → {ends[one['to']]} {one['label']}" for one in value["relations"]
+        }
+
+    def candidate(self, key: str, names: dict[str, str], text: str) -> str:
+        """
+        >>> Relations().candidate("0-7 → 15-19 causes", {"causes": "Causes"}, "Aspirin caused rash.")
+        '“Aspirin” → Causes → “rash”'
+        """
+        relation = None if key in names else RELATION_KEY.fullmatch(key)
+        if relation is None:
+            return SPANS.candidate(key, names, text)
+        start, end = (quoted(text, int(relation[n]), int(relation[n + 1])) for n in (1, 3))
+        return f"{start} → {names.get(relation[5], relation[5])} → {end}"
+
+    def figures(self, pairs: list[tuple[dict, dict]]) -> dict:
+        """Of the marks; and F1 of all relations together, the same where both marks and the label are."""
+        found, gold = (
+            {(n, *fact) for n, pair in enumerate(pairs) for fact in facts_of(pair[side])} for side in (0, 1)
+        )
+        return SPANS.figures(pairs) | {"relation_f1": set_f1(found, gold)}
 
     def score(self, value: dict, gold: dict) -> float:
         """F1 of the relations, each with the exact spans at its ends.

@@ -1,5 +1,6 @@
 """Text spans: labelled stretches of the text, overlapping and nested ones allowed."""
 
+import re
 from collections import Counter
 from collections.abc import Set
 from dataclasses import replace
@@ -13,7 +14,7 @@ from annotation.algorithms.agreement_report import Measure, measured_by_task, sp
 from annotation.algorithms.finds import drawn_to_crowd, finds, span_finds
 from annotation.algorithms.model_annotator import heard
 from annotation.algorithms.model_of_marks import measured_model_habits, model_of_marks_earns_its_place
-from annotation.algorithms.span_scores import overlap_f1, set_f1, without_near_misses
+from annotation.algorithms.span_scores import overlap_f1, set_f1, span_f1, without_near_misses
 from annotation.algorithms.spans import SpanAnswers, SpanFit, SpanReading, fit_span_crowd, task_spans
 from annotation.errors import InvalidAnswer
 from annotation.kinds.answer_schema import exact_object, label_key
@@ -27,6 +28,8 @@ LEFT_OUT_ON = 20_000  # answers up to which a fit is cheap enough to be made aga
 MOST_SPANS = 1000
 MOST_REJECTED = 50  # of the marks that were rejected, so many are named, the likeliest
 FIELDS = {"start", "end", "label"}
+SPAN_KEY = re.compile(r"(\d+)-(\d+) (.+)", re.DOTALL)  # as a posterior names a span
+LONGEST_QUOTE = 60
 HEARD_FROM = 0.5  # a model that is heard marks what is more likely right than not
 
 
@@ -96,6 +99,32 @@ class Spans(Traits):
     def votes_of(self, value: dict) -> list[str]:
         return [span["label"] for span in value["spans"]]
 
+    def lines(self, value: dict, names: dict[str, str], text: str) -> list[str]:
+        """Quotes of what was marked, each with its label.
+
+        >>> marked = {"spans": [{"start": 0, "end": 7, "label": "drug"}]}
+        >>> Spans().lines(marked, {"drug": "Drug"}, "Aspirin helped.")
+        ['Drug: “Aspirin”']
+        """
+        lines = [
+            f"{names.get(span['label'], span['label'])}: {quoted(text, span['start'], span['end'])}"
+            for span in value["spans"]
+        ]
+        return lines or ["nothing marked"]
+
+    def stated(self, value: dict) -> set[str]:
+        return {f"{span['start']}-{span['end']} {span['label']}" for span in value["spans"]}
+
+    def candidate(self, key: str, names: dict[str, str], text: str) -> str:
+        span = None if key in names else SPAN_KEY.fullmatch(key)
+        if span is None:
+            return names.get(key, key)
+        return f"{names.get(span[3], span[3])}: {quoted(text, int(span[1]), int(span[2]))}"
+
+    def figures(self, pairs: list[tuple[dict, dict]]) -> dict:
+        found, gold = ([as_tuples(pair[side]["spans"]) for pair in pairs] for side in (0, 1))
+        return {"span_f1": span_f1(found, gold)}
+
     def score(self, value: dict, gold: dict) -> float:
         """Strict F1 of the spans: the same boundaries and the same label."""
         return set_f1(set(as_tuples(value["spans"])), set(as_tuples(gold["spans"])))
@@ -138,6 +167,11 @@ class Spans(Traits):
     def _fit(self, table: Table, labels: list[dict], method: str) -> Fit:
         fitted, skills = fit_spans(table, labels, method)
         return Fit(fitted.crowd, skills)
+
+
+def quoted(text: str, start: int, end: int) -> str:
+    words = text[start:end]
+    return f"“{words[:LONGEST_QUOTE]}…”" if len(words) > LONGEST_QUOTE else f"“{words}”"
 
 
 def fit_spans(table: Table, labels: list[dict], method: str) -> tuple[SpanFit, list[SkillRow]]:

@@ -73,6 +73,15 @@ class Text(Traits):
     def votes_of(self, value: dict) -> list[str]:
         return []
 
+    def lines(self, value: dict, names: dict[str, str], text: str) -> list[str]:
+        return [value["text"]]
+
+    def stated(self, value: dict) -> set[str]:
+        return set()
+
+    def figures(self, pairs: list[tuple[dict, dict]]) -> dict:
+        return {"mean_score": float(np.mean([self.score(found, gold) for found, gold in pairs]))}
+
     def score(self, value: dict, gold: dict) -> float:
         """How similar the two are in their words, from 0 to 1."""
         return similarity(value["text"], gold["text"])

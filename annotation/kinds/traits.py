@@ -24,3 +24,6 @@ class Traits:
     label_roles: ClassVar[tuple[str, ...]] = ()  # what a label may be for, the usual first; empty: one thing
     skill_title: ClassVar[str] = "How often I am right"
     finds_words: ClassVar[FindsWords | None] = None
+
+    def candidate(self, key: str, names: dict[str, str], text: str) -> str:
+        return names.get(key, key)

@@ -9,7 +9,6 @@ from django.db import connection, transaction
 
 from annotation.kinds import kind_named
 from annotation.models import Answer, Campaign, TrailEntry, User, Volunteer
-from annotation.services.wording import answer_words
 
 EXAMPLES = 5
 ANSWERS_BETWEEN = 50  # that somebody gives after a training before they may be asked again
@@ -78,7 +77,7 @@ def solved_examples(campaign: Campaign, volunteer: Volunteer) -> list[SolvedExam
     examples = []
     for task_id, text, raw_given, raw_right in rows:
         given, right = orjson.loads(raw_given), orjson.loads(raw_right)
-        words = answer_words(given, names, text), answer_words(right, names, text)
+        words = kind.lines(given, names, text), kind.lines(right, names, text)
         examples.append(SolvedExample(task_id, text, *words, kind.score(given, right) == 1))
     return examples
 

@@ -5,12 +5,9 @@ from pathlib import Path
 
 from django.db.models import F
 
-from annotation.algorithms.scores import calibration_error, macro_f1, n_bins_for
-from annotation.algorithms.span_scores import set_f1, span_f1
+from annotation.algorithms.scores import calibration_error, n_bins_for
 from annotation.errors import Invalid, InvalidAnswer
-from annotation.kinds import Kind, kind_named
-from annotation.kinds.relations import facts_of
-from annotation.kinds.spans import as_tuples
+from annotation.kinds import kind_named
 from annotation.models import Campaign, Consensus, MicroTask
 from annotation.services.answer_files import read_gold
 from annotation.services.export import read_consensus
@@ -47,26 +44,7 @@ def score_consensus(campaign: Campaign, path: Path) -> tuple[dict, Tally]:
         "answers_per_task": sum(found[name].n_answers for name in names) / len(names),
     }
     pairs = [(values[name], gold[name]) for name in names]
-    return figures | _by_kind(kind, pairs), tally
-
-
-def _by_kind(kind: Kind, pairs: list[tuple[dict, dict]]) -> dict:
-    """What the kind of answer can be scored by beside being right or wrong; pairs of (found, gold)."""
-    if kind.one_label:
-        return {"macro_f1": macro_f1([f["label"] for f, _ in pairs], [g["label"] for _, g in pairs])}
-    if "spans" in pairs[0][1]:
-        found, gold = zip(*((as_tuples(f["spans"]), as_tuples(g["spans"])) for f, g in pairs), strict=True)
-        figures = {"span_f1": span_f1(list(found), list(gold))}
-        return figures | {"relation_f1": _relation_f1(pairs)} if "relations" in pairs[0][1] else figures
-    return {"mean_score": sum(kind.score(f, g) for f, g in pairs) / len(pairs)}
-
-
-def _relation_f1(pairs: list[tuple[dict, dict]]) -> float:
-    """Of all relations together; the same are those with the same marks at both ends and the same label."""
-    found, gold = (
-        {(n, *fact) for n, pair in enumerate(pairs) for fact in facts_of(pair[side])} for side in (0, 1)
-    )
-    return set_f1(found, gold)
+    return figures | kind.figures(pairs), tally
 
 
 def _certainty(campaign: Campaign, names: list[str]) -> dict[str, float]:

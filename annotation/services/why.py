@@ -1,5 +1,6 @@
 """Why a consensus is what it is: the text, every answer with what it weighed, and how sure that makes."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +13,6 @@ from annotation.kinds import Kind, is_calibrated, kind_named
 from annotation.models import Campaign, GuidelineDoubt, TrailEntry, User
 from annotation.services.consensus import crowd_parameters
 from annotation.services.task_names import SEVERAL, find_tasks
-from annotation.services.wording import answer_words, candidate_words, doubt_words, stated_keys
 
 CONTEXT_LENGTH = 600  # code points shown before and after a sentence
 
@@ -186,9 +186,9 @@ def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: s
     # One of the labels; or, of a set or of spans, each candidate by itself.
     kind = kind_named(campaign.kind)
     has_parts = not kind.one_label and row["value"] is not None
-    stated = stated_keys(row["value"]) if has_parts else likely.keys()
+    stated = kind.stated(row["value"]) if has_parts else likely.keys()
     candidates = [
-        Candidate(key, candidate_words(key, names, text), probability, key not in stated)
+        Candidate(key, kind.candidate(key, names, text), probability, key not in stated)
         for key, probability in sorted(likely.items(), key=lambda pair: (-pair[1], place.get(pair[0], 0)))
     ]
     entropy = row["entropy"]
@@ -197,7 +197,7 @@ def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: s
         method=row["method"],
         version=row["version"],
         value=row["value"],
-        words=answer_words(row["value"], names, text) if row["value"] is not None else [],
+        words=kind.lines(row["value"], names, text) if row["value"] is not None else [],
         certainty=row["certainty"],
         is_probability=kind.certainty_is_probability
         or is_calibrated(crowd_parameters(campaign.pk, row["version"], row["method"])),
@@ -211,8 +211,19 @@ def _verdict(campaign: Campaign, row: dict, settled_at: datetime | None, text: s
     )
 
 
+def doubt_words(entropy: float, n_possible: int) -> str:
+    """How much doubt an entropy in bits means, as a share of the most that so many answers can have."""
+    most = max(1.0, math.log2(max(1, n_possible)))
+    share = entropy / most
+    if share < 0.15:
+        return "hardly any doubt"
+    if share < 0.5:
+        return "some doubt"
+    return "much doubt" if share < 0.85 else "as open as a guess"
+
+
 def _known(campaign: Campaign, row: dict, decided_at: datetime | None, by: str | None, text: str) -> Known:
-    words = answer_words(row["value"], campaign.label_names, text)
+    words = kind_named(campaign.kind).lines(row["value"], campaign.label_names, text)
     return Known(row["value"], words, row["origin"], by or "", decided_at)
 
 
@@ -231,7 +242,7 @@ def _answers(
             ReadAnswer(
                 who=pseudonym if with_names else f"Answer {number}",
                 value=value,
-                words=answer_words(value, campaign.label_names, text),
+                words=kind.lines(value, campaign.label_names, text),
                 certain=certain,
                 seconds=seconds,
                 answered_at=answered_at,

@@ -24,7 +24,6 @@ from annotation.services.guideline import render_guideline
 from annotation.services.readings import export_cases
 from annotation.services.review import decide_task, tasks_to_review
 from annotation.services.why import Explanation, explain_task, find_task
-from annotation.services.wording import answer_words
 from annotation.views.access import administered_campaign, reviewed_campaign
 
 SHORT = 40  # characters of a choice on its button
@@ -117,8 +116,9 @@ def decide(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpRespon
     except PlatformError as error:
         messages.error(request, error.sentence)
     else:
-        words = "; ".join(answer_words(decided.value, campaign.label_names, ""))
-        said = f"“{words}”" if kind_named(campaign.kind).one_label else "Your decision"
+        kind = kind_named(campaign.kind)
+        words = "; ".join(kind.lines(decided.value, campaign.label_names, ""))
+        said = f"“{words}”" if kind.one_label else "Your decision"
         messages.success(request, f"{said} stands. Nobody else is asked about this one.")
     return _back(request, campaign, task_id)
 

@@ -6,14 +6,14 @@ from uuid import uuid4
 import pytest
 
 from annotation.errors import NotFound
+from annotation.kinds import kind_named
 from annotation.models import Answer, Campaign, Consensus, Record, TrailEntry
 from annotation.services.answers import submit_answer
 from annotation.services.doubts import doubt_guideline
 from annotation.services.handout import take_place
 from annotation.services.review import decide_task
 from annotation.services.standing import set_standing, weigh_answers_again
-from annotation.services.why import explain_task, find_task
-from annotation.services.wording import answer_words, candidate_words, doubt_words
+from annotation.services.why import doubt_words, explain_task, find_task
 from tests.factories import NOW, make_campaign, make_sentences, make_tasks, make_users, make_volunteers
 
 pytestmark = pytest.mark.django_db
@@ -173,16 +173,18 @@ NAMES = {"a": "Drug", "b": "Effect", "c": "causes"}
 
 
 @pytest.mark.parametrize(
-    ("value", "lines"),
+    ("kind", "value", "lines"),
     [
-        ({"label": "a"}, ["Drug"]),
-        ({"label": "gone"}, ["gone"]),
-        ({"labels": ["a", "b"]}, ["Drug", "Effect"]),
-        ({"labels": []}, ["none of the labels"]),
-        ({"text": "a rash"}, ["a rash"]),
-        ({"spans": []}, ["nothing marked"]),
-        ({"spans": [{"start": 2, "end": 4, "label": "b"}]}, ["Effect: “皮疹”"]),
+        ("choice", {"label": "a"}, ["Drug"]),
+        ("ordinal", {"label": "gone"}, ["gone"]),
+        ("multiple", {"labels": ["a", "b"]}, ["Drug", "Effect"]),
+        ("multiple", {"labels": []}, ["none of the labels"]),
+        ("text", {"text": "a rash"}, ["a rash"]),
+        ("spans", {"spans": []}, ["nothing marked"]),
+        ("spans", {"spans": [{"start": 2, "end": 4, "label": "b"}]}, ["Effect: “皮疹”"]),
+        ("relations", {"spans": [], "relations": []}, ["nothing marked"]),
         (
+            "relations",
             {
                 "spans": [{"start": 0, "end": 1, "label": "a"}, {"start": 2, "end": 4, "label": "b"}],
                 "relations": [{"from": 0, "to": 1, "label": "c"}],
@@ -191,16 +193,18 @@ NAMES = {"a": "Drug", "b": "Effect", "c": "causes"}
         ),
     ],
 )
-def test_an_answer_of_any_kind_is_said_in_words(value, lines):
-    assert answer_words(value, NAMES, "药致皮疹") == lines
+def test_an_answer_of_any_kind_is_said_in_words(kind, value, lines):
+    assert kind_named(kind).lines(value, NAMES, "药致皮疹") == lines
 
 
 def test_candidates_are_labels_quoted_spans_or_relations_between_two():
-    assert candidate_words("0-4 → 9-14 b", NAMES, "rash and fever") == "“rash” → Effect → “fever”"
-    assert candidate_words("a", NAMES, "") == "Drug"
-    assert candidate_words("0-4 b", NAMES, "rash") == "Effect: “rash”"
-    assert candidate_words("0-4 b", {"0-4 b": "a label"}, "rash") == "a label"
-    assert len(candidate_words("0-90 b", NAMES, "r" * 90)) == len("Effect: “…”") + 60
+    relations = kind_named("relations").candidate
+    assert relations("0-4 → 9-14 b", NAMES, "rash and fever") == "“rash” → Effect → “fever”"
+    assert relations("0-4 b", NAMES, "rash") == "Effect: “rash”"
+    assert kind_named("choice").candidate("a", NAMES, "") == "Drug"
+    spans = kind_named("spans").candidate
+    assert spans("0-4 b", {"0-4 b": "a label"}, "rash") == "a label"
+    assert len(spans("0-90 b", NAMES, "r" * 90)) == len("Effect: “…”") + 60
 
 
 @pytest.mark.parametrize(
