@@ -52,6 +52,7 @@ class Kind(Protocol):
     of_pairs: ClassVar[bool]
     is_ordered: ClassVar[bool]
     has_labels: ClassVar[bool]
+    marks_text: ClassVar[bool]
     is_drafted: ClassVar[bool]
     label_roles: ClassVar[tuple[str, ...]]
     skill_title: ClassVar[str]

@@ -59,6 +59,7 @@ class Relations(Traits):
     hears_models = True
     needs_text = True
     head = "relations"
+    marks_text = True
     label_roles = ROLES
     finds_words = FindsWords(
         "How much was marked or stated of what is there; and of what is not there, though somebody marked or "

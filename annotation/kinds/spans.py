@@ -48,6 +48,7 @@ class Spans(Traits):
     hears_models = True
     needs_text = True
     head = "spans"
+    marks_text = True
     is_drafted = True
     finds_words = FindsWords(
         "How much was marked of what is there; and of what is not there, though somebody marked it",

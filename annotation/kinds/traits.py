@@ -20,7 +20,8 @@ class Traits:
     of_pairs: ClassVar[bool] = False  # a task has two texts, which are compared, and can be ranked by that
     is_ordered: ClassVar[bool] = False  # its labels are steps of a scale
     has_labels: ClassVar[bool] = True
-    is_drafted: ClassVar[bool] = False  # a model may mark beforehand, and a reviewer may mark anew
+    marks_text: ClassVar[bool] = False  # an answer marks stretches of the text
+    is_drafted: ClassVar[bool] = False  # a model may mark them beforehand
     label_roles: ClassVar[tuple[str, ...]] = ()  # what a label may be for, the usual first; empty: one thing
     skill_title: ClassVar[str] = "How often I am right"
     finds_words: ClassVar[FindsWords | None] = None

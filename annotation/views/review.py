@@ -66,9 +66,9 @@ def task(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse
 @login_required
 @require_GET
 def mark(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse:
-    """A reviewer's own marks, begun with what was decided or what the answers add up to."""
+    """A reviewer's own marks and relations, begun with what was decided or what the answers add up to."""
     campaign = reviewed_campaign(request, campaign_id)
-    if not kind_named(campaign.kind).is_drafted:
+    if not kind_named(campaign.kind).marks_text:
         raise Http404
     try:
         why = explain_task(campaign, task_id, by=request.user, with_names=False)
@@ -84,8 +84,15 @@ def mark(request: HttpRequest, campaign_id: UUID, task_id: UUID) -> HttpResponse
     back, skip = "task" if request.GET.get("back") == "task" else "desk", SkipForm(request.GET).number()
     back_url = _back_url(campaign, task_id, back, skip)
     context = {
-        "campaign": campaign, "why": why, "page": data, "back": back, "skip": skip, "back_url": back_url
-    }  # fmt: skip
+        "campaign": campaign,
+        "why": why,
+        "page": data,
+        "back": back,
+        "skip": skip,
+        "back_url": back_url,
+        "mark_labels": of_role(campaign.labels, "span"),
+        "relation_labels": of_role(campaign.labels, "relation"),
+    }
     return render(request, "annotation/mark.html", context)
 
 

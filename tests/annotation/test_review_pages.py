@@ -251,7 +251,7 @@ def test_what_somebody_marked_and_the_consensus_leaves_out_stands_apart(client, 
     ]  # fmt: skip
 
 
-def test_only_stretches_are_marked_anew(client, bob, campaign, volunteers):
+def test_only_what_stands_in_the_text_is_marked_anew(client, bob, campaign, volunteers):
     client.force_login(bob)
     task = tied(campaign, volunteers)
     assert client.get(page("campaign_mark", campaign, task.pk)).status_code == 404

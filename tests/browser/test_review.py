@@ -234,6 +234,34 @@ def test_a_reviewer_changes_the_marks_before_deciding(open_page, alice, device):
 
 
 @pytest.mark.parametrize("device", WIDTHS)
+def test_a_reviewer_relates_anew_before_deciding(open_page, alice, device):
+    task = related(alice, "Aspirin caused a rash.", ["Aspirin", "rash"], [(1, 0)])
+    Membership.objects.create(user=alice, campaign=task.campaign, role=Role.REVIEWER)
+    Consensus.objects.update(review="undecided")
+    page = open_page(alice, device)
+    page.goto(reverse("campaign_review", args=[task.campaign_id]))
+    page.get_by_role("link", name="Change the marks").click()
+    relations = page.get_by_role("list", name="Relations")
+    expect(relations.get_by_role("button").first).to_have_text("rash —Causes→ Aspirin")
+    assert arrows(page) == [["rash", "Aspirin"]]
+    is_fine(page)
+    relations.get_by_role("button", name="Remove the relation").click()
+    expect(relations.get_by_role("button")).to_have_count(0)
+    page.get_by_role("button", name="Relate").click()
+    expect(page.locator("#prompt")).to_contain_text("Which mark does the relation begin at?")
+    is_fine(page)
+    for key in ("1", "2"):
+        page.keyboard.press(key)
+    expect(relations.get_by_role("button").first).to_have_text("Aspirin —Causes→ rash")
+    page.locator(".done").click()
+    expect(page.get_by_text("Your decision stands")).to_be_visible()
+    gold = Gold.objects.get()
+    assert gold.origin == "reviewer"
+    assert gold.value["relations"] == [{"from": 0, "to": 1, "label": "causes"}]
+    assert [span["start"] for span in gold.value["spans"]] == [0, 17]
+
+
+@pytest.mark.parametrize("device", WIDTHS)
 def test_what_was_marked_and_related_is_drawn_in_the_text_at_the_desk_and_where_it_is_explained(
     open_page, alice, device
 ):
