@@ -21,6 +21,7 @@ from annotation.services.file_texts import texts_in_file
 from annotation.services.gold import import_gold
 from annotation.services.intake.refusals import SENTENCES, Refusal, Tally
 from annotation.services.open_tasks import (
+    CrowdSays,
     OpenTasks,
     answer_times,
     crowds_of_open_tasks,
@@ -35,6 +36,7 @@ from annotation.services.suggestions import set_suggestions
 
 __all__ = [
     "SENTENCES",
+    "CrowdSays",
     "GoldExample",
     "LabelledExample",
     "OpenTasks",

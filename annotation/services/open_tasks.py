@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -12,7 +13,8 @@ from django.db.models import F, Sum, Value
 from django.db.models.functions import Least
 from psycopg2 import sql
 
-from annotation.models import Answer, Consensus
+from annotation.kinds import kind_named
+from annotation.models import Answer, Campaign, Consensus
 
 PAGE = 100_000  # rows a query: a long one would keep dead rows of the hot tables from being cleaned
 LONGEST_SECONDS = 600.0  # of an answer that count as work; what is over that was spent elsewhere
@@ -86,16 +88,27 @@ def _pages(campaign_id: UUID) -> Iterator[np.ndarray]:
         last = UUID(bytes=rows["id"][-1].tobytes())
 
 
-def crowds_of_open_tasks(campaign_id: UUID) -> list[tuple[UUID, dict[str, float], int]]:
-    """(task, what its answers say as probabilities of labels, how many) of open tasks that have answers."""
-    rows = Consensus.objects.filter(campaign=campaign_id, task__is_open=True).values_list(
-        "task_id", "posterior", "votes", "n_answers"
+class CrowdSays(NamedTuple):
+    """What a task's answers say so far: how likely each label is, and what they add up to, if anything."""
+
+    task_id: UUID
+    beliefs: dict[str, float]
+    value: dict | None
+    n_answers: int
+
+
+def crowds_of_open_tasks(campaign_id: UUID) -> list[CrowdSays]:
+    """Of open tasks that have answers."""
+    one_label = kind_named(Campaign.objects.get(pk=campaign_id).kind).one_label
+    rows = Consensus.objects.filter(campaign=campaign_id, task__is_open=True, n_answers__gt=0).values_list(
+        "task_id", "posterior", "votes", "value", "n_answers"
     )
-    return [
-        (task_id, posterior or {label: n / sum(votes.values()) for label, n in votes.items()}, n_answers)
-        for task_id, posterior, votes, n_answers in rows.iterator()
-        if posterior or votes
-    ]
+    found = []
+    for task_id, posterior, votes, value, n_answers in rows.iterator():
+        n_votes = sum(votes.values()) if one_label else n_answers
+        beliefs = posterior or {label: n / n_votes for label, n in votes.items()}
+        found.append(CrowdSays(task_id, beliefs, value, n_answers))
+    return found
 
 
 def answer_times(campaign_id: UUID, *, limit: int = 20_000) -> tuple[list[int], list[int], list[float]]:

@@ -77,6 +77,17 @@ def disagreement(crowd: np.ndarray, model: np.ndarray) -> np.ndarray:
     return np.clip((entropy(middle) - (entropy(crowd) + entropy(model)) / 2) / np.log(2), 0.0, 1.0)
 
 
+def disagreement_of_labels(crowd: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """Return [N] how much they disagree on the label that they disagree on most: p [N, K] of labels that may
+    each apply or not.
+
+    >>> disagreement_of_labels(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).tolist()
+    [1.0]
+    """
+    both = (np.stack([1 - one, one], axis=-1).reshape(-1, 2) for one in (crowd, model))
+    return disagreement(*both).reshape(crowd.shape).max(axis=1)
+
+
 def class_needs(labelled_mass: np.ndarray) -> np.ndarray:
     """Return [K] in (0, 1]: how much each class lacks labels, from how many it has so far [K].
 

@@ -4,7 +4,7 @@ An item is a text; K are the classes or labels. Weights [B, N] say how often eac
 samples: ones [1, N] for the items themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -170,6 +170,15 @@ def outcomes_of_marks(
             for mark in marks:
                 counts[kind, n, place[mark.label]] += 1
     return _counted(*counts)
+
+
+def f1_of_sets(found: Set, right: Set) -> float:
+    """Return F1 of what was found, 1 where there is nothing to find and nothing was found.
+
+    >>> f1_of_sets({1, 2}, {2}), f1_of_sets(set(), set())
+    (0.6666666666666666, 1.0)
+    """
+    return 2 * len(found & right) / (len(found) + len(right)) if found or right else 1.0
 
 
 def _counted(*counts: np.ndarray) -> Outcomes:

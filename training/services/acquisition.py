@@ -19,6 +19,7 @@ from training.algorithms.acquisition import (
     as_separate_labels,
     class_needs,
     disagreement,
+    disagreement_of_labels,
     margin,
 )
 from training.algorithms.acquisition_committee import badge_order
@@ -36,11 +37,14 @@ from training.algorithms.acquisition_queue import (
     value_of_one_more,
     with_head,
 )
+from training.algorithms.outcomes import f1_of_sets
 from training.algorithms.relation_pairs import Reading
+from training.algorithms.targets import marks_of
 from training.algorithms.time_model import fit_time_model
 from training.models import TrainingPolicy
 from training.services.base_models import encoder_of
 from training.services.embeddings import vectors_of_tasks
+from training.services.marks import MARKING
 
 Acquisition = TrainingPolicy.Acquisition
 SAMPLED = 20_000  # tasks among which typical ones are looked for
@@ -120,14 +124,32 @@ def _crowds(campaign: Campaign, tasks: OpenTasks, opinion: Opinion) -> tuple[np.
     """(answers so far [N], how much they say otherwise than the model [N])."""
     n_answers, disagrees = np.zeros(len(tasks)), np.zeros(len(tasks))
     crowds = exchange.crowds_of_open_tasks(campaign.pk)
-    rows, known = tasks.rows_of(exchange.packed_ids(task_id for task_id, _, _ in crowds))
-    n_answers[rows] = np.array([n for _, _, n in crowds], dtype=np.float64)[known]
-    if opinion.probabilities is None or opinion.head == "multiple" or not known.any():
+    rows, known = tasks.rows_of(exchange.packed_ids(crowd.task_id for crowd in crowds))
+    crowds = [crowd for crowd, is_known in zip(crowds, known, strict=True) if is_known]
+    if not crowds:
         return n_answers, disagrees
-    said = np.array([[crowd.get(key, 0.0) for key in opinion.label_keys] for _, crowd, _ in crowds])[known]
-    said /= np.maximum(said.sum(axis=1, keepdims=True), 1e-9)
-    disagrees[rows] = disagreement(said, opinion.probabilities[rows].astype(np.float64))
+    n_answers[rows] = [crowd.n_answers for crowd in crowds]
+    if opinion.readings is not None:
+        disagrees[rows] = [
+            _disagrees(crowd, opinion.readings[row], opinion)
+            for crowd, row in zip(crowds, rows.tolist(), strict=True)
+        ]
+        return n_answers, disagrees
+    said = np.array([[crowd.beliefs.get(key, 0.0) for key in opinion.label_keys] for crowd in crowds])
+    thought = opinion.probabilities[rows].astype(np.float64)
+    if opinion.head == "multiple":
+        disagrees[rows] = disagreement_of_labels(said, thought)
+    else:
+        disagrees[rows] = disagreement(said / np.maximum(said.sum(axis=1, keepdims=True), 1e-9), thought)
     return n_answers, disagrees
+
+
+def _disagrees(crowd: exchange.CrowdSays, reading: Reading, opinion: Opinion) -> float:
+    """How much of what either marks the other does not: 1 less F1; 0 where the answers add up to nothing."""
+    if crowd.value is None:
+        return 0.0
+    found = {mark for mark, _ in MARKING[opinion.head].marks(reading, opinion.label_keys)}
+    return 1.0 - f1_of_sets(found, set(marks_of(crowd.value)))
 
 
 def _days_waited(tasks: OpenTasks, now: datetime) -> np.ndarray:

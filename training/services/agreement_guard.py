@@ -20,6 +20,7 @@ from annotation.errors import Conflict
 from annotation.models import Campaign
 from training.algorithms.clusters import effective_size
 from training.algorithms.judged import CHOSEN_FROM
+from training.algorithms.outcomes import f1_of_sets
 from training.algorithms.targets import chosen_labels, marks_of, sureness
 from training.config import CERTAINTY_FLOOR
 from training.models import ModelVersion, Promotion
@@ -104,7 +105,7 @@ def agreement_of(version: ModelVersion, *, since: datetime) -> Agreement | None:
     rows = _settled_since(version, since)
     if len(rows) < FEWEST:
         return None
-    agrees = np.array([_f1(_said(version.label_keys, row), _stated(row.value)) for row in rows])
+    agrees = np.array([f1_of_sets(_said(version.label_keys, row), _stated(row.value)) for row in rows])
     n_now = effective_size(agrees, [row.record_id for row in rows])
     return Agreement(level["mean"], level["deviation"], level["n_texts"], float(agrees.mean()), n_now)
 
@@ -132,10 +133,6 @@ def _settled_since(version: ModelVersion, since: datetime) -> list[Settled]:
             for record_id, *written, figures in ((*row[:6], row[6:]) for row in cursor.fetchall())
         ]
     return [row for row in read if sureness(*row[3:]) >= floor]
-
-
-def _f1(said: Set, stated: Set) -> float:
-    return 2 * len(said & stated) / (len(said) + len(stated)) if said or stated else 1.0
 
 
 def _said(label_keys: list[str], row: Settled) -> Set:
