@@ -57,8 +57,10 @@ class CampaignForm(forms.ModelForm):
             "question": "Short, and answerable in the way that you choose below.",
             "rule": "One line under the question, such as “A warning or a plan does not count.”",
             "needed": "Three let a majority decide.",
-            "asks_certainty": "One press stays enough; a second key says “not sure”. Where an answer is one "
-            "label and answers are weighed, doubt weighs less.",
+            "asks_certainty": (
+                "One press stays enough; a second key says “not sure”. Where answers are weighed, doubt "
+                "weighs as much less as it proves to be worth, but for answers in own words."
+            ),
             "hides_gold": (
                 "Tasks whose right answer you brought in go out among the others, often at first and seldom "
                 "later: they show how good each volunteer is."

@@ -1,11 +1,13 @@
 """What "not sure" is worth, and a model as one more annotator, on simulated crowds. Prints JSON.
 
-Doubt: three of twenty volunteers answer each task, three answers of ten in a bad moment, in which they are
-much worse. Half of the volunteers say "not sure" then and only then, the others as often by chance; who is
-sure says nothing, as on the page. Beside it the same where no moment is worse, so that doubt says nothing.
+Doubt: three of twenty volunteers answer each task (of spans five as well), three answers of ten in a bad
+moment, in which they are much worse. Half of the volunteers say "not sure" then and only then, the others as
+often by chance; who is sure says nothing, as on the page. Beside it the same where no moment is worse, so
+that doubt says nothing.
 
-Model: two or three answers a task, and a model whose opinion of each is worth something or nothing; gold for
-the first tasks says whether it is heard, all other tasks measure. `forced` is with it whatever gold says.
+Model: two or three answers a task (of spans three or five), and a model whose opinion of each is worth
+something or nothing; gold for the first tasks says whether it is heard, all other tasks measure. `forced` is
+with it whatever gold says.
 
 Of one label and of sets the share that is right as a whole, of spans strict F1 on bc5cdr_test.
 """
@@ -54,16 +56,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--texts", type=int, default=300)
+    parser.add_argument("--only", default="", help="one label, sets or spans")
     arguments = parser.parse_args()
     seeds, documents = arguments.seeds, read_lines("bc5cdr_test", "spans.jsonl")[: arguments.texts]
     doubts: dict[str, Callable] = {
         "one label": doubt_on_labels,
         "sets": doubt_on_sets,
-        "spans": lambda rng, tells: doubt_on_spans(rng, tells, documents),
+        "spans, 3 answers": lambda rng, tells: doubt_on_spans(rng, tells, 3, documents),
+        "spans, 5 answers": lambda rng, tells: doubt_on_spans(rng, tells, 5, documents),
     }
-    models: dict[str, Callable] = {
-        "sets": model_of_sets,
-        "spans": lambda rng, name, per_task: model_of_spans(rng, name, per_task, documents),
+    models: dict[str, tuple[Callable, tuple[int, ...]]] = {
+        "sets": (model_of_sets, (2, 3)),
+        "spans": (lambda rng, name, per_task: model_of_spans(rng, name, per_task, documents), (3, 5)),
     }
     figures = {
         "doubt": {
@@ -72,14 +76,16 @@ def main() -> None:
                 for tells in (True, False)
             }
             for kind, measure in doubts.items()
+            if kind.startswith(arguments.only)
         },
         "model": {
             kind: {
                 f"{name}, {per_task} answers": model_figures(measure, name, per_task, seeds)
                 for name in MODELS_OF_SETS
-                for per_task in (2, 3)
+                for per_task in answers
             }
-            for kind, measure in models.items()
+            for kind, (measure, answers) in models.items()
+            if kind.startswith(arguments.only)
         },
     }
     print(json.dumps({"benchmark": "certainty_and_model"} | figures, indent=1))
@@ -153,8 +159,8 @@ def share_of_sets(posterior: np.ndarray, truth: np.ndarray) -> float:
     return float(((posterior > 0.5) == truth).all(axis=1).mean())
 
 
-def doubt_on_spans(rng, tells: bool, documents: list[dict]) -> tuple[float, float]:
-    answers, gold = spans(rng, 3, tells, documents)
+def doubt_on_spans(rng, tells: bool, per_task: int, documents: list[dict]) -> tuple[float, float]:
+    answers, gold = spans(rng, per_task, tells, documents)
     fits = fit_span_crowd(replace(answers, certain=[])), fit_span_crowd(answers)
     unheard, heard = (strict_f1([[s.span for s in found] for found in fit.consensus], gold) for fit in fits)
     return unheard, heard

@@ -509,6 +509,26 @@ def test_not_sure_stands_beside_done(start):
     assert (answer.value, answer.certain) == ({"labels": ["drug"]}, False)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("kind", "given"), [("spans", {}), ("relations", {"relations": []})])
+def test_who_marks_says_that_they_are_not_sure_by_key_and_by_touch(start, kind, given, device):
+    page = start(kind, CAUSES if kind == "relations" else SYMPTOMS, device=device, asks_certainty=True)
+    is_read(page)
+    unsure, done = page.get_by_role("button", name="Not sure"), page.locator("#done")
+    if device is PHONE:
+        unsure.tap()
+    else:
+        page.keyboard.press("?")
+    expect(unsure).to_have_attribute("aria-pressed", "true")
+    if device is PHONE:
+        done.tap()
+    else:
+        page.keyboard.press("Enter")
+    is_saved(page)
+    answer = Answer.objects.get()
+    assert (answer.value, answer.certain) == ({"spans": [], **given}, False)
+
+
 def test_who_is_not_asked_is_not_shown_the_key(start):
     page = start("choice", SYMPTOMS)
     expect(page.get_by_role("button", name="Not sure")).to_have_count(0)
