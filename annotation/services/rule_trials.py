@@ -189,9 +189,8 @@ class _Decider:
 
     def __init__(self, campaign: Campaign, table: Table, crowd: _Crowd, on_progress: Progress):
         self.values: list[dict] = []
-        self._kind, self._labels, self._table, self._crowd = (
-            kind_named(campaign.kind), campaign.labels, table, crowd,
-        )  # fmt: skip
+        self._kind, self._labels = kind_named(campaign.kind), campaign.labels
+        self._table, self._crowd = table, crowd
         self._method = campaign.aggregation if campaign.weighs_volunteers else Campaign.Aggregation.ENGINE
         self._known: dict[bytes, tuple[float, int]] = {}
         self._codes: dict[str, int] = {}
@@ -201,16 +200,16 @@ class _Decider:
         certainty, outcome = np.zeros(self._table.n_tasks), np.full(self._table.n_tasks, -1)
         tasks, first = np.unique(self._table.task[drawn], return_index=True)
         for task, own in zip(tasks, np.split(drawn, first[1:]), strict=True):
-            own.sort()
-            found = self._known.get(own.tobytes())
+            answers = np.sort(own)
+            found = self._known.get(answers.tobytes())
             if found is None:
-                found = self._known[own.tobytes()] = self._decide(task, own)
+                found = self._known[answers.tobytes()] = self._decide(int(task), answers)
                 self._on_progress(len(self._known), len(self._table.task))
             certainty[task], outcome[task] = found
         return Verdicts(certainty, outcome)
 
     def _decide(self, task: int, answers: np.ndarray) -> tuple[float, int]:
-        table, opinion = self._table, self._table.opinions.get(int(task))
+        table, opinion = self._table, self._table.opinions.get(task)
         decision = self._kind.decide(
             table.given(answers, self._crowd.workers),
             self._labels,
