@@ -209,6 +209,27 @@ def test_spans_are_replayed_decided_and_scored(marked, method):
     assert_everything_adds_up(campaign)
 
 
+def test_marks_too_are_drawn_only_while_the_rule_asks_for_more(tmp_path):
+    campaign = make_campaign(
+        kind="spans", labels=[{"key": "finding", "name": "Finding", "hint": ""}], aggregation="engine",
+        stopping="adaptive", needed=2, most_answers=5, stop_certainty=0.9, audit_share=0.0,
+    )  # fmt: skip
+    tasks, rng = make_tasks(campaign, 40), np.random.default_rng(5)
+    rows, gold = [], []
+    for task in tasks:
+        start = task.record.text.index("rash")
+        right = [[start, start + 4, "finding"]]
+        workers = [{"worker": w, "spans": right if rng.random() < 0.9 else []} for w in "abcde"]
+        rows.append({"id": name_of(task), "workers": workers})
+        gold.append({"id": name_of(task), "spans": right})
+    for name, lines in (("answers", rows), ("gold", gold)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    tally = replay_adaptively(campaign, tmp_path / "answers.jsonl", seed=1)
+    assert 80 <= tally.n_taken < 160
+    assert score_consensus(campaign, tmp_path / "gold.jsonl")[0]["accuracy"] >= 0.95
+    assert_everything_adds_up(campaign)
+
+
 def test_replaying_spans_twice_adds_nothing(marked):
     campaign, answers, _ = marked
     replay_answers(campaign, answers)
