@@ -60,34 +60,6 @@ class PairFigures(NamedTuple):
         return cls(*squares[:3], np.nan_to_num(squares[3]).astype(int))
 
 
-@dataclass(frozen=True, eq=False)
-class PairAgreement:
-    """P pairs of volunteers that share a task: who, on how many tasks, the share agreed on, and kappa (nan
-    where chance alone would always agree)."""
-
-    first: np.ndarray
-    second: np.ndarray
-    n_tasks: np.ndarray
-    agreement: np.ndarray
-    kappa: np.ndarray
-
-
-def pair_agreement(
-    task: np.ndarray, worker: np.ndarray, label: np.ndarray, n_classes: int, *, scale: Scale = "nominal"
-) -> PairAgreement:
-    """Cohen's kappa of every two volunteers that share a task. task, worker, label: int [N].
-
-    Nominal (Educ Psychol Meas 1960;20:37), or with quadratic weights for labels in order (Psychol Bull
-    1968;70:213). The share agreed on is of the same label in both.
-    """
-    met = meetings(task, worker, label)
-    sums = KappaSums(met, n_classes, scale)
-    once = np.ones((1, sums.n_tasks))
-    n, kappa = sums.parts(once)[0][0], sums.kappas(once)[0]
-    same = np.bincount(sums.pair, met.first_label == met.second_label, minlength=len(n))
-    return PairAgreement(sums.first, sums.second, n.astype(int), same / np.maximum(n, 1.0), kappa)
-
-
 def kappa_figures(
     task: np.ndarray,
     worker: np.ndarray,
@@ -98,7 +70,11 @@ def kappa_figures(
     scale: Scale = "nominal",
     rng: np.random.Generator,
 ) -> PairFigures:
-    """Kappa of every two of the workers, as pair_agreement has it."""
+    """Cohen's kappa of every two of the workers. task, worker, label: int [N].
+
+    Nominal (Educ Psychol Meas 1960;20:37), or with quadratic weights for labels in order (Psychol Bull
+    1968;70:213).
+    """
     met = meetings(task, worker, label)
     sums = KappaSums(met, n_classes, scale)
     measured = mirrored_interval(sums.kappas, sums.n_tasks, rng, n_columns=len(met.task))

@@ -1,6 +1,7 @@
 """Cohen's kappa of every two volunteers, against scikit-learn and by hand."""
 
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from annotation.algorithms.pair_agreement import (
     kappa_figures,
     keep_pairs_that_share,
     meetings,
-    pair_agreement,
 )
 
 
@@ -25,6 +25,14 @@ def answers(seed: int, *, n_tasks: int = 40, n_workers: int = 5, n_classes: int 
     label = np.where(rng.random(len(task)) < 0.7, truth[task], rng.integers(0, n_classes, len(task)))
     order = rng.permutation(len(task))
     return task[order], worker[order], label[order]
+
+
+def pairs_of(task, worker, label, n_classes: int, scale="nominal") -> SimpleNamespace:
+    """The pairs that share a task, on how many, and their kappas."""
+    sums = KappaSums(meetings(task, worker, label), n_classes, scale)
+    once = np.ones((1, sums.n_tasks))
+    n_tasks, kappa = sums.parts(once)[0][0], sums.kappas(once)[0]
+    return SimpleNamespace(first=sums.first, second=sums.second, n_tasks=n_tasks, kappa=kappa)
 
 
 def of_pair(task, worker, label, one: int, other: int):
@@ -39,9 +47,8 @@ def test_cohens_own_kind_of_table_gives_the_value_worked_out_by_hand():
     first = np.repeat([1, 0, 1, 0], [20, 15, 5, 10])
     second = np.repeat([1, 0, 0, 1], [20, 15, 5, 10])
     task = np.tile(np.arange(50), 2)
-    pair = pair_agreement(task, np.repeat([3, 8], 50), np.concatenate([first, second]), 2)
+    pair = pairs_of(task, np.repeat([3, 8], 50), np.concatenate([first, second]), 2)
     assert (pair.first.tolist(), pair.second.tolist(), pair.n_tasks.tolist()) == ([3], [8], [50])
-    assert pair.agreement[0] == 0.7
     assert pair.kappa[0] == pytest.approx(0.4)
 
 
@@ -49,22 +56,18 @@ def test_cohens_own_kind_of_table_gives_the_value_worked_out_by_hand():
 @given(st.integers(0, 10_000), st.sampled_from(["nominal", "ordinal"]))
 def test_every_pairs_kappa_is_that_of_scikit_learn(seed, scale):
     task, worker, label = answers(seed)
-    pairs = pair_agreement(task, worker, label, 3, scale=scale)
+    pairs = pairs_of(task, worker, label, 3, scale)
     assert list(zip(pairs.first, pairs.second, strict=True)) == list(combinations(range(5), 2))
-    for one, other, n, agreement, kappa in zip(
-        pairs.first, pairs.second, pairs.n_tasks, pairs.agreement, pairs.kappa, strict=True
-    ):
+    for one, other, n, kappa in zip(pairs.first, pairs.second, pairs.n_tasks, pairs.kappa, strict=True):
         a, b = of_pair(task, worker, label, one, other)
         assert n == len(a)
-        assert agreement == pytest.approx(np.mean(np.array(a) == np.array(b)))
         weights = "quadratic" if scale == "ordinal" else None
         theirs = cohen_kappa_score(a, b, weights=weights, labels=[0, 1, 2])
         assert kappa == pytest.approx(theirs, nan_ok=True)
 
 
 def test_two_volunteers_who_only_ever_say_the_same_have_no_kappa():
-    pair = pair_agreement(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([1, 1, 1, 1]), 2)
-    assert pair.agreement.tolist() == [1.0]
+    pair = pairs_of(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([1, 1, 1, 1]), 2)
     assert np.isnan(pair.kappa).all()
 
 
@@ -72,7 +75,7 @@ def test_the_figures_are_symmetric_and_empty_where_no_task_is_shared():
     task, worker, label = np.repeat(np.arange(30), 2), np.tile([0, 2], 30), np.tile([0, 0, 1, 1, 0, 1], 10)
     found = kappa_figures(task, worker, label, 2, 3, rng=np.random.default_rng(0))
     assert found.n_tasks.tolist() == [[0, 0, 30], [0, 0, 0], [30, 0, 0]]
-    kappa = pair_agreement(task, worker, label, 2).kappa[0]
+    kappa = pairs_of(task, worker, label, 2).kappa[0]
     for square in found[:3]:
         assert square[0, 2] == square[2, 0] and np.isnan(square[1]).all()
     assert found.value[0, 2] == pytest.approx(kappa)
@@ -88,7 +91,7 @@ def test_the_interval_of_a_pair_holds_its_kappa_19_times_of_20():
         label = np.where(rng.random((n, 2)) < 0.8, truth[:, None], 1 - truth[:, None])
         return np.repeat(np.arange(n), 2), np.tile([0, 1], n), label.ravel()
 
-    [true] = pair_agreement(*pair(200_000), 2).kappa
+    [true] = pairs_of(*pair(200_000), 2).kappa
     held = 0
     for _ in range(200):
         found = kappa_figures(*pair(40), 2, 2, rng=rng)
@@ -98,13 +101,13 @@ def test_the_interval_of_a_pair_holds_its_kappa_19_times_of_20():
 
 def test_no_answers_and_lone_answers_make_no_pairs():
     nothing = np.zeros(0, dtype=int)
-    assert len(pair_agreement(nothing, nothing, nothing, 2).kappa) == 0
-    assert len(pair_agreement(np.arange(4), np.zeros(4, int), np.zeros(4, int), 2).kappa) == 0
+    assert len(pairs_of(nothing, nothing, nothing, 2).kappa) == 0
+    assert len(pairs_of(np.arange(4), np.zeros(4, int), np.zeros(4, int), 2).kappa) == 0
 
 
 def test_the_mean_weighs_each_pairs_kappa_by_its_disagreements_by_chance():
     task, worker, label = answers(1)
-    pairs = pair_agreement(task, worker, label, 3)
+    pairs = pairs_of(task, worker, label, 3)
     sums = KappaSums(meetings(task, worker, label), 3, "nominal")
     ones = np.ones((1, sums.n_tasks))
     _, _, by_chance = sums.parts(ones)
