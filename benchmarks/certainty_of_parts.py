@@ -2,10 +2,10 @@
 
 A fifth of the gold, drawn by lot, is given to the fit as a campaign has it; how far certainty and the share
 of answers that are wholly right are apart (in 15 bins) is measured on the rest, by the decisions that the
-platform would make. Marks: simulated volunteers on bc5cdr_test, by the abstract and by the sentence. Any
-number of labels: real volunteers, who ticked whether a sentence states a cause and a treatment
-(crowdtruth_cause and _treat, the same volunteers; the gold is an expert's), and simulated ones, with and
-without labels that are hard for all.
+platform would make; beside it what a perfect certainty would show on so few. Marks: simulated volunteers on
+bc5cdr_test, by the abstract and by the sentence. Any number of labels: real volunteers, who ticked whether a
+sentence states a cause and a treatment (crowdtruth_cause and _treat, the same volunteers; the gold is an
+expert's), and simulated ones, with and without labels that are hard for all.
 """
 
 import argparse
@@ -81,11 +81,20 @@ def measure(crowd: Crowd, seed: int) -> dict:
         "certainty_before": np.mean(before),
         "error_before": calibration_error(before, right),
         "error": calibration_error(after, right),
+        "error_of_a_perfect_certainty": by_chance_alone(after),
         "error_by_others_gold": by_others["error"],
         "in_force": CERTAINTY in fitted.crowd,
         "refit_seconds_without_gold": without,
         "refit_seconds": seconds,
     }
+
+
+def by_chance_alone(certainty: list[float]) -> float:
+    """What would be measured were each answer right exactly as probably as it says."""
+    rng, certainty = np.random.default_rng(0), np.array(certainty)
+    return statistics.fmean(
+        calibration_error(certainty, rng.random(len(certainty)) < certainty) for _ in range(50)
+    )
 
 
 def fit(crowd: Crowd, given) -> Fit:
