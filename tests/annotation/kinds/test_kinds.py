@@ -88,6 +88,35 @@ def test_the_right_answer_scores_one_and_a_wrong_one_less(kind):
 
 
 @pytest.mark.parametrize("kind", LABELS)
+def test_an_answer_is_right_as_a_whole_or_not(kind):
+    one, other = ANSWERS[kind]
+    assert KINDS[kind].is_right(other, other) and KINDS[kind].is_right(one, one)
+    assert not KINDS[kind].is_right(one, other)
+
+
+def test_marks_count_although_no_relation_joins_them_and_their_order_does_not():
+    relations = KINDS["relations"]
+    whole = {"spans": [DRUG, RASH], "relations": [CAUSES]}
+    turned = {"spans": [RASH, DRUG], "relations": [CAUSES | {"from": 1, "to": 0}]}
+    one_mark_more = {"spans": [DRUG, RASH, RASH | {"end": 24}], "relations": [CAUSES]}
+    assert relations.is_right(turned, whole)
+    assert relations.score(one_mark_more, whole) == 1.0 and not relations.is_right(one_mark_more, whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "true", "is_right"),
+    [
+        ("No rash.", "no RASH", True),
+        ("rash", "no rash", False),
+        ("aspirin 10 mg", "aspirin 100 mg", False),
+        ("high fever and cough since monday evening", "high fever and a cough since monday evening", True),
+    ],
+)
+def test_a_short_text_is_right_word_for_word_and_of_a_longer_one_nine_words_in_ten(text, true, is_right):
+    assert KINDS["text"].is_right({"text": text}, {"text": true}) is is_right
+
+
+@pytest.mark.parametrize("kind", LABELS)
 def test_where_all_say_the_same_that_is_the_consensus(kind):
     for answer in ANSWERS[kind]:
         decision = decide(kind, answer, answer, answer)
