@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from django.db import connection
 
+from annotation.algorithms.stopping import Rule
 from annotation.exchange import hears_models, records_spoken_of, set_opinions, take_back
 from annotation.models import Consensus, CrowdFit, Gold, Opinion
 from annotation.services.answers import submit_answer
 from annotation.services.consensus import recompute_consensus
 from annotation.services.crowd import campaigns_to_judge, judge_again, refit
 from annotation.services.handout import take_place
+from annotation.services.rule_trials import try_rule
 from tests.factories import NOW, make_campaign, make_gold, make_tasks, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
 from tests.simulated import skilled_crowd
@@ -107,6 +109,21 @@ def test_no_task_is_settled_by_the_model_and_one_person(weighed):
         row = Consensus.objects.get(pk=fresh.pk)
         assert (row.settled_at is not None) == (n == 1)
         assert row.certainty > 0.6
+
+
+def test_a_rule_that_is_tried_stops_no_task_by_the_model_and_one_person_either(weighed):
+    campaign, tasks = weighed
+    rule = Rule(certainty=0.6, first=1, first_while_young=1, most=2, audit_share=0.0)
+    refit(campaign, now=NOW)
+    campaign.refresh_from_db()
+    assert try_rule(campaign, rule).answers_per_task < 2
+    think(campaign, tasks, accuracy=0.9)
+    refit(campaign, now=NOW)
+    campaign.refresh_from_db()
+    trial = try_rule(campaign, rule)
+    assert trial.answers_per_task == 2
+    labels = dict(Consensus.objects.values_list("task", "label"))
+    assert trial.accuracy_now == np.mean([labels[tasks[n].pk] == truth(n) for n in range(N_GOLD)])
 
 
 def test_an_older_models_opinion_never_overwrites_a_newer_ones(weighed):
