@@ -1,7 +1,8 @@
 """Consensus of spans by every method: a simulated crowd against gold, a real crowd against its other half.
 
 Simulated: volunteers of differing carelessness drop, shift, mislabel and invent spans on the abstracts of
-bc5cdr_test, some spans being hard for everybody; five of forty read a text. Strict and relaxed F1 on gold.
+bc5cdr_test, some spans being hard for everybody; five of forty (--answers) read a text. Strict and relaxed F1
+on gold.
 Real: of each abstract of pico_abstracts_dev a random half of its workers is aggregated, and the consensus
 predicts which tokens most of the other half mark; token F1, in each seed for all methods alike.
 
@@ -39,11 +40,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crowds", type=int, default=3, help="simulated crowds a level of noise")
     parser.add_argument("--seeds", type=int, default=20, help="random halves of the real crowd")
+    parser.add_argument("--answers", type=int, default=N_A_TEXT, help="to each text of a simulated crowd")
     parser.add_argument("--texts", type=int, default=500, help="at most so many texts of each set")
     arguments = parser.parse_args()
     figures = {
         "simulated": {
-            level: on_simulated(level, arguments.crowds, arguments.texts) if arguments.crowds else {}
+            level: on_simulated(level, arguments.crowds, arguments.texts, arguments.answers)
+            if arguments.crowds
+            else {}
             for level in NOISE
         },
         "real": on_real(arguments.seeds, arguments.texts) if arguments.seeds else {},
@@ -51,14 +55,14 @@ def main() -> None:
     print(json.dumps(figures, indent=1))
 
 
-def on_simulated(level: str, n_crowds: int, n_texts: int) -> dict:
+def on_simulated(level: str, n_crowds: int, n_texts: int, n_answers: int) -> dict:
     documents = read_lines("bc5cdr_test", "spans.jsonl")[:n_texts]
     texts = [document["text"] for document in documents]
     gold = [[tuple(span) for span in document["gold"]] for document in documents]
     scores: dict[str, list[dict]] = {}
     volunteers: list[float] = []
     for seed in range(n_crowds):
-        answers = simulate(texts, gold, level, np.random.default_rng(seed))
+        answers = simulate(texts, gold, level, np.random.default_rng(seed), n_answers)
         volunteers.append(mean_volunteer_f1(answers, gold))
         for method, predicted in consensus_by_method(answers).items():
             scores.setdefault(method, []).append(span_f1(predicted, gold))

@@ -112,9 +112,10 @@ def task_spans(
         check_spans(text, spans)
     certain = [NOT_SAID] * len(workers) if certain is None else certain
     workers = [habits_when(worker, crowd, said) for worker, said in zip(workers, certain, strict=True)]
-    n_people = len(workers)
+    of_model = None
     if model is not None and crowd.get("annotator"):
         check_spans(text, model)
+        of_model = len(workers)
         spans_by_worker, workers = [*spans_by_worker, model], [*workers, crowd["annotator"]]
     order = {label: i for i, label in enumerate(crowd["labels"])}
     given = {label for spans in spans_by_worker for _, _, label in spans}
@@ -122,7 +123,6 @@ def task_spans(
     answers = list(enumerate(spans_by_worker))
     chains = chains_of(text, answers, labels, every_token=_by_token(crowd["method"])) if given else []
     cells = cells_of(chains)
-    of_model = n_people if len(workers) > n_people else None
     read = _read(cells, [text], crowd, workers, labels, of_model)
     weights = None
     if crowd["method"] == "engine":
