@@ -8,7 +8,6 @@ finds nobody, and all of them end: the run goes on from its checkpoint elsewhere
 
 import json
 import os
-import pickle  # nosec B403 # of our own objects, from one process of ours to the next
 import signal
 import subprocess  # nosec B404 # our own program
 import sys
@@ -21,13 +20,17 @@ from typing import Any
 import torch
 
 from training.encoder.fine_tuning import FineTuned, fine_tune
+from training.encoder.jobs import read_job, write_job
 from training.encoder.pretraining import Pretrained, pretrain
 from training.encoder.progress import Progress
 from training.encoder.relating import fine_tune_relations
 from training.errors import TrainingRefused
 from training.model_folders import read_manifest
 
-MADE_BY = {fine_tune: FineTuned, fine_tune_relations: FineTuned, pretrain: Pretrained}
+TRAININGS = {
+    training.__name__: (training, made)
+    for training, made in ((fine_tune, FineTuned), (fine_tune_relations, FineTuned), (pretrain, Pretrained))
+}
 ROOT = Path(__file__).parents[2]
 REFUSED = 3  # exit status
 
@@ -51,10 +54,11 @@ def shared(
     output_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".shared-", dir=output_dir.parent) as folder:
         job = Path(folder) / "job"
-        job.write_bytes(pickle.dumps((training, arguments, options | {"output_dir": output_dir})))
+        write_job(job, training.__name__, arguments, options | {"output_dir": output_dir})
         _run(job, n_processes, on_progress)
     manifest = read_manifest(output_dir)
-    return MADE_BY[training](output_dir, manifest["sha256"], manifest["history"], manifest)
+    _, made = TRAININGS[training.__name__]
+    return made(output_dir, manifest["sha256"], manifest["history"], manifest)
 
 
 def _run(job: Path, n_processes: int, on_progress: Callable[[Progress], None] | None) -> None:
@@ -100,8 +104,8 @@ def _reason(told: dict) -> Exception:
 
 
 def main() -> None:
-    job = Path(sys.argv[1]).read_bytes()
-    training, arguments, options = pickle.loads(job)  # nosec B301 # our own
+    name, arguments, options = read_job(Path(sys.argv[1]))
+    training, _ = TRAININGS[name]
     try:
         training(*arguments, **options, on_progress=lambda progress: _tell(asdict(progress)))
     except TrainingRefused as refused:

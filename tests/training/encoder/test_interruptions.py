@@ -9,15 +9,22 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import BertForSequenceClassification
 
 from tests.made_examples import relabelled
+from training.algorithms.examples import HEADS, MARKING_HEADS, Examples, Relation, Span
+from training.config import FineTuneConfig, PretrainConfig
 from training.encoder import TrainingRefused, fine_tune, shared
+from training.encoder.jobs import read_job, write_job
 
 ROOT = Path(__file__).parents[3]
 CHILD = ROOT / "benchmarks" / "_killed_training.py"
@@ -105,6 +112,48 @@ def test_a_training_that_several_processes_share_tells_refuses_and_returns_as_on
         shared(fine_tune, same, config, output_dir=tmp_path / "refused", n_processes=2)
     assert caught.value.code == "one_class"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "m"], "no job is left"
+
+
+@given(seed=st.integers(0, 10_000), head=st.sampled_from(HEADS))
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_what_is_to_be_learned_reaches_the_other_processes_as_it_is(tmp_path_factory, seed, head):
+    rng = np.random.default_rng(seed)
+    path = tmp_path_factory.mktemp("job") / "job"
+    n, marks = int(rng.integers(1, 5)), head in MARKING_HEADS
+    spans = [[Span(0, 4, "drug"), Span(2, 9, 'si"gn\n')][: rng.integers(0, 3)] for _ in range(n)]
+    related = {Relation(Span(0, 4, "drug"), Span(2, 9, "sign"), "causes"): float(rng.random())}
+    examples = Examples(
+        head, ("a", "ß"), [f"text {i} \u2028" for i in range(n)],
+        None if marks else rng.random((n, 2)).astype(np.float32), rng.random(n).astype(np.float32),
+        rng.integers(0, 5, n).astype(np.int8), ["x"] * n if seed % 2 and not marks else None,
+        spans if marks else None, [related] * n if head == "relations" else None,
+        [f"r{i}" for i in range(n)] if seed % 3 else None,
+        [dict.fromkeys(one, float(rng.random())) for one in spans] if marks and seed % 5 else None,
+    )  # fmt: skip
+    config = FineTuneConfig("/base", seed=seed, frozen_share=float(rng.random()))
+    write_job(path, "fine_tune", (examples, config), {"output_dir": path.parent, "checkpoint_dir": None})
+    name, [again, config_again], options = read_job(path)
+    assert (name, config_again) == ("fine_tune", config)
+    assert options == {"output_dir": path.parent, "checkpoint_dir": None}
+    for field in dataclasses.fields(Examples):
+        theirs, ours = getattr(again, field.name), getattr(examples, field.name)
+        if isinstance(ours, np.ndarray):
+            assert theirs.dtype == ours.dtype and (theirs == ours).all()
+        else:
+            assert theirs == ours, field.name
+
+
+def test_texts_to_read_reach_the_other_processes_with_their_records(tmp_path):
+    texts, records = ["a\nb", "ü"], [uuid4(), uuid4()]
+    write_job(tmp_path / "job", "pretrain", (texts, records, PretrainConfig("/base")), {"origin": None})
+    name, [same, names, config], options = read_job(tmp_path / "job")
+    assert (name, same, names, options) == (
+        "pretrain",
+        texts,
+        [str(one) for one in records],
+        {"origin": None},
+    )
+    assert config == PretrainConfig("/base")
 
 
 def test_who_stops_listening_ends_all_the_processes_that_share_a_training(
