@@ -1,6 +1,6 @@
 """Every hyper-parameter of one training, in one frozen value that is stored with the model it made."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 
@@ -112,6 +112,10 @@ class FineTuneConfig(LoopConfig):
     window_overlap: int = 32  # tokens that two windows share, so that no phrase is cut in both
     train_windows: int = 4  # of one text in a step, drawn anew in each epoch; scoring reads all of them
 
+    # A network that marks decides about each token, and hardly any is marked: it needs so many times the
+    # steps, epochs and patience; figures in benchmarks/spans_accuracy.py.
+    marking_factor: int = 3
+
     # Parts besides validation_share, of the groups as well.
     test_share: float = TEST_SHARE  # never looked at here: it judges
     calibration_share: float = 0.1  # how sure the model may be is learned from these alone
@@ -125,10 +129,20 @@ class FineTuneConfig(LoopConfig):
         LoopConfig.__post_init__(self)  # super() does not know a class with slots
         if not 0 < self.validation_share + self.test_share + self.calibration_share < 1:
             raise ValueError("validation_share, test_share and calibration_share leave nothing to train on")
-        if min(self.seeds_when_few, self.train_windows) < 1:
-            raise ValueError("seeds_when_few and train_windows must be at least 1")
+        if min(self.seeds_when_few, self.train_windows, self.marking_factor) < 1:
+            raise ValueError("seeds_when_few, train_windows and marking_factor must be at least 1")
         if not 0 <= self.window_overlap <= self.max_tokens // 2:
             raise ValueError("window_overlap must be at most half of max_tokens")
+
+    def for_marks(self) -> Self:
+        """Return how a network that marks is trained."""
+        factor = self.marking_factor
+        return replace(
+            self,
+            max_steps=factor * self.max_steps,
+            max_epochs=factor * self.max_epochs,
+            patience=factor * self.patience,
+        )
 
     def seeds_for(self, n_train: int) -> list[int]:
         """Return the seeds to try on n_train examples.

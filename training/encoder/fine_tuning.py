@@ -64,9 +64,9 @@ def fine_tune(
 
     # The caller's random state stays its own.
     with torch.random.fork_rng(devices=cuda_devices()), refuse_no_memory():
-        kind = Tagging if examples.head == "spans" else Classifying
-        lesson = kind(examples, tokens, base, config, on_batch=reporter.again)
-        training = Training(lesson, config, reporter)
+        marks = examples.head == "spans"
+        lesson = (Tagging if marks else Classifying)(examples, tokens, base, config, on_batch=reporter.again)
+        training = Training(lesson, config.for_marks() if marks else config, reporter)
         if checkpoint_dir is not None:
             fingerprint = _fingerprint(examples, config, base_sha256)
             training.keep_checkpoints(Checkpoints(Path(checkpoint_dir), fingerprint, training.model))

@@ -29,11 +29,14 @@ from training.algorithms.token_tags import (
 from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_tagger
 from training.encoder.batches import computed_batches
+from training.encoder.heads import final_layer
 from training.encoder.learned_rows import learned_rows
 from training.encoder.scoring import ready_to_score
 from training.encoder.tokens import Inputs, Tokens
 from training.encoder.windows import windows_of
 from training.errors import TrainingRefused
+
+SMALLEST_COUNT = 0.1  # of a tag that no text to learn from has
 
 
 class Tagging:
@@ -73,7 +76,18 @@ class Tagging:
             )
 
     def fresh_model(self) -> PreTrainedModel:
-        return fresh_tagger(self.base, self.labels)
+        """Return a network that begins with each tag as likely as it is among the texts to learn from.
+
+        Else the first epochs teach it that most tokens are outside, which only its biases have to say (as in
+        Lin et al. 2017, "Focal loss for dense object detection", section 4.1).
+        """
+        model = fresh_tagger(self.base, self.labels)
+        sums = sum(self._targets(text, slice(None)).sum(axis=0) for text in self.train_rows.tolist())
+        shares = (sums + SMALLEST_COUNT) / (sums + SMALLEST_COUNT).sum(axis=1, keepdims=True)  # [L, 3]
+        _, _, outputs = final_layer(model)
+        with torch.no_grad():
+            outputs.bias.copy_(torch.from_numpy(np.log(shares).reshape(-1)))
+        return model
 
     def inputs(self, windows: np.ndarray, device: torch.device, seed: list[int]) -> Inputs:
         return self.tokens.padded(windows, device)

@@ -13,6 +13,9 @@ from training.algorithms.examples import Span
 from training.algorithms.splits import TEST
 from training.algorithms.token_tags import span_of, strict_f1, tags_of, token_runs
 from training.encoder import TrainingRefused, fine_tune, predict_spans
+from training.encoder.base_model import load_tokenizer
+from training.encoder.heads import final_layer
+from training.encoder.tagging import Tagging
 from training.encoder.tokens import tokenise
 
 
@@ -110,6 +113,18 @@ def test_windows_number_a_texts_tokens_through(tiny_base):
     assert cut.n_windows.tolist() == [4, 1]
     np.testing.assert_array_equal(cut.text_offsets(0), whole.text_offsets(0))
     np.testing.assert_array_equal(cut.text_offsets(1), [[0, 4]])
+
+
+def test_a_network_begins_with_each_tag_as_likely_as_it_is(span_config, tiny_base):
+    examples = span_examples(*marked(60, seed=0))
+    tokens = tokenise(load_tokenizer(tiny_base), examples.texts, max_tokens=64, with_offsets=True)
+    lesson = Tagging(examples, tokens, tiny_base, span_config, on_batch=lambda: None)
+    _, _, layer = final_layer(lesson.fresh_model())
+    shares = np.exp(layer.bias.detach().numpy()).reshape(2, 3)  # [L, 3]
+    tags = np.concatenate([lesson.tags[row] for row in lesson.train_rows])  # [T, L]
+    for label in range(2):
+        counted = [(tags[:, label] == tag).mean() for tag in (0, 1, 2)]
+        assert shares[label] == pytest.approx(counted, abs=1e-3)
 
 
 def test_what_people_half_believe_is_half_learned(span_config, tmp_path):
