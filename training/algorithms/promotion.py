@@ -123,9 +123,8 @@ def choose(judged: Sequence[Judged], trials: Sequence[Outcomes]) -> int:
     trials: empty, or what each did on further items that it had not learned from, to as many of the first of
     them as it could be held to; they may have decided how sure it is, which changes no prediction. A dozen
     texts alone choose by luck. An encoder is held against the best of the others on what both were held to.
-    While few judge it also has to be right on more of these than that one, by more than the root of how many
-    only one of them is right on (McNemar 1947, one standard error): it is hardly ever better from a hundred
-    labels, and it reads a hundred times as slowly.
+    While few judge it has to be better by more than one standard error of the difference (paired bootstrap of
+    the items): from a hundred labels it is as often worse, and it reads a hundred times as slowly.
     """
     seen = [one.outcomes for one in judged]
     if trials:
@@ -142,9 +141,15 @@ def choose(judged: Sequence[Judged], trials: Sequence[Outcomes]) -> int:
 
 
 def _is_better(encoder: Outcomes, plain: Outcomes, *, few: bool) -> bool:
-    only_encoder, only_plain = (encoder.hits & ~plain.hits).sum(), (plain.hits & ~encoder.hits).sum()
-    by_chance = few and only_encoder - only_plain <= np.sqrt(only_encoder + only_plain)
-    return _f1_of(encoder) > _f1_of(plain) and not by_chance
+    gain = _f1_of(encoder) - _f1_of(plain)
+    return gain > (_error_of_gain(encoder, plain) if few else 0.0)
+
+
+def _error_of_gain(one: Outcomes, other: Outcomes) -> float:
+    """The standard error of the difference of two macro-F1 on the same items."""
+    samples = _samples(np.arange(len(one)), np.random.default_rng(0))
+    gains = [one.macro_f1(weights) - other.macro_f1(weights) for weights in samples]
+    return float(np.concatenate(gains).std())
 
 
 def _f1_of(outcomes: Outcomes) -> float:

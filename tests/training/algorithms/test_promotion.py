@@ -213,3 +213,17 @@ def test_where_few_texts_judge_an_encoder_has_to_be_better_by_more_than_chance(n
     ]
     trials = [outcomes_of_classes(right[:6], right[:6], 3)] * 2
     assert choose(candidates, trials) == place
+
+
+def test_an_encoder_that_finds_the_rare_classes_is_chosen_though_it_is_right_no_more_often():
+    """Of 48 texts 6 are of two rare classes: the plain model finds none of them, the encoder all of them, and
+    is wrong as often elsewhere."""
+    right = np.array([0] * 42 + [1] * 3 + [2] * 3)
+    plain, tuned = right.copy(), right.copy()
+    plain[42:], tuned[:6] = 0, [1, 2] * 3
+    plain_one, tuned_one = (
+        judged_classes(right, np.eye(3)[found], texts_per_second=1.0, family=family)
+        for found, family in ((plain, "embedding"), (tuned, "encoder"))
+    )
+    assert plain_one.outcomes.hits.sum() == tuned_one.outcomes.hits.sum()
+    assert choose([plain_one, tuned_one], []) == 1
