@@ -61,12 +61,12 @@ class Cells:
             yield chain, slice(first, first + len(chain.starts))
 
     def without(self, worker: int | None) -> "Cells":
-        return self if worker is None else self._seen(self.worker != worker)
+        return self if worker is None else self.sights(self.worker != worker)
 
     def of(self, worker: int) -> "Cells":
-        return self._seen(self.worker == worker)
+        return self.sights(self.worker == worker)
 
-    def _seen(self, which: np.ndarray) -> "Cells":
+    def sights(self, which: np.ndarray) -> "Cells":
         """The same cells with those sights alone where which [M] is true."""
         sights = {name: getattr(self, name)[which] for name in ("cell", "worker", "tag", "before")}
         return replace(self, **sights)

@@ -11,10 +11,18 @@ of one volunteer was certain by its length alone. Habits learned per volunteer:
     goes on            begins too late           stops too early              (mixed up)
 
 and, for every mark, whether its label is right. Each volunteer's row is drawn towards the crowd's row, and
-that towards a typical one (a Dirichlet prior's mode, in the M step of EM; cf. Nguyen et al., ACL 2017). Where
-it was asked whether they are sure, a volunteer has habits when sure, when not, and when silent, each drawn
-towards their own moved as the crowd's are. In the end the words of a text have a say where somebody marked
-(span_words).
+that towards a typical one (a Dirichlet prior's mode, in the M step of EM; cf. Nguyen et al., ACL 2017).
+
+Where nothing is, a cell is there because somebody marked it: such cells are a sample truncated at zero.
+Learned as if they were not, two or three volunteers a text are soon found never to mark anything wrongly,
+for outside hardly anybody marks: then every mark is right. Learned as such, each stands for those like it
+that nobody marked. Of few answers the engine learns both ways, and keeps the one by which the others of a
+text foretell better what one of them marks: of people who overlook much and invent nothing every mark is
+right indeed.
+
+Where it was asked whether they are sure, a volunteer has habits when sure, when not, and when silent, each
+drawn towards their own moved as the crowd's are. In the end the words of a text have a say where somebody
+marked (span_words).
 """
 
 from collections.abc import Sequence
@@ -54,6 +62,7 @@ WORKER_STRENGTH = 10.0  # the crowd's row weighs as much as so many tags of one 
 CERTAINTY_STRENGTH = 30.0  # a row moved as the crowd's is weighs as much as so many tags that came with it
 MOVES_STRENGTH = 10.0  # typical moves weigh as much as so many cells outside, and as many inside of spans
 TYPICAL_MOVES = {"begin": 0.2, "stay": 0.3, "join": 0.02}
+FEW_ANSWERS = 5  # a text, on the mean, from which on both ways of learning find the same
 MAX_ITERATIONS = 50
 TOLERANCE = 1e-5  # of the log evidence, relative
 
@@ -76,8 +85,11 @@ def fit(
     nothing = np.zeros((len(cells.n_tokens), 1 + 2 * len(labels)))
     votes = cells.with_gold(vote_shares(cells, len(labels)))
     n_sayings = N_SAYINGS if tells_certainty else 1
-    starts = [_climb(cells, start, n_workers, n_sayings) for start in (nothing, votes)]
-    habits, mixed_up, moves, smoothed = max(starts, key=lambda end: end[-1].log_evidence)
+    ends = []
+    for truncated in (False, True) if _n_answers_a_text(cells) < FEW_ANSWERS else (False,):
+        both = [_climb(cells, start, n_workers, n_sayings, truncated) for start in (nothing, votes)]
+        ends.append(max(both, key=lambda end: end[-1].log_evidence))
+    habits, mixed_up, moves, smoothed = max(ends, key=lambda end: _foresight(cells, end[0], end[2]))
     crowd, workers = habits_to_json(habits, mixed_up, labels)
     if tells_certainty:
         rows, crowd["certain"] = workers[:-n_sayings], workers[-n_sayings:]
@@ -98,16 +110,41 @@ def row_of(worker: int, said: int, n_workers: int) -> int:
     return said % N_SAYINGS * n_workers + worker
 
 
+def _n_answers_a_text(cells: Cells) -> float:
+    return float(np.mean([len(chain.workers) for chain in cells.chains])) if cells.chains else 0.0
+
+
+def _foresight(cells: Cells, habits: Habits, moves: Moves) -> float:
+    """F1 of the tokens that one volunteer of each text marks, foretold by what the others mark there."""
+    one_of = [chain.workers[chain.text % len(chain.workers)] for chain in cells.chains]
+    others = [len(chain.workers) > 1 for chain in cells.chains]
+    lengths = [len(chain.starts) for chain in cells.chains]
+    is_theirs = cells.worker == np.repeat(one_of, lengths)[cells.cell]
+    n_tokens = cells.n_tokens * np.repeat(others, lengths)
+    without = cells.sights(~is_theirs)
+    emission = emissions(without, habits, moves)
+    foretold = inside(forward_backward(emission, cells.run_first, cells.run_length, moves).posterior) > 0.5
+    said = is_theirs & (cells.tag > 0)
+    at, label = cells.cell[said], label_of(cells.tag[said])
+    n_both = n_tokens[at][foretold[at, label]].sum()
+    n_either = n_tokens[at].sum() + n_tokens @ foretold.sum(axis=1)
+    return float(2 * n_both / n_either) if n_either else 1.0
+
+
 def _climb(
-    cells: Cells, posterior: np.ndarray, n_workers: int, n_sayings: int
+    cells: Cells, posterior: np.ndarray, n_workers: int, n_sayings: int, truncated: bool
 ) -> tuple[Habits, np.ndarray, Moves, Smoothed]:
     """EM from what a first posterior [C, 1 + 2 L] says of the volunteers; from nothing, all are typical."""
     habits, mixed_up = refit_habits(cells, posterior, n_workers, n_sayings)
     moves = Moves(**TYPICAL_MOVES, label_share=_label_shares(cells, posterior.shape[1] // 2))
-    evidence = -np.inf
+    evidence, marked = -np.inf, _is_marked(cells)
     for _ in range(MAX_ITERATIONS):
-        smoothed = forward_backward(emissions(cells, habits, moves), cells.run_first, cells.run_length, moves)
-        habits, mixed_up = refit_habits(cells, smoothed.posterior, n_workers, n_sayings)
+        emission = emissions(cells, habits, moves)
+        if truncated:
+            emission[marked, 0] -= np.log1p(-_all_silent(cells, habits)[marked])
+        smoothed = forward_backward(emission, cells.run_first, cells.run_length, moves)
+        before = habits if truncated else None
+        habits, mixed_up = refit_habits(cells, smoothed.posterior, n_workers, n_sayings, before=before)
         moves = refit_moves(smoothed, moves.label_share)
         before, evidence = evidence, smoothed.log_evidence
         if evidence - before <= TOLERANCE * abs(evidence):
@@ -223,6 +260,20 @@ def emissions(cells: Cells, habits: Habits, moves: Moves, model: int | None = No
     return emission
 
 
+def _is_marked(cells: Cells) -> np.ndarray:
+    """bool [C]"""
+    marked = np.zeros(len(cells.n_tokens), dtype=bool)
+    marked[cells.cell[cells.tag > 0]] = True
+    return marked
+
+
+def _all_silent(cells: Cells, habits: Habits) -> np.ndarray:
+    """[C]: probability that nobody marks a cell where nothing is."""
+    context = np.where(cells.before > 0, OTHER, OUT)
+    silent = np.log(np.maximum(habits.tags[cells.worker, 0, context, 0], LEAST))
+    return np.minimum(np.exp(np.bincount(cells.cell, silent, len(cells.n_tokens))), 1.0 - LEAST)
+
+
 def _log_likelihood_of_model(cells: Cells, habits: Habits, moves: Moves, model: int) -> np.ndarray:
     """[C, 1 + 2 L]: of the model's tags, over that of nothing being there; no farther from 0 than CAP times
     what the same tags of one with the crowd's habits say."""
@@ -265,19 +316,22 @@ def log_likelihood(
 
 
 def refit_habits(
-    cells: Cells, posterior: np.ndarray, n_workers: int, n_sayings: int = 1
+    cells: Cells, posterior: np.ndarray, n_workers: int, n_sayings: int = 1, *, before: Habits | None = None
 ) -> tuple[Habits, np.ndarray]:
     """(habits, counts of labels mixed up [L, L]) of highest density, given what each state probably is.
+
+    before: the habits by which it is, where cells are a sample truncated at zero.
 
     Of several sayings, the habits are those of every row (row_of), then the crowd's when it says each.
     """
     n_labels = posterior.shape[1] // 2
-    tags = _tag_counts(cells, posterior, n_workers * n_sayings)
+    n_rows = n_workers * n_sayings
+    tags = _tag_counts(cells, posterior, n_rows, None if before is None else _all_silent(cells, before))
     tags = tags.reshape(n_sayings, n_workers, *tags.shape[1:])  # [S, W, 3, 3, 3]
     crowd = _shares(tags.sum(axis=(0, 1)) + CROWD_STRENGTH * TYPICAL)
     own = _shares(tags.sum(axis=0) + WORKER_STRENGTH * crowd)
 
-    marks, marks_right, mixed_up = _label_counts(cells, posterior, n_workers * n_sayings)
+    marks, marks_right, mixed_up = _label_counts(cells, posterior, n_rows)
     marks, marks_right = (count.reshape(n_sayings, n_workers, n_labels) for count in (marks, marks_right))
     right_crowd = (marks_right.sum(axis=(0, 1)) + CROWD_STRENGTH * typical_right(n_labels)) / (
         marks.sum(axis=(0, 1)) + CROWD_STRENGTH
@@ -332,17 +386,28 @@ def _shares(counts: np.ndarray) -> np.ndarray:
     return counts / counts.sum(axis=-1, keepdims=True)
 
 
-def _tag_counts(cells: Cells, posterior: np.ndarray, n_workers: int) -> np.ndarray:
-    """[W, 3, 3, 3]: how often, probably, each worker gave which tag in which state after which tag."""
+def _tag_counts(
+    cells: Cells, posterior: np.ndarray, n_workers: int, all_silent: np.ndarray | None
+) -> np.ndarray:
+    """[W, 3, 3, 3]: how often, probably, each worker gave which tag in which state after which tag.
+
+    With all_silent [C], where nothing is: of cells that somebody marked, and of as many like them as it has
+    unmarked.
+    """
     key, said_before = cells.worker * 3 + _kind(cells.tag), label_of(cells.before)
     at_cell = posterior[cells.cell]
+    if all_silent is not None:
+        at_cell[~_is_marked(cells)[cells.cell], 0] = 0.0
     tags = np.zeros((n_workers, 3, 3, 3))
 
     def count(state: int, context: int, weight: np.ndarray) -> None:
         tags[:, state, context] = np.bincount(key, weight, n_workers * 3).reshape(n_workers, 3)
 
-    count(0, OUT, at_cell[:, 0] * (said_before < 0))
-    count(0, OTHER, at_cell[:, 0] * (said_before >= 0))
+    for context, is_it in ((OUT, said_before < 0), (OTHER, said_before >= 0)):
+        count(0, context, at_cell[:, 0] * is_it)
+        if all_silent is not None:
+            unseen = at_cell[:, 0] * (all_silent / (1.0 - all_silent))[cells.cell] * is_it
+            tags[:, 0, context, 0] += np.bincount(cells.worker, unseen, n_workers)
     for state, by_label in ((1, at_cell[:, 1::2]), (2, at_cell[:, 2::2])):
         total = by_label.sum(axis=1)
         same = np.pad(by_label, ((0, 0), (0, 1)))[np.arange(len(total)), said_before]  # -1 is no label

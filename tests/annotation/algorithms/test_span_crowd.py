@@ -49,6 +49,29 @@ def test_the_engine_is_not_below_votes_and_dawid_skene_where_words_tell_nothing(
     assert strict["engine"] > best_of_the_others - (0.01 if level == "low" else 0.0)
 
 
+@pytest.mark.parametrize("level", list(NOISE))
+def test_of_three_answers_a_text_not_every_mark_is_taken_for_right(level):
+    """What one of three alone marks may be nothing, though a true mark is often missed."""
+    answers, gold = simulated(make_span_crowd(16, NOISE[level], np.random.default_rng(4)), 4, 150, 3)
+    fits = [fit_span_crowd(answers, method=method) for method in ("engine", "majority")]
+    engine, majority = (
+        span_f1([[s.span for s in spans] for spans in fit.consensus], gold)["strict"] for fit in fits
+    )
+    assert engine["f1"] > majority["f1"] - (0.06 if level == "low" else 0.0)
+    assert fits[0].crowd["begin"] < 0.9, "of the stretches that somebody marked some are nothing"
+
+
+def test_where_nobody_invents_anything_what_one_of_three_marks_stands():
+    careful = Carelessness(drop=0.6, shift=0.0, spurious=0.0, mislabel=0.0)
+    answers, gold = simulated(make_span_crowd(16, careful, np.random.default_rng(4)), 4, 150, 3)
+    found = fit_span_crowd(answers).consensus
+    strict = span_f1([[s.span for s in spans] for spans in found], gold)["strict"]
+    assert strict["precision"] > 0.95
+    marked = [{span for _, spans in given for span in spans} for given in answers.answers]
+    n_marked = sum(len(one & set(true)) for one, true in zip(marked, gold, strict=True))
+    assert strict["recall"] > 0.9 * n_marked / sum(map(len, gold))
+
+
 def test_volunteers_are_ranked_as_gold_would_rank_them():
     crowd = make_span_crowd(16, NOISE["medium"], np.random.default_rng(7))
     answers, gold = simulated(crowd, seed=7, n_texts=200)
