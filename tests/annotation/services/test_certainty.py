@@ -21,7 +21,7 @@ from tests.factories import NOW
 from tests.invariants import assert_everything_adds_up
 from tests.labelled import add_open
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # hundreds of savepoints in one are slow
 ACCURACIES = [0.95, 0.9, 0.9]
 N_TASKS, N_GOLD = 70, 45
 

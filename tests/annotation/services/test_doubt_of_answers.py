@@ -14,7 +14,7 @@ from tests.factories import NOW, make_campaign, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
 from tests.labelled import add_open
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # hundreds of savepoints in one are slow
 TEXT = "A rash was seen."
 RASH, SEEN = {"start": 2, "end": 6, "label": "a"}, {"start": 11, "end": 15, "label": "a"}
 LABELS = [{"key": key, "name": key, "hint": ""} for key in "ab"]

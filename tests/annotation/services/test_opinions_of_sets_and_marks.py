@@ -15,7 +15,7 @@ from tests.factories import NOW, make_campaign, make_users, make_volunteers
 from tests.invariants import assert_everything_adds_up
 from tests.labelled import add_open
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # hundreds of savepoints in one are slow
 TEXT = "A rash was seen."
 LABELS = [{"key": key, "name": key, "hint": ""} for key in "ab"]
 ROLES = [label | {"role": role} for label, role in zip(LABELS, ("span", "relation"), strict=True)]
