@@ -55,6 +55,7 @@ class Kind(Protocol):
     marks_text: ClassVar[bool]
     is_drafted: ClassVar[bool]
     label_roles: ClassVar[tuple[str, ...]]
+    has_own_styles: ClassVar[bool]
     skill_title: ClassVar[str]
     finds_words: ClassVar[FindsWords | None]
 

@@ -35,6 +35,7 @@ class Choice(Traits):
     hears_models = True
     needs_text = False
     head = "single"
+    has_own_styles = False
     methods = {
         "majority": "Every answer counts the same; the label that most people gave wins.",
         "engine": (

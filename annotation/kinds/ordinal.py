@@ -8,6 +8,7 @@ class Ordinal(Choice):
     title = "a step of a scale"
     sentence = "One step of an order, such as none, mild, severe; a near miss is nearer than a far one."
     is_ordered = True
+    has_own_styles = True
     head = "ordinal"
     methods = {
         "majority": "Every answer counts the same; the step that most people gave wins.",

@@ -13,6 +13,7 @@ class Pairs(Choice):
     title = "which of two texts"
     sentence = "Two texts side by side: the first, the second or, if you allow it, a tie."
     of_pairs = True
+    has_own_styles = True
     methods = {
         "majority": "Every answer counts the same; the side that most people chose wins.",
         "engine": "Learns how reliable each volunteer's comparisons are and weighs them by it.",

@@ -23,6 +23,7 @@ class Traits:
     marks_text: ClassVar[bool] = False  # an answer marks stretches of the text
     is_drafted: ClassVar[bool] = False  # a model may mark them beforehand
     label_roles: ClassVar[tuple[str, ...]] = ()  # what a label may be for, the usual first; empty: one thing
+    has_own_styles: ClassVar[bool] = True  # its pages take kinds.css, which a single choice does without
     skill_title: ClassVar[str] = "How often I am right"
     finds_words: ClassVar[FindsWords | None] = None
 

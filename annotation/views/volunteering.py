@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.errors import PlatformError, TakenOut
+from annotation.kinds import kind_named
 from annotation.kinds.labels import of_role
 from annotation.kinds.text import MOST_CHARACTERS
 from annotation.models import Assignment, Campaign, Membership, Volunteer
@@ -44,6 +45,7 @@ def label(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         return _refresher(request, campaign, volunteer)
     context = {
         "campaign": campaign,
+        "kind": kind_named(campaign.kind),
         "labels": campaign.labels,
         "mark_labels": of_role(campaign.labels, "span"),
         "relation_labels": of_role(campaign.labels, "relation"),
