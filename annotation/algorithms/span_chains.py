@@ -12,6 +12,7 @@ holding the other are read as one span. White space at the ends of a span is not
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -59,6 +60,13 @@ class Cells:
     def parts(self) -> Iterator[tuple[Chain, slice]]:
         for chain, first in zip(self.chains, self.first, strict=True):
             yield chain, slice(first, first + len(chain.starts))
+
+    @cached_property
+    def is_marked(self) -> np.ndarray:
+        """bool [C]: whether anybody marked it."""
+        marked = np.zeros(len(self.n_tokens), dtype=bool)
+        marked[self.cell[self.tag > 0]] = True
+        return marked
 
     def without(self, worker: int | None) -> "Cells":
         return self if worker is None else self.sights(self.worker != worker)

@@ -85,11 +85,15 @@ def fit(
     nothing = np.zeros((len(cells.n_tokens), 1 + 2 * len(labels)))
     votes = cells.with_gold(vote_shares(cells, len(labels)))
     n_sayings = N_SAYINGS if tells_certainty else 1
-    ends = []
-    for truncated in (False, True) if _n_answers_a_text(cells) < FEW_ANSWERS else (False,):
+
+    def likelier_end(truncated: bool) -> tuple[Habits, np.ndarray, Moves, Smoothed]:
         both = [_climb(cells, start, n_workers, n_sayings, truncated) for start in (nothing, votes)]
-        ends.append(max(both, key=lambda end: end[-1].log_evidence))
-    habits, mixed_up, moves, smoothed = max(ends, key=lambda end: _foresight(cells, end[0], end[2]))
+        return max(both, key=lambda end: end[-1].log_evidence)
+
+    found = likelier_end(truncated=False)
+    if _n_answers_a_text(cells) < FEW_ANSWERS:
+        found = max(found, likelier_end(truncated=True), key=lambda end: _foresight(cells, end[0], end[2]))
+    habits, mixed_up, moves, smoothed = found
     crowd, workers = habits_to_json(habits, mixed_up, labels)
     if tells_certainty:
         rows, crowd["certain"] = workers[:-n_sayings], workers[-n_sayings:]
@@ -137,7 +141,7 @@ def _climb(
     """EM from what a first posterior [C, 1 + 2 L] says of the volunteers; from nothing, all are typical."""
     habits, mixed_up = refit_habits(cells, posterior, n_workers, n_sayings)
     moves = Moves(**TYPICAL_MOVES, label_share=_label_shares(cells, posterior.shape[1] // 2))
-    evidence, marked = -np.inf, _is_marked(cells)
+    evidence, marked = -np.inf, cells.is_marked
     for _ in range(MAX_ITERATIONS):
         emission = emissions(cells, habits, moves)
         if truncated:
@@ -258,13 +262,6 @@ def emissions(cells: Cells, habits: Habits, moves: Moves, model: int | None = No
     ruled_out[known] = np.arange(emission.shape[1]) != cells.gold[known, None]
     emission[ruled_out] = -np.inf
     return emission
-
-
-def _is_marked(cells: Cells) -> np.ndarray:
-    """bool [C]"""
-    marked = np.zeros(len(cells.n_tokens), dtype=bool)
-    marked[cells.cell[cells.tag > 0]] = True
-    return marked
 
 
 def _all_silent(cells: Cells, habits: Habits) -> np.ndarray:
@@ -397,7 +394,7 @@ def _tag_counts(
     key, said_before = cells.worker * 3 + _kind(cells.tag), label_of(cells.before)
     at_cell = posterior[cells.cell]
     if all_silent is not None:
-        at_cell[~_is_marked(cells)[cells.cell], 0] = 0.0
+        at_cell[~cells.is_marked[cells.cell], 0] = 0.0
     tags = np.zeros((n_workers, 3, 3, 3))
 
     def count(state: int, context: int, weight: np.ndarray) -> None:

@@ -13,7 +13,7 @@ import sklearn
 from safetensors.numpy import save
 
 from training.algorithms.calibration import apply_temperature
-from training.algorithms.examples import Examples
+from training.algorithms.examples import WHOLE_TEXT_HEADS, Examples
 from training.algorithms.splits import TRAIN, groups_of
 from training.linear.pairs import Features, pair_features
 from training.linear.regression import Linear, fit, rehearse
@@ -22,7 +22,6 @@ from training.model_folders import appearing_folder
 
 FORMAT = 1  # of manifest.json
 WEIGHTS = "model.safetensors"
-HEADS = ("single", "ordinal", "multiple")
 C_OF_WORDS = (3.0, 30.0, 300.0)
 C_OF_VECTORS = (1.0, 5.0, 25.0, 125.0)
 
@@ -83,7 +82,7 @@ def vector_features(vectors: np.ndarray, *, is_pair: bool) -> np.ndarray:
 
 def _learned(examples: Examples) -> np.ndarray:
     """Return the places of what counts and does not judge."""
-    if examples.head not in HEADS:
+    if examples.head not in WHOLE_TEXT_HEADS:
         raise ValueError(f"a linear model has no head for {examples.head}")
     rows = examples.rehearsing
     if not len(rows):
