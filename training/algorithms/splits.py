@@ -44,12 +44,12 @@ def split_by_group(
     Two examples of one record, or with nearly equal text (see near_duplicates), are in one group, and so are
     examples joined by a chain of such pairs; a group is never divided.
 
-    Each record has a fixed place u in [0, 1), a hash of its id and the seed; a group's place is the lowest
-    of its records'. The group is in test if u < test_share, in validation if u is in the next
-    validation_share, in calibration if in the next calibration_share, else in train. So a part depends on
-    the group alone, and what was test stays test as examples arrive. When a new example joins two groups,
-    the lower place wins: test keeps its examples, and others may come over from validation or train
-    (harmless, since every model starts from the pretrained weights). Exceptions, for usable parts' sake:
+    Each record has a fixed place u in [0, 1), a hash of its id and the seed; a group's place is that of the
+    record which a lot, another hash, draws of it. The group is in test if u < test_share, in validation if u
+    is in the next validation_share, in calibration if in the next calibration_share, else in train. So a
+    group is as probable in each part as a record on its own, and its part depends on the group alone: it
+    stays as examples arrive, unless a new one joins it and the lot falls on that. Exceptions, for usable
+    parts' sake:
 
     - An empty test or validation takes the group with the lowest place that is left, while three groups
       exist; below about 1 / share groups that choice may change as examples arrive.
@@ -61,13 +61,14 @@ def split_by_group(
     names = _names(record_ids, texts)
     if not names:
         return np.empty(0, dtype=np.int8)
-    group_of, places = _grouped(names, texts, seed)
-    lowest = np.ones(group_of.max() + 1)
-    np.minimum.at(lowest, group_of, places)
+    group_of, drawn_by = _grouped(names, texts)
+    _, places = _numbered_places(drawn_by, seed)
+    number, lots = _numbered_places(drawn_by, f"{seed}, lot")
+    drawn = _drawn_places(group_of, places[number], lots[number])
     shares = Shares(validation_share, test_share, calibration_share)
-    part = _by_place(lowest, shares)
+    part = _by_place(drawn, shares)
     most = shares.most(len(names))
-    _make_usable(part, np.bincount(group_of), lowest, most, fill=(TEST, VALIDATION))
+    _make_usable(part, np.bincount(group_of), drawn, most, fill=(TEST, VALIDATION))
     return part[group_of]
 
 
@@ -96,10 +97,10 @@ def split_around_judges(
     examples test_share * (1 - test_share) at most are on the mean ASIDE because it judges. A family teaches
     too if it would lose more than MOST_ASIDE of all examples by judging; one with gold judges.
 
-    What teaches is in validation or calibration as in split_by_group, but by the place of the record that
-    the lot draws of each group, not by the lowest. So without gold and near-duplicates both give the same
-    parts, and these stay as examples arrive. The lot may fall on a near-duplicate that arrives; then a
-    family may change sides, as a whole. Exceptions, for usable parts' sake:
+    What teaches is in validation or calibration as in split_by_group, so that without gold and
+    near-duplicates both give the same parts, and these stay as examples arrive. The lot may fall on a
+    near-duplicate that arrives; then a family may change sides, as a whole. Exceptions, for usable parts'
+    sake:
 
     - While neither gold nor the stream has an example that judges, the group that has the lowest place of
       those in train stands in.
@@ -138,7 +139,7 @@ def split_around_judges(
 
 def groups_of(record_ids: Sequence[object], texts: Sequence[str]) -> np.ndarray:
     """Return the group [N] of each example, as split_by_group makes them: what may not be divided."""
-    return _grouped([str(record_id) for record_id in record_ids], texts, seed=0)[0]
+    return _grouped([str(record_id) for record_id in record_ids], texts)[0]
 
 
 def record_places(record_ids: Sequence[object], *, seed: int = 0) -> np.ndarray:
@@ -160,9 +161,9 @@ def _names(record_ids: Sequence[object], texts: Sequence[str]) -> list[str]:
     return names
 
 
-def _grouped(names: list[str], texts: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (group [N], place [N] of what makes the groups)."""
-    record_of, places = _numbered_places(names, seed)
+def _grouped(names: list[str], texts: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Return (group [N], names [N] of what makes the groups: records, or texts)."""
+    record_of = _numbered(names)
     text_of = near_duplicate_groups(texts)
     group_of = _connected(record_of, text_of)
     if _largest_share(group_of) > 0.5 >= _largest_share(record_of):
@@ -170,8 +171,8 @@ def _grouped(names: list[str], texts: Sequence[str], seed: int) -> tuple[np.ndar
         plain = [" ".join(text.split()) for text in texts]
         if _largest_share(text_of) > 0.5:  # a form that is filled in: nearly all texts are nearly equal
             group_of = _numbered(plain)
-        record_of, places = _numbered_places(plain, seed)
-    return group_of, places[record_of]
+        return group_of, plain
+    return group_of, names
 
 
 def _families_that_judge(
