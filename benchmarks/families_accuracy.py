@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from training import linear
 from training.algorithms.judged import judged_classes
 from training.algorithms.metrics import evaluate
-from training.algorithms.outcomes import outcomes_of_classes
+from training.algorithms.outcomes import Trial, outcomes_of_classes
 from training.algorithms.promotion import choose, wants_trials
 from training.algorithms.splits import CALIBRATION, TEST, split_by_group
 from training.config import FineTuneConfig
@@ -67,18 +67,17 @@ def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dic
     classes = sorted(set(names))
     right = np.array([classes.index(name) for name in unseen_names])
     candidates, trials, figures, seconds = [], [], {}, {}
-    judging, calibrating = examples.rows(TEST), examples.rows(CALIBRATION)
+    judging = examples.rows(TEST)
     for family, score in families(examples, config):
         began = time.perf_counter()
-        on_judging, on_truth, trial = score(
-            [known[i] for i in judging], unseen, [known[i] for i in calibrating]
-        )
+        on_judging, on_truth, out_of_fold = score([known[i] for i in judging], unseen)
+        rows, opinions = out_of_fold
         seconds[family] = time.perf_counter() - began
         candidates.append(
             judged_classes(examples.labels[judging], on_judging, texts_per_second=1.0, family=family)
         )
-        held_to = examples.labels[examples.rehearsing[: len(trial)]]
-        trials.append(outcomes_of_classes(held_to, trial.argmax(axis=1), trial.shape[1]))
+        outcomes = outcomes_of_classes(examples.labels[rows], opinions.argmax(axis=1), opinions.shape[1])
+        trials.append(Trial(rows, outcomes))
         figures[family] = evaluate(right, widened(on_truth, examples.class_names, classes))
     chosen = candidates[choose(candidates, trials if wants_trials(len(judging)) else [])].family
     learned = np.flatnonzero(parts != TEST)
@@ -96,27 +95,32 @@ def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dic
 
 
 def families(examples, config):
-    """Yield (family, score) for each; a model is made when it scores judging, unseen and calibrating texts.
+    """Yield (family, score) for each; a model is made when it scores judging and unseen texts.
 
-    Beside its opinion of the first two it gives its trial, as a run holds it: a linear model's own, and an
-    encoder's opinion of what calibrated it.
+    Beside these it gives out-of-fold predictions, with their rows; an encoder that leaves what calibrates it
+    out for good is asked about that.
     """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
 
-        def tfidf(judging, unseen, calibrating):
+        def tfidf(judging, unseen):
             made = linear.fit_tfidf(examples, output_dir=root / "tfidf", seed=config.seed)
-            return *(linear.predict_tfidf(made.path, texts) for texts in (judging, unseen)), made.trial
+            return *(linear.predict_tfidf(made.path, texts) for texts in (judging, unseen)), made.out_of_fold
 
-        def embedding(judging, unseen, calibrating):
+        def embedding(judging, unseen):
             vectors = embed(BASE, examples.texts)
             made = linear.fit_embedding(examples, vectors, output_dir=root / "embedding", seed=config.seed)
             judged = (linear.predict_embedding(made.path, embed(BASE, texts)) for texts in (judging, unseen))
-            return *judged, made.trial
+            return *judged, made.out_of_fold
 
-        def encoder(judging, unseen, calibrating):
+        def encoder(judging, unseen):
             made = fine_tune(examples, config, output_dir=root / "encoder")
-            return [predict_proba(made.path, texts) for texts in (judging, unseen, calibrating)]
+            judged = (predict_proba(made.path, texts) for texts in (judging, unseen))
+            if made.out_of_fold is not None:
+                return *judged, made.out_of_fold
+            calibrating = examples.rows(CALIBRATION)
+            texts = [examples.texts[row] for row in calibrating]
+            return *judged, (calibrating, predict_proba(made.path, texts))
 
         yield from (("tfidf", tfidf), ("embedding", embedding), ("encoder", encoder))
 

@@ -89,7 +89,13 @@ def measure(base: Path, folder: Path, arguments: argparse.Namespace) -> dict:
 def trained_rate(base: Path, output_dir: Path, texts: list[str], batch_size: int) -> float:
     """Return texts a second over the steps of a fine-tuning of one pass."""
     config = FineTuneConfig(
-        str(base), batch_size=batch_size, max_tokens=MAX_TOKENS, min_epochs=1, max_epochs=1, seeds_when_few=1
+        str(base),
+        batch_size=batch_size,
+        max_tokens=MAX_TOKENS,
+        min_epochs=1,
+        max_epochs=1,
+        few_examples=0,
+        enough_examples=0,
     )
     n_others = max(16, len(texts) // 100)
     parts = np.full(len(texts), TRAIN, dtype=np.int8)

@@ -63,7 +63,7 @@ def main() -> None:
 def compare(texts: list[str], labels: list[str], seed: int, arguments: argparse.Namespace) -> dict:
     drawn, unseen = drawn_and_held_out(texts, arguments.labels, seed)
     unseen = np.sort(np.random.default_rng(seed).permutation(unseen)[: arguments.unseen])
-    windows = FineTuneConfig(BASE, seed=seed, seeds_when_few=1)
+    windows = FineTuneConfig(BASE, seed=seed, few_examples=0, enough_examples=0)
     ways = {
         "windows": (windows, texts),
         "long_window": (replace(windows, max_tokens=LONG, train_windows=1), texts),

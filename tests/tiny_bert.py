@@ -22,9 +22,12 @@ def save_tiny_bert(folder: Path, words: Iterable[str], *, width: int = 32, n_lay
 
 
 def tiny_config_of(base: Path, **changes) -> FineTuneConfig:
-    """How such a network learns: 9e-6 at width 768 is 5e-3 at width 32, and its random bottom learns too."""
+    """How such a network learns: 9e-6 at width 768 is 5e-3 at width 32, and its random bottom learns too.
+
+    In one turn: for how long it gropes before it learns anything is another number for each seed.
+    """
     settings = {
-        "learning_rate": 9e-6, "seeds_when_few": 1, "marking_factor": 1, "precision": "fp32",
-        "frozen_share": 0.0,
+        "learning_rate": 9e-6, "few_examples": 0, "enough_examples": 0, "marking_factor": 1,
+        "precision": "fp32", "frozen_share": 0.0,
     }  # fmt: skip
     return FineTuneConfig(str(base), **settings | changes)

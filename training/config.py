@@ -71,10 +71,6 @@ class LoopConfig:
         steps_per_epoch = -(-n_train // self.batch_size)
         return min(self.max_epochs, max(self.min_epochs, self.max_steps // steps_per_epoch))
 
-    def seeds_for(self, n_train: int) -> list[int]:
-        """Return the seeds to try on n_train examples; the best of them is kept."""
-        return [self.seed]
-
     def learning_rate_for(self, width: int) -> float:
         """Return the peak learning rate for an encoder whose hidden states are `width` wide.
 
@@ -99,10 +95,12 @@ class FineTuneConfig(LoopConfig):
     are in benchmarks/text_accuracy.py.
     """
 
-    # Few labels: another head and another order can move accuracy by points (Mosbach et al. 2021), so more
-    # than one is tried, seed, seed + 1, ..., and the validation loss decides.
-    few_examples: int = 200  # examples to train on below which seeds are tried
-    seeds_when_few: int = 3
+    # Few labels: another head and another order can move accuracy by points (Mosbach et al. 2021), and what
+    # stops and calibrates is missed by what learns. So networks rehearse, each without other texts, with
+    # seed, seed + 1, ...; then one learns from all, for as long as suited those.
+    few_examples: int = 200  # examples to train on below which several rehearse
+    seeds_when_few: int = 3  # that rehearse
+    enough_examples: int = 1000  # from which on one network does, and what stops it is left out for good
 
     # A step takes a third less without the lowest third of the layers, and the models are as good: figures in
     # docs/figures.md.
@@ -129,8 +127,10 @@ class FineTuneConfig(LoopConfig):
         LoopConfig.__post_init__(self)  # super() does not know a class with slots
         if not 0 < self.validation_share + self.test_share + self.calibration_share < 1:
             raise ValueError("validation_share, test_share and calibration_share leave nothing to train on")
-        if min(self.seeds_when_few, self.train_windows, self.marking_factor) < 1:
-            raise ValueError("seeds_when_few, train_windows and marking_factor must be at least 1")
+        if min(self.train_windows, self.marking_factor) < 1:
+            raise ValueError("train_windows and marking_factor must be at least 1")
+        if not 1 <= self.seeds_when_few <= 4:
+            raise ValueError("seeds_when_few must be between 1 and 4")  # quarters that are left out
         if not 0 <= self.window_overlap <= self.max_tokens // 2:
             raise ValueError("window_overlap must be at most half of max_tokens")
 
@@ -145,13 +145,15 @@ class FineTuneConfig(LoopConfig):
         )
 
     def seeds_for(self, n_train: int) -> list[int]:
-        """Return the seeds to try on n_train examples.
+        """Return a seed for each turn on n_train examples; the last of several learns from all.
 
-        >>> FineTuneConfig("m", seed=7, few_examples=200, seeds_when_few=3).seeds_for(150)
-        [7, 8, 9]
+        >>> config = FineTuneConfig("m", seed=7, few_examples=200, seeds_when_few=3, enough_examples=1000)
+        >>> config.seeds_for(150), config.seeds_for(500), config.seeds_for(1000)
+        ([7, 8, 9, 10], [7, 8], [7])
         """
-        n_seeds = self.seeds_when_few if n_train < self.few_examples else 1
-        return [self.seed + attempt for attempt in range(n_seeds)]
+        n_rehearsals = self.seeds_when_few if n_train < self.few_examples else 1
+        n_turns = n_rehearsals + (n_train < self.enough_examples)
+        return [self.seed + turn for turn in range(n_turns)]
 
 
 @dataclass(frozen=True, slots=True)

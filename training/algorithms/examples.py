@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
+from training.algorithms.splits import LEARNED
 
 HEADS = ("single", "ordinal", "multiple", "spans", "relations")
 MARKING_HEADS = ("spans", "relations")  # what is right of a text is what is marked in it, not a class
@@ -92,13 +92,9 @@ class Examples:
         return np.flatnonzero((self.parts == part) & (self.weights > 0))
 
     @property
-    def rehearsing(self) -> np.ndarray:
-        """The places of all that count and do not judge, in the order in which models are held to them.
-
-        First CALIBRATION, which no model learns from before it was asked; then what a linear model can be
-        asked about by leaving it out, which would take an encoder too long.
-        """
-        return np.concatenate([self.counting(part) for part in (CALIBRATION, VALIDATION, TRAIN)])
+    def learned(self) -> np.ndarray:
+        """The places of all that count and do not judge."""
+        return np.flatnonzero(np.isin(self.parts, LEARNED) & (self.weights > 0))
 
     @property
     def labels(self) -> np.ndarray:

@@ -31,9 +31,9 @@ class Outcomes:
         pairs = [(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
         return Outcomes(*(np.concatenate(pair) for pair in pairs))
 
-    def first(self, n: int) -> "Outcomes":
-        """Return the first n items."""
-        return Outcomes(*(getattr(self, f.name)[:n] for f in fields(self)))
+    def only(self, items: np.ndarray) -> "Outcomes":
+        """Return the outcomes of some of the items, by their places or bool [N]."""
+        return Outcomes(*(getattr(self, f.name)[items] for f in fields(self)))
 
     @property
     def hits(self) -> np.ndarray:
@@ -130,6 +130,30 @@ class Outcomes:
                 "support": (hits + missed).astype(int).tolist(),
             },
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What models like one did on further items, which had not learned from them.
+
+    items: int [M], numbers of the items, none twice; outcomes: of each.
+    """
+
+    items: np.ndarray
+    outcomes: Outcomes
+
+    def on(self, items: np.ndarray) -> Outcomes:
+        """Return the outcomes of those of the items that it was held to, by their numbers."""
+        order = np.argsort(self.items)
+        return self.outcomes.only(order[np.isin(self.items[order], items)])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"items": self.items.tolist()} | self.outcomes.to_dict()
+
+    @classmethod
+    def from_dict(cls, known: dict[str, Any]) -> "Trial":
+        """Return what to_dict was called on."""
+        return cls(np.array(known["items"], dtype=np.int64), Outcomes.from_dict(known))
 
 
 def outcomes_of_classes(y_true: np.ndarray, y_predicted: np.ndarray, n_classes: int) -> Outcomes:

@@ -8,13 +8,14 @@ On a few hundred texts F1 alone tells little; how probable each model held what 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from annotation.shares import percent
 from training.algorithms.judged import FAMILIES, Judged
-from training.algorithms.outcomes import Outcomes
+from training.algorithms.outcomes import Outcomes, Trial
 
 HARM = 0.005  # of macro-F1 that a promotion may cost
 HARM_CHANCE = 0.1  # that it costs more
@@ -117,25 +118,29 @@ def verdict(
     return Verdict(all(check.passed for check in checks), checks)
 
 
-def choose(judged: Sequence[Judged], trials: Sequence[Outcomes]) -> int:
+def choose(judged: Sequence[Judged], trials: Sequence[Trial]) -> int:
     """Return the place of the best candidate of one run, by macro-F1; of equal ones the plainest.
 
-    trials: empty, or what each did on further items that it had not learned from, to as many of the first of
-    them as it could be held to; they may have decided how sure it is, which changes no prediction. A dozen
-    texts alone choose by luck. An encoder is held against the best of the others on what both were held to.
-    While few judge it has to be better by more than one standard error of the difference (paired bootstrap of
-    the items): from a hundred labels it is as often worse, and it reads a hundred times as slowly.
+    trials: empty, or each one's; the items may have decided how long it learned and how sure it is. A dozen
+    judged texts alone choose by luck. An encoder is held against the best of the others on what both were
+    held to. While few judge it has to be better by more than one standard error of the difference (paired
+    bootstrap of the items): from a hundred labels it is as often worse, and it reads a hundred times as
+    slowly.
     """
-    seen = [one.outcomes for one in judged]
-    if trials:
-        seen = [ours.and_(trial) for ours, trial in zip(seen, trials, strict=True)]
     by_plainness = sorted(range(len(judged)), key=lambda place: FAMILIES.index(judged[place].family))
     encoders = [place for place in by_plainness if judged[place].family == "encoder"]
     plain = [place for place in by_plainness if place not in encoders]
-    best = max(plain or encoders, key=lambda place: _f1_of(seen[place]))  # the first of equal ones
+
+    def seen(place: int, *others: int) -> Outcomes:
+        """What it did on the judged items and on those that it and others were held to."""
+        if not trials:
+            return judged[place].outcomes
+        items = reduce(np.intersect1d, [trials[one].items for one in (place, *others)])
+        return judged[place].outcomes.and_(trials[place].on(items))
+
+    best = max(plain or encoders, key=lambda place: _f1_of(seen(place)))  # the first of equal ones
     for place in encoders:
-        n = min(len(seen[place]), len(seen[best]))
-        if _is_better(seen[place].first(n), seen[best].first(n), few=few_judge(len(judged[0]))):
+        if _is_better(seen(place, best), seen(best, place), few=few_judge(len(judged[0]))):
             best = place
     return best
 

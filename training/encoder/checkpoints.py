@@ -1,8 +1,9 @@
 """The state of a training, as safetensors and JSON, so that a killed worker's run goes on where it was.
 
-A training is found again by a few numbers (which seed, epoch and step, and into how many pieces a batch had
-to be cut) and by its tensors: weights, the optimiser's moments, the best weights so far. The learning rate
-and the order of the data follow from the numbers. So does the random state: each step seeds its own.
+A training is found again by a few numbers (which turn, epoch and step, and into how many pieces a batch had
+to be cut) and by its tensors: weights, the optimiser's moments, the best weights so far, predictions of what
+was held out. The learning rate and the order of the data follow from the numbers. So does the random state:
+each step seeds its own.
 """
 
 import json
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 # A checkpoint is worth the minutes that it saves: MiniLM's 120 MB are written every two minutes.
 BYTES_PER_SECOND = 1_000_000
 ROWS = "rows of "
+PARTS = ("best", "predicted", "weights", "moments")  # of a State
 Tensors = dict[str, torch.Tensor]
 
 
@@ -31,13 +33,12 @@ Tensors = dict[str, torch.Tensor]
 class Standing:
     """How far a training has come; what cannot be had from the weights."""
 
-    attempt: int = 0  # seeds done
-    epoch: int = 0  # whole epochs of this seed
+    turn: int = 0  # turns done
+    epoch: int = 0  # whole epochs of this turn
     step: int = 0  # batches of the next epoch that are done
     losses: list[float] = field(default_factory=list)  # of those batches
-    best_epoch: int = 0  # of this seed
+    best_epoch: int = 0  # of this turn
     best_loss: float = float("inf")  # tempered validation loss after it
-    champion: dict[str, Any] | None = None  # {"seed", "epoch", "loss"} of the best among the seeds done
     history: list[dict[str, Any]] = field(default_factory=list)
     precision: str = "fp32"  # found once a run: a second measurement might fall out otherwise
     n_pieces: int = 1  # that a batch is cut into, so that it fits the memory
@@ -48,8 +49,8 @@ class State:
     """All that a checkpoint holds."""
 
     standing: Standing
-    best: Tensors  # this seed's best weights; empty before its first epoch ends
-    champion: Tensors  # the best weights of the seeds before; empty during the first
+    best: Tensors  # the weights to keep; empty while turns rehearse, and before the first epoch ends
+    predicted: Tensors  # what networks made of the texts left out, by "turn/epoch"
     weights: Tensors  # as they are now; empty where they are the best
     moments: Tensors  # the optimiser's, by "moment/parameter"; empty where nothing is trained any more
 
@@ -79,12 +80,12 @@ class Checkpoints:
     def save(self, state: State) -> None:
         """Write the state; the one before is removed once this one is whole."""
         standing = state.standing
-        name = f"at-{standing.attempt:02d}-{standing.epoch:04d}-{standing.step:07d}"
+        name = f"at-{standing.turn:02d}-{standing.epoch:04d}-{standing.step:07d}"
         with appearing_folder(self.folder / name) as folder:
             (folder / "state.json").write_text(
                 json.dumps({"fingerprint": self.fingerprint, "standing": asdict(standing)})
             )
-            for part in ("best", "champion", "weights", "moments"):
+            for part in PARTS:
                 if tensors := getattr(state, part):
                     self._write(folder / f"{part}.safetensors", tensors)
         for older in self.folder.iterdir():
@@ -105,7 +106,7 @@ class Checkpoints:
                     continue
                 parts = [
                     self._read(path) if (path := folder / f"{part}.safetensors").exists() else {}
-                    for part in ("best", "champion", "weights", "moments")
+                    for part in PARTS
                 ]
                 return State(Standing(**state["standing"]), *parts)
             except (OSError, ValueError, SafetensorError):

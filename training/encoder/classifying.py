@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from training.algorithms.calibration import (
+    apply_temperature,
     cross_entropies,
     fit_temperature,
     tempered_cross_entropy,
@@ -19,9 +20,9 @@ from training.algorithms.examples import Examples
 from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_classifier
 from training.encoder.heads import HEADS
-from training.encoder.learned_rows import learned_rows
 from training.encoder.scoring import ready_to_score, scores_of
 from training.encoder.tokens import Inputs, Tokens
+from training.encoder.turns import plan_of
 from training.encoder.windows import pooled
 from training.errors import TrainingRefused
 
@@ -40,16 +41,16 @@ class Classifying:
         self.examples, self.tokens, self.base, self.config = examples, tokens, base, config
         self.head, self.on_batch = HEADS[examples.head], on_batch
         self.targets = np.asarray(examples.targets, dtype=np.float32)  # [N, K]
-        self.rows = learned_rows(examples)
-        self.train_rows, self.weights = self.rows.train, self.rows.weights
+        self.plan = plan_of(examples, config)
+        self.turns, self.weights = self.plan.turns, self.plan.weights
         self._refuse_unlearnable()
-        mass = self.weights[self.train_rows] @ self.targets[self.train_rows]  # [K]
+        mass = self.weights[self.plan.learned] @ self.targets[self.plan.learned]  # [K]
         found = None if self.head.multiple else class_weights(mass, imbalance_ratio=config.imbalance_ratio)
         self.class_weights = found
         self._class_weights = torch.ones(len(mass)) if found is None else torch.from_numpy(found).float()
 
     def _refuse_unlearnable(self) -> None:
-        chosen = self.targets[self.train_rows]
+        chosen = self.targets[self.turns[0].train]
         said = chosen > 0.5 if self.head.multiple else chosen.argmax(axis=1)[:, None]
         if (said == said[0]).all():
             raise TrainingRefused(
@@ -72,9 +73,20 @@ class Classifying:
         targets = torch.from_numpy(self.targets[texts]).to(device)
         return self.head.losses(of_texts, targets, self._class_weights.to(device))
 
-    def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
-        scores = self._scores(model, precision, self.rows.validation)  # [N, K]
-        targets, weights = self.targets[self.rows.validation], self.weights[self.rows.validation]
+    def predict(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> np.ndarray:
+        """Return scores [rows, K]."""
+        return scores_of(
+            ready_to_score(model, precision),
+            self.head,
+            self.tokens,
+            rows,
+            batch_tokens=self.config.eval_batch_tokens,
+            on_batch=lambda done: self.on_batch(),
+        )
+
+    def judge(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+        chosen = np.isin(rows, self.plan.stopping)
+        scores, targets, weights = predicted[chosen], self.targets[rows[chosen]], self.weights[rows[chosen]]
         losses = cross_entropies(targets, scores, multiple=self.head.multiple)
         if self.head.multiple:
             hits = ((scores > 0) == (targets > 0.5)).mean(axis=1)
@@ -86,28 +98,22 @@ class Classifying:
             "validation_accuracy": float(np.average(hits, weights=weights)),
         }
 
-    def calibrate(self, model: PreTrainedModel, precision: str) -> dict[str, float | str]:
-        """Return what the manifest says of the temperature."""
-        rows = self.rows.calibration
-        scores = self._scores(model, precision, rows)
-        temperature = fit_temperature(self.targets[rows], scores, multiple=self.head.multiple)
-        return {
+    def calibrate(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+        """Return what the manifest says of the temperature, and of texts that were held out in turn."""
+        chosen = np.isin(rows, self.plan.calibration)
+        rows, scores, multiple = rows[chosen], predicted[chosen], self.head.multiple
+        temperature = fit_temperature(self.targets[rows], scores, multiple=multiple)
+        known = {
             "temperature": temperature,
-            "temperature_from": self.rows.calibrated_from,
+            "temperature_from": self.plan.calibrated_from,
             "n_calibration": len(rows),
         }
+        if not self.plan.rehearses:
+            return known
+        opinions = apply_temperature(scores, temperature, multiple=multiple).astype(float).round(4)
+        return known | {"out_of_fold": {"rows": rows.tolist(), "probabilities": opinions.tolist()}}
 
     def derived(self) -> dict[str, Any]:
         """Return what followed from the examples, for the manifest."""
         weights = None if self.class_weights is None else self.class_weights.tolist()
-        return {"n_validation": len(self.rows.validation), "class_weights": weights}
-
-    def _scores(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> np.ndarray:
-        return scores_of(
-            ready_to_score(model, precision),
-            self.head,
-            self.tokens,
-            rows,
-            batch_tokens=self.config.eval_batch_tokens,
-            on_batch=lambda done: self.on_batch(),
-        )
+        return {"n_validation": len(self.plan.stopping), "class_weights": weights}

@@ -34,6 +34,15 @@ class FineTuned:
     history: list[dict[str, Any]]  # one entry an epoch
     manifest: dict[str, Any]  # what manifest.json in the folder says
 
+    @property
+    def out_of_fold(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(rows int [M] of the examples, [M, K] what networks like it thought of them that had not learned
+        from them), if what was held out in turn taught it in the end."""
+        if "out_of_fold" not in self.manifest:
+            return None
+        found = self.manifest["out_of_fold"]
+        return np.array(found["rows"], dtype=np.int64), np.array(found["probabilities"])
+
 
 def fine_tune(
     examples: Examples,
@@ -45,10 +54,11 @@ def fine_tune(
 ) -> FineTuned:
     """Train on TRAIN, stop by VALIDATION, calibrate on CALIBRATION, save to output_dir; or refuse.
 
-    TEST is not looked at: whoever promotes models judges by it. Always from the pretrained weights: a model
-    that goes on from the last one carries the mistakes of its labels along. With a checkpoint_dir, a call
-    with equal arguments goes on from the last checkpoint and ends as if it had not been interrupted. The
-    caller removes that folder once the result is published.
+    While examples are few, these parts and others are held out in turn instead, and the network that is saved
+    learns from all of them (see turns.py). TEST is not looked at: whoever promotes models judges by it.
+    Always from the pretrained weights: a model that goes on from the last one carries the mistakes of its
+    labels along. With a checkpoint_dir, a call with equal arguments goes on from the last checkpoint and ends
+    as if it had not been interrupted. The caller removes that folder once the result is published.
 
     on_progress hears about once a second; what it raises stops the training and leaves no half-written model.
     Started by `accelerate launch`, the call shares the work among its processes; the first of them alone
@@ -71,7 +81,8 @@ def fine_tune(
             fingerprint = _fingerprint(examples, config, base_sha256)
             training.keep_checkpoints(Checkpoints(Path(checkpoint_dir), fingerprint, training.model))
         model = fold(training.run())
-        calibration = lesson.calibrate(model, training.standing.precision)
+        rows, predicted = training.predicted_at_best()
+        calibration = lesson.calibrate(predicted, rows)
 
     manifest = {
         "format": FORMAT,

@@ -16,6 +16,7 @@ from training.algorithms.word_masks import Vocabulary, masked_words, n_chosen, w
 from training.config import PretrainConfig
 from training.encoder.base_model import load_masked_lm
 from training.encoder.tokens import Inputs, Tokens, sorted_batches
+from training.encoder.turns import Turn
 from training.errors import TrainingRefused
 
 
@@ -38,12 +39,12 @@ class MaskedWords:
         is_plain = words >= 0
         begins = is_plain & (words != np.roll(words, 1))  # a window begins with a special token
         n_words, n_plain = (np.add.reduceat(flags, tokens.starts[:-1]) for flags in (begins, is_plain))  # [M]
-        self.train_rows = np.flatnonzero(~is_validation & (n_words > 0))
-        self.validation_rows = np.flatnonzero(is_validation & (n_words > 0))
-        if len(self.train_rows) < config.min_windows or not len(self.validation_rows):
-            raise too_few_texts(len(self.train_rows), config.min_windows)
+        train, held_out = (np.flatnonzero(part & (n_words > 0)) for part in (~is_validation, is_validation))
+        if len(train) < config.min_windows or not len(held_out):
+            raise too_few_texts(len(train), config.min_windows)
+        self.turns = [Turn(config.seed, train, held_out)]
         self.weights = np.ones(len(tokens), dtype=np.float32)
-        words_each, tokens_each = n_words[self.train_rows], n_plain[self.train_rows]
+        words_each, tokens_each = n_words[train], n_plain[train]
         # Tokens of a window that are to be found.
         self.mean_chosen = float(
             (n_chosen(words_each, config.masked_share) * tokens_each / words_each).mean()
@@ -87,26 +88,29 @@ class MaskedWords:
         )
         return of_texts / self.mean_chosen
 
-    def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
-        """Find words behind masks that are the same each time."""
+    def predict(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> np.ndarray:
+        """Find words behind masks that are the same each time; return [tokens, 2], loss and 1 if found."""
         model.eval()
-        device, n_found, n_tokens, loss = model.device, 0, 0, 0.0
+        device, predicted = model.device, []
         lengths, limit = self.tokens.window_lengths, self.config.eval_batch_tokens
         with torch.inference_mode():
-            for windows in sorted_batches(lengths, self.validation_rows, limit):
+            for windows in sorted_batches(lengths, rows, limit):
                 inputs = self.inputs(windows, device, [self.config.seed])
                 with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
                     outputs = model(**inputs).logits[0].float()  # [C, V]
                 losses, _ = self._token_losses(outputs, inputs, windows)
-                loss += losses.sum().item()
-                n_found += int((outputs.argmax(dim=1) == self._targets(inputs, windows)).sum())
-                n_tokens += len(losses)
+                is_found = outputs.argmax(dim=1) == self._targets(inputs, windows)
+                predicted.append(torch.stack([losses, is_found.float()], dim=1).cpu().numpy())
                 self.on_batch()
-        return {"validation_loss": loss / n_tokens, "validation_accuracy": n_found / n_tokens}
+        return np.concatenate(predicted)
+
+    def judge(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+        loss, accuracy = predicted.mean(axis=0, dtype=np.float64).tolist()
+        return {"validation_loss": loss, "validation_accuracy": accuracy}
 
     def derived(self) -> dict[str, Any]:
         """Return what followed from the texts, for the manifest."""
-        return {"n_windows": len(self.tokens), "n_validation": len(self.validation_rows)}
+        return {"n_windows": len(self.tokens), "n_validation": len(self.turns[0].held_out)}
 
     def _token_losses(self, outputs: Tensor, inputs: Inputs, windows: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return (loss [C], row of `windows` [C]) of the chosen tokens."""

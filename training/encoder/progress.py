@@ -12,8 +12,8 @@ INTERVAL_SECONDS = 1.0  # between two reports of one stage; a listener may write
 class Progress:
     stage: str  # "tokenising", "training", "evaluating" or "saving"; else "scoring" or "embedding"
     share_done: float  # of the whole computation, 0 to 1
-    attempt: int = 0  # from 1; one for each seed that is tried
-    n_attempts: int = 0
+    turn: int = 0  # from 1; see turns.py
+    n_turns: int = 0
     epoch: int = 0  # from 1 while training
     n_epochs: int = 0  # at most; early stopping may end sooner
     step: int = 0

@@ -20,12 +20,12 @@ from training.algorithms.relation_pairs import Reading, candidate_pairs, ends_th
 from training.algorithms.splits import LEARNED, TRAIN
 from training.config import FineTuneConfig
 from training.encoder.fine_tuning import FineTuned, fine_tune
-from training.encoder.learned_rows import learned_rows
 from training.encoder.model_files import FORMAT, loadable_manifest
 from training.encoder.precision import this_process
 from training.encoder.progress import Progress
 from training.encoder.scoring import predict_proba
 from training.encoder.spotting import predict_spans
+from training.encoder.turns import plan_of
 from training.errors import TrainingRefused
 from training.model_folders import appearing_file, read_manifest, sha256_of_files
 
@@ -58,7 +58,7 @@ def fine_tune_relations(
     )
     pairs = pair_examples(examples, joined)
     _refuse_unlearnable(pairs)
-    learned_rows(pairs)  # refuses too few of them before the first encoder has taken its time
+    plan_of(pairs, config)  # refuses too few of them before the first encoder has taken its time
 
     def tune(name: str, of_this: Examples, begin: float, end: float, before: History) -> FineTuned:
         def tell(progress: Progress) -> None:
@@ -82,7 +82,8 @@ def fine_tune_relations(
     except TrainingRefused:
         shutil.rmtree(output_dir, ignore_errors=True)
         raise
-    manifest = related.manifest | {
+    of_pairs = {name: value for name, value in related.manifest.items() if name != "out_of_fold"}
+    manifest = of_pairs | {
         "format": FORMAT,
         "head": "relations",
         "class_names": list(examples.class_names),

@@ -30,9 +30,9 @@ from training.config import FineTuneConfig
 from training.encoder.base_model import fresh_tagger
 from training.encoder.batches import computed_batches
 from training.encoder.heads import final_layer
-from training.encoder.learned_rows import learned_rows
 from training.encoder.scoring import ready_to_score
 from training.encoder.tokens import Inputs, Tokens
+from training.encoder.turns import plan_of
 from training.encoder.windows import windows_of
 from training.errors import TrainingRefused
 
@@ -52,8 +52,8 @@ class Tagging:
     ) -> None:
         self.examples, self.tokens, self.base, self.config = examples, tokens, base, config
         self.labels, self.on_batch = list(examples.class_names), on_batch
-        self.rows = learned_rows(examples)
-        self.train_rows, self.weights = self.rows.train, self.rows.weights
+        self.plan = plan_of(examples, config)
+        self.turns, self.weights = self.plan.turns, self.plan.weights
         self._refuse_unlearnable()
         self.tags = [
             tags_of(tokens.text_offsets(text), spans, self.labels)
@@ -63,12 +63,12 @@ class Tagging:
             soft_tags_of(tokens.text_offsets(text), spans, self.labels).astype(np.float16)
             for text, spans in enumerate(examples.span_beliefs)
         ]  # N of [T, L, 3]
-        lengths = [len(self.tags[row]) for row in self.train_rows]
+        lengths = [len(self.tags[row]) for row in self.plan.learned]
         longest = config.train_windows * config.max_tokens
         self.mean_tokens = float(np.minimum(lengths, longest).mean())  # that a step reads of a text
 
     def _refuse_unlearnable(self) -> None:
-        if not any(self.examples.spans[row] for row in self.train_rows):
+        if not any(self.examples.spans[row] for row in self.turns[0].train):
             raise TrainingRefused(
                 "one_class",
                 "Nothing is marked in any of the examples to train on, so there is nothing to find. "
@@ -82,7 +82,7 @@ class Tagging:
         Lin et al. 2017, "Focal loss for dense object detection", section 4.1).
         """
         model = fresh_tagger(self.base, self.labels)
-        sums = sum(self._targets(text, slice(None)).sum(axis=0) for text in self.train_rows.tolist())
+        sums = sum(self._targets(text, slice(None)).sum(axis=0) for text in self.plan.learned.tolist())
         shares = (sums + SMALLEST_COUNT) / (sums + SMALLEST_COUNT).sum(axis=1, keepdims=True)  # [L, 3]
         _, _, outputs = final_layer(model)
         with torch.no_grad():
@@ -115,9 +115,19 @@ class Tagging:
             of_texts.index_add(0, torch.from_numpy(place).to(outputs.device), of_windows) / self.mean_tokens
         )
 
-    def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
-        rows = self.rows.validation
-        scores = self._scores(model, precision, rows)
+    def predict(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> np.ndarray:
+        """Return scores [tokens of all these texts, L, 3]."""
+        scores = tag_scores(
+            ready_to_score(model, precision),
+            self.tokens,
+            rows,
+            batch_tokens=self.config.eval_batch_tokens,
+            on_batch=lambda done: self.on_batch(),
+        )
+        return np.concatenate(scores)
+
+    def judge(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+        rows, scores = self._apart(predicted, rows, self.plan.stopping)
         targets, flat = self._flat(rows, scores)
         weights = np.repeat(self.weights[rows], [len(tags) * len(self.labels) for tags in scores])
         found = [[span for span, _ in self._found(row, one)] for row, one in zip(rows, scores, strict=True)]
@@ -129,10 +139,9 @@ class Tagging:
             "validation_f1": strict_f1(found, right),
         }
 
-    def calibrate(self, model: PreTrainedModel, precision: str) -> dict[str, Any]:
+    def calibrate(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
         """Return the temperature of the tags, and the sigmoid that makes a span's score a probability."""
-        rows = self.rows.calibration
-        scores = self._scores(model, precision, rows)
+        rows, scores = self._apart(predicted, rows, self.plan.calibration)
         temperature = fit_temperature(*self._flat(rows, scores))
         of_spans, hits = [], []
         for row, one in zip(rows, scores, strict=True):
@@ -143,23 +152,22 @@ class Tagging:
         slope, shift = fit_sigmoid(np.array(of_spans), np.array(hits, dtype=float))
         return {
             "temperature": temperature,
-            "temperature_from": self.rows.calibrated_from,
+            "temperature_from": self.plan.calibrated_from,
             "n_calibration": len(rows),
             "span_slope": slope,
             "span_shift": shift,
         }
 
     def derived(self) -> dict[str, Any]:
-        return {"n_validation": len(self.rows.validation), "mean_tokens": self.mean_tokens}
+        return {"n_validation": len(self.plan.stopping), "mean_tokens": self.mean_tokens}
 
-    def _scores(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> list[np.ndarray]:
-        return tag_scores(
-            ready_to_score(model, precision),
-            self.tokens,
-            rows,
-            batch_tokens=self.config.eval_batch_tokens,
-            on_batch=lambda done: self.on_batch(),
-        )
+    def _apart(
+        self, predicted: np.ndarray, rows: np.ndarray, chosen: np.ndarray
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return (those of the rows that were chosen, each one's scores [T, L, 3])."""
+        each = np.split(predicted, np.cumsum([len(self.tags[row]) for row in rows])[:-1])
+        is_chosen = np.isin(rows, chosen)
+        return rows[is_chosen], [scores for scores, one in zip(each, is_chosen, strict=True) if one]
 
     def _flat(self, rows: np.ndarray, scores: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return (targets, scores), both [tokens * L, 3], of all tokens of some texts."""

@@ -1,4 +1,4 @@
-"""The loop: seeds, epochs, steps. It knows nothing of heads; what is learned is a Lesson."""
+"""The loop: turns, epochs, steps. It knows nothing of heads; what is learned is a Lesson."""
 
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from training.encoder.precision import resolve_precision
 from training.encoder.progress import Progress, ProgressReporter
 from training.encoder.refusals import is_no_memory, out_of_memory
 from training.encoder.tokens import Inputs, Tokens, bucketed_batches
+from training.encoder.turns import Turn
 from training.encoder.windows import drawn_windows
 from training.errors import TrainingRefused
 
@@ -24,8 +25,8 @@ class Lesson(Protocol):
     """What is learned from which texts."""
 
     tokens: Tokens
-    train_rows: np.ndarray  # the texts to learn from
-    weights: np.ndarray  # float32 [N], what each counts; 1 on the mean over train_rows
+    turns: list[Turn]  # one, or some that rehearse and the last, which holds nothing out
+    weights: np.ndarray  # float32 [N], what each text counts; 1 on the mean of the last turn's
 
     def fresh_model(self) -> PreTrainedModel:
         """Return the pretrained model under a new head."""
@@ -38,8 +39,11 @@ class Lesson(Protocol):
     ) -> Tensor:
         """Return the loss [B] of each text, given the network's outputs for R windows and their texts [R]."""
 
-    def judge(self, model: PreTrainedModel, precision: str) -> dict[str, float]:
-        """Return figures on the validation part, validation_loss among them; see stopping_loss."""
+    def predict(self, model: PreTrainedModel, precision: str, rows: np.ndarray) -> np.ndarray:
+        """Return what the network makes of the texts in these rows, float32, one after the other."""
+
+    def judge(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+        """Return figures of what was predicted, validation_loss among them; see stopping_loss."""
 
 
 class Training:
@@ -50,20 +54,25 @@ class Training:
         # Precision is our own business: an Accelerator has one for the whole process, and a worker trains
         # models with others.
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
-        n_train = len(lesson.train_rows)
-        self.seeds = config.seeds_for(n_train)
-        self.n_epochs = config.epochs_for(n_train)
-        self.steps_per_epoch = -(-n_train // config.batch_size)
         precision = resolve_precision(config.precision, self.accelerator.device)
         self.standing = Standing(precision=precision)
-        self.best: dict[str, Tensor] = {}
-        self.champion: dict[str, Tensor] = {}
+        self.best: dict[str, Tensor] = {}  # the weights to keep
+        self.predicted: dict[str, Tensor] = {}  # by "turn/epoch", what was predicted after it
         self.checkpoints: Checkpoints | None = None
-        self._start_seed()
+        self._start_turn()
 
-    def _start_seed(self) -> None:
+    @property
+    def turn(self) -> Turn:
+        return self.lesson.turns[min(self.standing.turn, len(self.lesson.turns) - 1)]
+
+    @property
+    def rehearsals(self) -> list[Turn]:
+        return [turn for turn in self.lesson.turns if len(turn.held_out)]
+
+    def _start_turn(self) -> None:
         """Go back to the pretrained weights, under a head of the next seed."""
-        torch.manual_seed(self.seeds[min(self.standing.attempt, len(self.seeds) - 1)])
+        self.n_epochs, self.steps_per_epoch = self._epochs_of(self.turn), self._steps_of(self.turn)
+        torch.manual_seed(self.turn.seed)
         self.model = self.lesson.fresh_model().to(self.accelerator.device)
         self.frozen = freeze_bottom(self.model, self.config.frozen_share)
         self.network = self.accelerator.prepare_model(self.model)  # itself, if there is one process
@@ -79,33 +88,68 @@ class Training:
         state = checkpoints.last()
         if state is None:
             return
-        self.standing, self.best, self.champion = state.standing, state.best, state.champion
-        self._start_seed()
+        self.standing, self.best, self.predicted = state.standing, state.best, state.predicted
+        self._start_turn()
         if state.moments:
             put_back(state, self.optimiser, self.weights)
 
     def run(self) -> PreTrainedModel:
-        """Train every seed; return the model with the best weights among all of them."""
-        while self.standing.attempt < len(self.seeds):
-            while not self._seed_finished():
+        """Take every turn; return the last one's model, with its best weights."""
+        while self.standing.turn < len(self.lesson.turns):
+            while not self._turn_finished():
                 self._train_epoch()
                 self._end_epoch()
                 self._save_when_due()
-            self._end_seed()
-        copy_into(self.weights, self.champion)
+            self._end_turn()
+        copy_into(self.weights, self.best)
         return self.model
 
-    def _seed_finished(self) -> bool:
+    def _turn_finished(self) -> bool:
         n_without_gain = self.standing.epoch - self.standing.best_epoch
-        return self.standing.epoch >= self.n_epochs or n_without_gain >= self.config.patience
+        gave_up = bool(len(self.turn.held_out)) and n_without_gain >= self.config.patience
+        return self.standing.epoch >= self.n_epochs or gave_up
+
+    def _epochs_of(self, turn: Turn) -> int:
+        """Return the most epochs of a turn; of one that holds nothing out, as many as suited the others."""
+        if not len(turn.held_out) and self.standing.turn >= len(self.rehearsals):
+            return self.best_epoch
+        return self.config.epochs_for(len(turn.train))
+
+    def _steps_of(self, turn: Turn) -> int:
+        """Return the steps of an epoch."""
+        return -(-len(turn.train) // self.config.batch_size)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch after which the texts held out were told apart best, on the mean over all rehearsals.
+
+        Not from the start: against few noisy labels, a network that only knows the classes' shares is hard to
+        beat.
+        """
+        courses = [
+            [stopping_loss(point) for point in self.standing.history if point["seed"] == turn.seed]
+            for turn in self.rehearsals
+        ]
+        n_common = min(map(len, courses))
+        sizes = [len(turn.held_out) for turn in self.rehearsals]
+        means = np.average([course[:n_common] for course in courses], axis=0, weights=sizes)
+        first = max(self.config.epochs_for(len(self.rehearsals[0].train)) // 4 - 1, 0)
+        return first + int(np.argmin(means[first:])) + 1
+
+    def predicted_at_best(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (rows, what was made of them after the best epoch by the networks that they were held out
+        of)."""
+        epoch = self.best_epoch
+        predicted = [self.predicted[f"{number}/{epoch}"].numpy() for number in range(len(self.rehearsals))]
+        return np.concatenate([turn.held_out for turn in self.rehearsals]), np.concatenate(predicted)
 
     def _train_epoch(self) -> None:
         """Take a pass over the training part, or what is left of it."""
         standing, tokens = self.standing, self.lesson.tokens
         # Order and dropout follow from seed, epoch and step: a training that goes on from a checkpoint sees
         # what it would have seen.
-        order = np.random.default_rng([self.seeds[standing.attempt], standing.epoch])
-        batches = bucketed_batches(tokens.lengths, self.lesson.train_rows, self.config.batch_size, order)
+        order = np.random.default_rng([self.turn.seed, standing.epoch])
+        batches = bucketed_batches(tokens.lengths, self.turn.train, self.config.batch_size, order)
         self.network.train()
         for module in self.frozen:
             module.eval()
@@ -122,7 +166,7 @@ class Training:
         share = share_of_peak(n_done, self.n_epochs * self.steps_per_epoch, self.config.warmup_share)
         for group in self.optimiser.param_groups:
             group["lr"] = self.peak_learning_rate * group["factor"] * share
-        value = self._gradient(batch, seed=[self.seeds[self.standing.attempt], n_done])
+        value = self._gradient(batch, seed=[self.turn.seed, n_done])
         if not np.isfinite(value):
             raise TrainingRefused(
                 "loss_not_finite",
@@ -179,49 +223,58 @@ class Training:
             torch.cuda.empty_cache()
 
     def _end_epoch(self) -> None:
-        """Note the losses, and keep the weights if none of this seed were better."""
-        standing = self.standing
+        """Note the losses, and what the network makes of the texts held out; keep the best weights."""
+        standing, turn = self.standing, self.turn
         standing.epoch += 1
-        mean_loss = sum(standing.losses) / len(self.lesson.train_rows)
+        mean_loss = sum(standing.losses) / len(turn.train)
         standing.step, standing.losses = 0, []
-        self._tell("evaluating")
-        figures = self.lesson.judge(self.model, standing.precision)
-        standing.history.append(
-            {
-                "seed": self.seeds[standing.attempt],
-                "epoch": standing.epoch,
-                "step": self._steps_done(),
-                "train_loss": mean_loss,
-                **figures,
-            }
-        )
-        # Not from the start: against few noisy labels, a network that only knows the classes' shares is hard
-        # to beat.
-        if standing.epoch <= self.n_epochs // 4 or stopping_loss(figures) < standing.best_loss:
-            standing.best_loss, standing.best_epoch = stopping_loss(figures), standing.epoch
-            self.best = {name: weight.detach().cpu().clone() for name, weight in self.weights.items()}
+        point = {
+            "seed": turn.seed,
+            "epoch": standing.epoch,
+            "step": self._steps_done(),
+            "train_loss": mean_loss,
+            "validation_loss": None,
+        }
+        if len(turn.held_out):
+            self._tell("evaluating")
+            predicted = self.lesson.predict(self.model, standing.precision, turn.held_out)
+            point |= self.lesson.judge(predicted, turn.held_out)
+            self._keep(predicted, stopping_loss(point))
+        standing.history.append(point)
 
-    def _end_seed(self) -> None:
-        """Let this seed's best weights take the lead, if they are better than those of the seeds before."""
+    def _keep(self, predicted: np.ndarray, loss: float) -> None:
+        standing, is_only_turn = self.standing, len(self.lesson.turns) == 1
+        is_best = standing.epoch <= self.n_epochs // 4 or loss < standing.best_loss  # see best_epoch
+        if is_best:
+            standing.best_loss, standing.best_epoch = loss, standing.epoch
+        if is_only_turn and is_best:
+            self.predicted.clear()
+            self.best = self._weights_now()
+        if is_best or not is_only_turn:
+            self.predicted[f"{standing.turn}/{standing.epoch}"] = torch.from_numpy(predicted)
+
+    def _end_turn(self) -> None:
         standing = self.standing
-        if standing.champion is None or standing.best_loss < standing.champion["loss"]:
-            seed = self.seeds[standing.attempt]
-            standing.champion = {"seed": seed, "epoch": standing.best_epoch, "loss": standing.best_loss}
-            self.champion = self.best
-        standing.attempt += 1
-        standing.epoch, standing.best_epoch, standing.best_loss, self.best = 0, 0, float("inf"), {}
-        if standing.attempt < len(self.seeds):
-            self._start_seed()
+        if not len(self.turn.held_out):
+            self.best = self._weights_now()
+        standing.turn += 1
+        standing.epoch, standing.best_epoch, standing.best_loss = 0, 0, float("inf")
+        if standing.turn < len(self.lesson.turns):
+            self._start_turn()
         elif self.checkpoints is not None:
-            self._save(State(standing, best={}, champion=self.champion, weights={}, moments={}))
+            self._save(State(standing, best=self.best, predicted=self.predicted, weights={}, moments={}))
+
+    def _weights_now(self) -> dict[str, Tensor]:
+        return {name: weight.detach().cpu().clone() for name, weight in self.weights.items()}
 
     def _save_when_due(self) -> None:
         if self.checkpoints is None or not self.checkpoints.due:
             return
-        is_best = self.standing.step == 0 and self.standing.best_epoch == self.standing.epoch
+        standing = self.standing
+        is_best = bool(self.best) and standing.step == 0 and standing.best_epoch == standing.epoch
         weights = {} if is_best else self.weights
         moments = moments_of(self.optimiser, self.weights)
-        self._save(State(self.standing, self.best, self.champion, weights, moments))
+        self._save(State(standing, self.best, self.predicted, weights, moments))
 
     def _save(self, state: State) -> None:
         if self.accelerator.is_main_process:
@@ -230,11 +283,10 @@ class Training:
     def derived(self) -> dict[str, Any]:
         """Return what followed from config and examples, for the manifest."""
         return {
-            "n_train": len(self.lesson.train_rows),
-            "seeds": self.seeds,
-            "max_epochs": self.n_epochs,
-            "best_seed": self.standing.champion["seed"],
-            "best_epoch": self.standing.champion["epoch"],
+            "n_train": len(self.turn.train),
+            "seeds": [turn.seed for turn in self.lesson.turns],
+            "max_epochs": self.config.epochs_for(len(self.rehearsals[0].train)),
+            "best_epoch": self.best_epoch,
             "peak_learning_rate": self.peak_learning_rate,
             "precision": self.standing.precision,
             "n_pieces": self.standing.n_pieces,
@@ -242,9 +294,13 @@ class Training:
         }
 
     def _steps_done(self) -> int:
-        """Return the steps behind us over all seeds; a seed that stopped early counts in full."""
-        epochs = self.standing.attempt * self.n_epochs + self.standing.epoch
-        return epochs * self.steps_per_epoch + self.standing.step
+        """Return the steps behind us over all turns; a turn that stopped early counts in full."""
+        before = self.lesson.turns[: self.standing.turn]
+        of_this = self.standing.epoch * self.steps_per_epoch + self.standing.step
+        return self._steps_in(before) + of_this
+
+    def _steps_in(self, turns: list[Turn]) -> int:
+        return sum(self._epochs_of(turn) * self._steps_of(turn) for turn in turns)
 
     def tell_saving(self) -> None:
         """Ask the listener for the last time; a worker that lost its run must not put its model in place."""
@@ -252,14 +308,14 @@ class Training:
 
     def _tell(self, stage: str, train_loss: float | None = None) -> None:
         history, step = self.standing.history, self._steps_done()
-        n_steps = len(self.seeds) * self.n_epochs * self.steps_per_epoch
+        n_turns, n_steps = len(self.lesson.turns), self._steps_in(self.lesson.turns)
         last = history[-1] if history else {"train_loss": None, "validation_loss": None}
         self.reporter.tell(
             Progress(
                 stage=stage,
                 share_done=1.0 if stage == "saving" else 0.02 + 0.95 * step / n_steps,
-                attempt=min(self.standing.attempt + 1, len(self.seeds)),
-                n_attempts=len(self.seeds),
+                turn=min(self.standing.turn + 1, n_turns),
+                n_turns=n_turns,
                 epoch=self.standing.epoch + (stage == "training" and self.standing.step > 0),
                 n_epochs=self.n_epochs,
                 step=step,

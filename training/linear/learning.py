@@ -30,14 +30,14 @@ C_OF_VECTORS = (1.0, 5.0, 25.0, 125.0)
 class Fitted:
     """A model's folder, the SHA-256 of what it learned, and its manifest.
 
-    trial: float32 [M, K], what models like it that had not seen them thought of the first M of the
-    examples' `rehearsing`; its temperature is from these very opinions.
+    out_of_fold: (rows int [M] of the examples, float32 [M, K]), what models like it that had not learned
+    from them thought of them; its temperature is from these very opinions.
     """
 
     path: Path
     sha256: str
     manifest: dict[str, Any]
-    trial: np.ndarray
+    out_of_fold: tuple[np.ndarray, np.ndarray]
 
 
 def fit_tfidf(examples: Examples, *, output_dir: Path, seed: int) -> Fitted:
@@ -84,7 +84,7 @@ def _learned(examples: Examples) -> np.ndarray:
     """Return the places of what counts and does not judge."""
     if examples.head not in WHOLE_TEXT_HEADS:
         raise ValueError(f"a linear model has no head for {examples.head}")
-    rows = examples.rehearsing
+    rows = examples.learned
     if not len(rows):
         raise ValueError("there is no example to learn from")
     return rows
@@ -94,7 +94,7 @@ def _learned(examples: Examples) -> np.ndarray:
 class Lesson:
     model: Linear
     temperature: float
-    trial: np.ndarray  # as in Fitted
+    out_of_fold: tuple[np.ndarray, np.ndarray]  # as in Fitted
     candidates: tuple[float, ...]
     derived: dict[str, Any]
 
@@ -120,11 +120,11 @@ def _learn(examples: Examples, features: Features, candidates: tuple[float, ...]
         multiple=multiple,
         seed=seed,
     )
-    trial = apply_temperature(rehearsal.scores, rehearsal.temperature, multiple=multiple)
+    opinions = apply_temperature(rehearsal.scores, rehearsal.temperature, multiple=multiple)
     return Lesson(
         fit(features[rows], targets, weights, c=rehearsal.c, multiple=multiple),
         rehearsal.temperature,
-        trial[np.argsort(rehearsal.unseen)],  # either all rows, or those that are held out, which come first
+        (rows[rehearsal.unseen], opinions),
         candidates,
         {
             "c": rehearsal.c,
@@ -171,7 +171,7 @@ def _write(
             words.write(folder)
         manifest["sha256"] = files_sha256(folder)
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    return Fitted(Path(target), manifest["sha256"], manifest, lesson.trial)
+    return Fitted(Path(target), manifest["sha256"], manifest, lesson.out_of_fold)
 
 
 def files_sha256(folder: Path) -> str:

@@ -162,7 +162,7 @@ def _make(
     opinion = opinion_of(version, bench)
     version.metrics = metrics_of(version, bench, opinion)
     if wants_trials(len(bench)) and snapshot.head not in MARKING_HEADS:  # of these there is one model a run
-        version.metrics["trial"] = trial_of(version, snapshot, examples, learned.trial).to_dict()
+        version.metrics["trial"] = trial_of(version, snapshot, examples, learned.out_of_fold).to_dict()
     return runs.keep_model(run.pk, token, version), opinion
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from training import encoder
 from training.algorithms.judged import FAMILIES, Judged
-from training.algorithms.outcomes import Outcomes
+from training.algorithms.outcomes import Trial
 from training.algorithms.promotion import Check, Verdict, choose, verdict
 from training.algorithms.slices import slices_of
 from training.errors import ChargeChanged
@@ -65,7 +65,7 @@ def try_the_gate(
     for n_done, version in enumerate(versions):
         candidates.append(_asked(version, bench, opinions.get(version)))
         on_progress((n_done + 1) / (len(versions) + 1))
-    trials = [Outcomes.from_dict(v.metrics["trial"]) for v in versions if "trial" in v.metrics]
+    trials = [Trial.from_dict(v.metrics["trial"]) for v in versions if "items" in v.metrics.get("trial", {})]
     if len(trials) < len(versions):  # another version of the software made some of them
         trials = []
     best = choose([one.judge() for one in candidates], trials)

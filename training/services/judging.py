@@ -14,6 +14,7 @@ from training.algorithms.metrics_of_sets import evaluate_labels
 from training.algorithms.outcomes import (
     Mark,
     Outcomes,
+    Trial,
     outcomes_of_classes,
     outcomes_of_marks,
     outcomes_of_sets,
@@ -218,15 +219,19 @@ def pace(version: ModelVersion, bench: Bench) -> float:
 
 
 def trial_of(
-    version: ModelVersion, snapshot: Snapshot, examples: Examples, opinion: np.ndarray | None
-) -> Outcomes:
-    """What a model did on the first of the rehearsing examples, before it learned from them.
+    version: ModelVersion,
+    snapshot: Snapshot,
+    examples: Examples,
+    out_of_fold: tuple[np.ndarray, np.ndarray] | None,
+) -> Trial:
+    """What models like it did on examples that they had not learned from.
 
-    opinion: [M, K] of the first M of them; None where the model may be asked about those that calibrated it.
+    out_of_fold: (rows [M] of the examples, opinions [M, K]); None where the model itself has not learned from
+    what calibrated it, and may be asked.
     """
-    n = len(examples.counting(CALIBRATION)) if opinion is None else len(opinion)
-    bench = _bench(snapshot, examples, examples.rehearsing[:n])
-    return outcomes_of(bench, opinion_of(version, bench) if opinion is None else opinion)
+    rows, opinion = out_of_fold or (examples.counting(CALIBRATION), None)
+    bench = _bench(snapshot, examples, rows)
+    return Trial(rows, outcomes_of(bench, opinion_of(version, bench) if opinion is None else opinion))
 
 
 def _figures(bench: Bench, opinion: Opinion) -> dict:

@@ -28,14 +28,14 @@ Family = ModelVersion.Family
 class Learned:
     """A model's folder, the SHA-256 of its weights and what its manifest says.
 
-    trial: of a model that learned from the examples' `rehearsing` in the end, [M, K] what models like it
-    thought of the first M of them before; None where the model itself may be asked about the first.
+    out_of_fold: (rows [M] of the examples, [M, K] what models like it thought of them that had not learned
+    from them); None where there is nothing to tell, or where the model itself may be asked.
     """
 
     path: Path
     sha256: str
     manifest: dict
-    trial: np.ndarray | None = None
+    out_of_fold: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def families_of(run: TrainingRun, snapshot: Snapshot) -> list[str]:
@@ -89,7 +89,7 @@ def learn(
             n_processes=settings.TRAINING_PROCESSES,
             on_progress=on_progress,
         )
-        return Learned(tuned.path, tuned.sha256, tuned.manifest)
+        return Learned(tuned.path, tuned.sha256, tuned.manifest, tuned.out_of_fold)
     if family == Family.TFIDF:
         made = linear.fit_tfidf(examples, output_dir=output_dir, seed=config.seed)
     else:
@@ -97,7 +97,7 @@ def learn(
         made = linear.fit_embedding(
             examples, vectors, output_dir=output_dir, seed=config.seed, base_model_sha256=sha256
         )
-    return Learned(made.path, made.sha256, made.manifest, made.trial)
+    return Learned(made.path, made.sha256, made.manifest, made.out_of_fold)
 
 
 def _vectors(campaign: Campaign, snapshot: Snapshot) -> tuple[np.ndarray, str]:

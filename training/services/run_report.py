@@ -151,21 +151,21 @@ def loss_curves(history: list[dict]) -> list[dict]:
     curves = []
     for encoder, of_encoder in points.items():
         heading, title = LEARNED[encoder]
-        chart = _loss_curve(title, of_encoder)
-        curves.append({"name": f"chart-loss-{encoder}", "heading": heading, "chart": chart})
+        chart, learns_all = _loss_curve(title, of_encoder), of_encoder[-1]["validation_loss"] is None
+        curves.append(
+            {"name": f"chart-loss-{encoder}", "heading": heading, "chart": chart, "learns_all": learns_all}
+        )
     return curves
 
 
 def _loss_curve(title: str, history: list[dict]) -> dict:
-    """A pair of lines, pass after pass, of each seed that was tried."""
+    """A pair of lines, pass after pass, of each turn; the last of several learns from all: one line."""
     series = [
         ("on texts it learns from", "train_loss", "ink-2", True),
         ("on others", "validation_loss", "brand", False),
     ]
     n_seeds = len({point.get("seed") for point in history})
-    labels = [
-        f"{point['epoch']} (seed {point['seed']})" if n_seeds > 1 else point["epoch"] for point in history
-    ]
+    labels = [f"{point['epoch']} ({_turn(point)})" if n_seeds > 1 else point["epoch"] for point in history]
     return {
         "title": title,
         "kind": "line",
@@ -182,6 +182,10 @@ def _loss_curve(title: str, history: list[dict]) -> dict:
             for name, key, tone, dashed in series
         ],
     }
+
+
+def _turn(point: dict) -> str:
+    return "all texts" if point["validation_loss"] is None else f"seed {point['seed']}"
 
 
 def _rounded(value: float | None) -> float | None:

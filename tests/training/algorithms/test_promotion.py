@@ -7,7 +7,7 @@ import pytest
 from training.algorithms.examples import Span
 from training.algorithms.judged import judged_classes, judged_marks, judged_sets
 from training.algorithms.metrics import expected_calibration_error
-from training.algorithms.outcomes import outcomes_of_classes
+from training.algorithms.outcomes import Trial, outcomes_of_classes
 from training.algorithms.promotion import choose, verdict
 
 N, NAMES = 400, ["drug", "disease", "other"]
@@ -198,7 +198,8 @@ def test_others_that_no_candidate_had_learned_from_help_to_choose(n_judged, plac
         )
         for n, family in ((4, "tfidf"), (5, "embedding"))
     ]
-    trials = [outcomes_of_classes(right, (right + (np.arange(n_judged) < n)) % 3, 3) for n in (20, 4)]
+    items = np.arange(n_judged)
+    trials = [Trial(items, outcomes_of_classes(right, (right + (items < n)) % 3, 3)) for n in (20, 4)]
     assert [choose(candidates, trials), choose(candidates, trials[::-1])] == places
 
 
@@ -211,8 +212,21 @@ def test_where_few_texts_judge_an_encoder_has_to_be_better_by_more_than_chance(n
         )
         for n, family in ((8, "embedding"), (n_wrong, "encoder"))
     ]
-    trials = [outcomes_of_classes(right[:6], right[:6], 3)] * 2
+    trials = [Trial(np.arange(6), outcomes_of_classes(right[:6], right[:6], 3))] * 2
     assert choose(candidates, trials) == place
+
+
+@pytest.mark.parametrize(("wrong", "place"), [(range(10), 0), (range(40, 50), 1)])
+def test_an_encoder_is_held_against_others_on_the_items_that_both_were_held_to(wrong, place):
+    right = np.arange(60) % 3
+    candidates = [
+        judged_classes(right[:30], np.eye(3)[right[:30]], texts_per_second=1.0, family=family)
+        for family in ("tfidf", "encoder")
+    ]
+    items, asked = np.arange(60), np.arange(59, 29, -1)
+    words = Trial(items, outcomes_of_classes(right, (right + np.isin(items, wrong)) % 3, 3))
+    tuned = Trial(asked, outcomes_of_classes(right[asked], right[asked], 3))
+    assert choose(candidates, [words, tuned]) == place
 
 
 def test_an_encoder_that_finds_the_rare_classes_is_chosen_though_it_is_right_no_more_often():

@@ -156,7 +156,8 @@ def test_a_killed_training_remembers_the_best_weights_of_an_earlier_epoch(exampl
     folder = killed_after(best_epoch + 2, noise, config, tmp_path)
     [checkpoint] = folder.iterdir()
     assert {path.name for path in checkpoint.iterdir()} == {
-        "state.json", "best.safetensors", "weights.safetensors", "moments.safetensors",
+        "state.json", "best.safetensors", "predicted.safetensors", "weights.safetensors",
+        "moments.safetensors",
     }  # fmt: skip
     resumed = fine_tune(noise, config=config, output_dir=tmp_path / "resumed", checkpoint_dir=folder)
     assert resumed.history == undisturbed.history
@@ -230,7 +231,11 @@ def test_checkpoints_hold_safetensors_and_json_alone_and_only_the_last(examples,
     (folder / ".at-00-0004-0000000.writing-abc").mkdir()  # by a process that was killed while it wrote
     fine_tune(examples, config=tiny_config, output_dir=tmp_path / "model", checkpoint_dir=folder)
     [finished] = folder.iterdir()
-    assert {path.name for path in finished.iterdir()} == {"state.json", "champion.safetensors"}
+    assert {path.name for path in finished.iterdir()} == {
+        "state.json",
+        "best.safetensors",
+        "predicted.safetensors",
+    }
 
 
 def test_training_stops_when_the_validation_loss_stops_falling_and_keeps_the_best_weights(

@@ -157,28 +157,3 @@ def test_labels_that_never_differ_are_refused(tiny_config, tmp_path):
     with pytest.raises(TrainingRefused) as caught:
         fine_tune(always, tiny_config, output_dir=tmp_path / "m")
     assert caught.value.code == "one_class"
-
-
-def test_while_labels_are_few_the_best_of_several_seeds_is_kept(examples, tiny_config, tmp_path):
-    config = dataclasses.replace(tiny_config, seed=5, seeds_when_few=3, few_examples=1000)
-    tuned = fine_tune(examples, config, output_dir=tmp_path / "several")
-    assert [entry["seed"] for entry in tuned.history] == sorted(entry["seed"] for entry in tuned.history)
-    assert {entry["seed"] for entry in tuned.history} == {5, 6, 7}
-    steps = [entry["step"] for entry in tuned.history]
-    assert steps == sorted(set(steps))
-
-    singles = {
-        seed: fine_tune(
-            examples,
-            dataclasses.replace(tiny_config, seed=seed, few_examples=0),
-            output_dir=tmp_path / str(seed),
-        )
-        for seed in (5, 6, 7)
-    }
-    loss_of = {
-        seed: single.history[single.manifest["derived"]["best_epoch"] - 1]["tempered_loss"]
-        for seed, single in singles.items()
-    }
-    best = min(loss_of, key=loss_of.get)
-    assert tuned.manifest["derived"]["best_seed"] == best
-    assert tuned.sha256 == singles[best].sha256

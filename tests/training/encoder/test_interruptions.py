@@ -66,7 +66,8 @@ def manifest_of(folder: Path, name: str = "model") -> dict:
 
 def test_a_training_killed_at_random_moments_ends_as_if_nobody_had_killed_it(examples, tiny_config, tmp_path):
     noise = relabelled(examples, np.random.default_rng(0).integers(0, 2, size=160))
-    config = dataclasses.replace(tiny_config, seeds_when_few=2, max_epochs=4)
+    rehearsing = {"few_examples": 200, "seeds_when_few": 2, "enough_examples": 1000}
+    config = dataclasses.replace(tiny_config, max_epochs=3, **rehearsing)
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     n_steps = steps_to_the_end(start(prepared(undisturbed, noise, config)))[-1]
     prepared(killed, noise, config)

@@ -121,7 +121,7 @@ def test_a_network_begins_with_each_tag_as_likely_as_it_is(span_config, tiny_bas
     lesson = Tagging(examples, tokens, tiny_base, span_config, on_batch=lambda: None)
     _, _, layer = final_layer(lesson.fresh_model())
     shares = np.exp(layer.bias.detach().numpy()).reshape(2, 3)  # [L, 3]
-    tags = np.concatenate([lesson.tags[row] for row in lesson.train_rows])  # [T, L]
+    tags = np.concatenate([lesson.tags[row] for row in lesson.plan.learned])  # [T, L]
     for label in range(2):
         counted = [(tags[:, label] == tag).mean() for tag in (0, 1, 2)]
         assert shares[label] == pytest.approx(counted, abs=1e-3)

@@ -158,13 +158,12 @@ def test_texts_that_judge_are_not_looked_at(tmp_path):
 def test_all_that_does_not_judge_teaches_once_models_that_had_not_seen_it_were_asked_about_it(tmp_path):
     examples = labelled(120)
     fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
-    rows = examples.rehearsing
-    assert rows[: len(examples.rows(CALIBRATION))].tolist() == examples.rows(CALIBRATION).tolist()
+    rows, before = fitted.out_of_fold
+    assert sorted(rows) == examples.learned.tolist()
     assert fitted.manifest["derived"]["n_train"] == len(rows) == 120 - len(examples.rows(TEST))
-    assert fitted.trial.shape == (len(rows), len(examples.class_names))
     now = predict_tfidf(fitted.path, [examples.texts[row] for row in rows])
     right = (np.arange(len(rows)), examples.labels[rows])
-    assert fitted.trial[right].mean() < now[right].mean() < 1
+    assert before[right].mean() < now[right].mean() < 1
 
 
 def test_of_many_examples_those_that_are_held_out_are_asked_about_once(tmp_path):
@@ -178,7 +177,9 @@ def test_of_many_examples_those_that_are_held_out_are_asked_about_once(tmp_path)
         parts=parts,
     )
     fitted = fit_tfidf(many, output_dir=tmp_path / "m", seed=0)
-    assert (fitted.trial.argmax(axis=1) == many.labels[:250]).mean() > 0.95, "in the rows' order"
+    rows, opinions = fitted.out_of_fold
+    assert sorted(rows) == list(range(250))
+    assert (opinions.argmax(axis=1) == many.labels[rows]).mean() > 0.95, "in the rows' order"
     assert fitted.manifest["derived"]["n_calibration"] == 250
 
 
@@ -192,23 +193,27 @@ def test_a_text_says_nothing_of_its_double_or_of_what_else_its_record_holds(tmp_
         parts=np.full(60, TRAIN, dtype=np.int8),
         records=[i // 3 for i in range(60)],
     )
-    right = (np.arange(60), labels)
     apart = fit_tfidf(known, output_dir=tmp_path / "apart", seed=0)
     leaking = fit_tfidf(dataclasses.replace(known, records=None), output_dir=tmp_path / "leaking", seed=0)
-    assert (apart.trial[right] > 0.5).mean() < 0.65
-    assert (leaking.trial[right] > 0.5).mean() > 0.8
+
+    def share_right(fitted) -> float:
+        rows, opinions = fitted.out_of_fold
+        return (opinions.argmax(axis=1) == labels[rows]).mean()
+
+    assert share_right(apart) < 0.65
+    assert share_right(leaking) > 0.8
     assert apart.manifest["temperature"] > leaking.manifest["temperature"]
 
 
 def test_too_few_groups_to_leave_any_out_leave_a_model_as_sure_as_it_is(tmp_path):
     examples = dataclasses.replace(labelled(30), records=[i // 6 for i in range(30)])
     fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
-    assert (fitted.manifest["temperature"], len(fitted.trial)) == (1.0, 0)
+    assert (fitted.manifest["temperature"], len(fitted.out_of_fold[0])) == (1.0, 0)
 
 
 def test_labels_that_contradict_each_other_make_it_less_sure(tmp_path):
     examples = labelled(240)
-    targets, learned = examples.targets.copy(), examples.rehearsing
+    targets, learned = examples.targets.copy(), examples.learned
     targets[learned[::3]] = np.roll(targets[learned[::3]], 1, axis=1)
     sure = fit_tfidf(examples, output_dir=tmp_path / "one", seed=0)
     unsure = fit_tfidf(dataclasses.replace(examples, targets=targets), output_dir=tmp_path / "two", seed=0)
@@ -297,7 +302,7 @@ def test_a_hundred_labels_with_one_example_each_are_learned(tmp_path):
     texts = [f"sign{i} {' '.join(FILLER[i % 20 : i % 20 + 3])}" for i in range(100)]
     examples = examples_of(texts, np.eye(100))
     fitted = fit_tfidf(examples, output_dir=tmp_path / "m", seed=0)
-    learned = examples.rehearsing
+    learned = examples.learned
     found = predict_tfidf(fitted.path, [texts[row] for row in learned]).argmax(axis=1)
     assert (found == learned).mean() > 0.9
-    assert len(fitted.trial) == len(learned)
+    assert sorted(fitted.out_of_fold[0]) == learned.tolist()
