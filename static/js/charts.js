@@ -13,12 +13,13 @@ function colour(token) {
   return value;
 }
 
-function dataset(series, { kind, at }) {
+function dataset(series, { kind, at, begins = [] }) {
   const tone = colour(series.tone || "brand");
   return {
     label: series.name, data: at ? series.values.map((y, n) => ({ x: at[n], y })) : series.values, borderColor: tone, backgroundColor: kind === "bar" ? tone : "transparent",
     borderWidth: kind === "bar" ? 0 : 2.5, borderDash: series.dashed ? [6, 4] : [], borderRadius: 4, spanGaps: true,
     pointRadius: series.values.length > 40 ? 0 : 3, pointBackgroundColor: tone, cubicInterpolationMode: "monotone", maxBarThickness: 36,
+    segment: { borderColor: ({ p1DataIndex }) => (begins.includes(p1DataIndex) ? "transparent" : undefined) },
   };
 }
 

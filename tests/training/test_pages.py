@@ -91,6 +91,17 @@ def test_a_running_run_shows_how_far_it_is_and_looks_again_by_itself(client, ali
     assert '"values": [1.0, 0.7]' in html
 
 
+def test_each_turn_has_lines_of_its_own_and_the_last_that_learns_from_all_says_so(client, alice, campaign):
+    turns = [point | {"seed": seed} for seed in (7, 8) for point in HISTORY]
+    turns += [point | {"seed": 9, "validation_loss": None} for point in HISTORY]
+    run = make_run(campaign, state="succeeded", history=turns)
+    client.force_login(alice)
+    html = client.get(reverse("training_run", args=[run.pk])).content.decode()
+    assert '"1 (turn 1)", "2 (turn 1)", "1 (turn 2)", "2 (turn 2)", "1 (all texts)", "2 (all texts)"' in html
+    assert '"begins": [0, 2, 4]' in html
+    assert "which learns from all of them" in html
+
+
 def test_of_relations_the_loss_of_both_encoders_is_shown_by_name(client, alice, campaign):
     history = [{"encoder": name} | point for name in ("spans", "pairs") for point in HISTORY]
     run = make_run(campaign, state="succeeded", history=history)

@@ -164,14 +164,18 @@ def _loss_curve(title: str, history: list[dict]) -> dict:
         ("on texts it learns from", "train_loss", "ink-2", True),
         ("on others", "validation_loss", "brand", False),
     ]
-    n_seeds = len({point.get("seed") for point in history})
-    labels = [f"{point['epoch']} ({_turn(point)})" if n_seeds > 1 else point["epoch"] for point in history]
+    seeds = [point.get("seed") for point in history]
+    turns = list(dict.fromkeys(seeds))
+    labels = [
+        f"{point['epoch']} ({_turn(point, turns)})" if len(turns) > 1 else point["epoch"] for point in history
+    ]
     return {
         "title": title,
         "kind": "line",
         "x": "passes over the texts",
         "y": "loss",
         "labels": labels,
+        "begins": [seeds.index(turn) for turn in turns],  # where another line starts
         "series": [
             {
                 "name": name,
@@ -184,8 +188,8 @@ def _loss_curve(title: str, history: list[dict]) -> dict:
     }
 
 
-def _turn(point: dict) -> str:
-    return "all texts" if point["validation_loss"] is None else f"seed {point['seed']}"
+def _turn(point: dict, turns: list[int]) -> str:
+    return "all texts" if point["validation_loss"] is None else f"turn {turns.index(point['seed']) + 1}"
 
 
 def _rounded(value: float | None) -> float | None:
