@@ -27,7 +27,8 @@ from training.algorithms.judged import judged_classes
 from training.algorithms.metrics import evaluate
 from training.algorithms.outcomes import Trial, outcomes_of_classes
 from training.algorithms.promotion import choose, wants_trials
-from training.algorithms.splits import CALIBRATION, TEST, split_by_group
+from training.algorithms.rehearsals import held_out_in_turn
+from training.algorithms.splits import CALIBRATION, TEST, TRAIN, split_by_group
 from training.config import FineTuneConfig
 from training.encoder import embed, fine_tune, predict_proba
 
@@ -100,16 +101,18 @@ def families(examples, config):
     Beside these it gives out-of-fold predictions, with their rows; an encoder that leaves what calibrates it
     out for good is asked about that.
     """
+    n_turns = config.n_rehearsals(len(examples.counting(TRAIN)))
+    same = {"seed": config.seed, "held_out": held_out_in_turn(examples, n_turns, seed=config.seed)}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
 
         def tfidf(judging, unseen):
-            made = linear.fit_tfidf(examples, output_dir=root / "tfidf", seed=config.seed)
+            made = linear.fit_tfidf(examples, output_dir=root / "tfidf", **same)
             return *(linear.predict_tfidf(made.path, texts) for texts in (judging, unseen)), made.out_of_fold
 
         def embedding(judging, unseen):
             vectors = embed(BASE, examples.texts)
-            made = linear.fit_embedding(examples, vectors, output_dir=root / "embedding", seed=config.seed)
+            made = linear.fit_embedding(examples, vectors, output_dir=root / "embedding", **same)
             judged = (linear.predict_embedding(made.path, embed(BASE, texts)) for texts in (judging, unseen))
             return *judged, made.out_of_fold
 

@@ -151,9 +151,12 @@ class FineTuneConfig(LoopConfig):
         >>> config.seeds_for(150), config.seeds_for(500), config.seeds_for(1000)
         ([7, 8, 9, 10], [7, 8], [7])
         """
-        n_rehearsals = self.seeds_when_few if n_train < self.few_examples else 1
-        n_turns = n_rehearsals + (n_train < self.enough_examples)
+        n_turns = self.n_rehearsals(n_train) + (n_train < self.enough_examples)
         return [self.seed + turn for turn in range(n_turns)]
+
+    def n_rehearsals(self, n_train: int) -> int:
+        """Return how often something is held out."""
+        return self.seeds_when_few if n_train < self.few_examples else 1
 
 
 @dataclass(frozen=True, slots=True)

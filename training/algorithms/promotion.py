@@ -123,9 +123,7 @@ def choose(judged: Sequence[Judged], trials: Sequence[Trial]) -> int:
 
     trials: empty, or each one's; the items may have decided how long it learned and how sure it is. A dozen
     judged texts alone choose by luck. An encoder is held against the best of the others on what both were
-    held to. While few judge it has to be better by more than one standard error of the difference (paired
-    bootstrap of the items): from a hundred labels it is as often worse, and it reads a hundred times as
-    slowly.
+    held to.
     """
     by_plainness = sorted(range(len(judged)), key=lambda place: FAMILIES.index(judged[place].family))
     encoders = [place for place in by_plainness if judged[place].family == "encoder"]
@@ -140,21 +138,9 @@ def choose(judged: Sequence[Judged], trials: Sequence[Trial]) -> int:
 
     best = max(plain or encoders, key=lambda place: _f1_of(seen(place)))  # the first of equal ones
     for place in encoders:
-        if _is_better(seen(place, best), seen(best, place), few=few_judge(len(judged[0]))):
+        if _f1_of(seen(place, best)) > _f1_of(seen(best, place)):
             best = place
     return best
-
-
-def _is_better(encoder: Outcomes, plain: Outcomes, *, few: bool) -> bool:
-    gain = _f1_of(encoder) - _f1_of(plain)
-    return gain > (_error_of_gain(encoder, plain) if few else 0.0)
-
-
-def _error_of_gain(one: Outcomes, other: Outcomes) -> float:
-    """The standard error of the difference of two macro-F1 on the same items."""
-    samples = _samples(np.arange(len(one)), np.random.default_rng(0))
-    gains = [one.macro_f1(weights) - other.macro_f1(weights) for weights in samples]
-    return float(np.concatenate(gains).std())
 
 
 def _f1_of(outcomes: Outcomes) -> float:

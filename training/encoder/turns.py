@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.algorithms.examples import Examples
-from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION, groups_of
+from training.algorithms.rehearsals import held_out_in_turn
+from training.algorithms.splits import CALIBRATION, TRAIN, VALIDATION
 from training.config import FineTuneConfig
 from training.encoder.refusals import too_few_examples
-
-FOLDS_OF_TRAIN = 3  # each about as large as what VALIDATION and CALIBRATION hold together: a quarter of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +57,18 @@ def plan_of(examples: Examples, config: FineTuneConfig) -> Plan:
     if not len(train) or not len(validation):
         raise too_few_examples()
     *seeds, last = config.seeds_for(len(train))
-    apart = np.union1d(validation, calibration)
     if not seeds:
-        turn = Turn(last, train, apart)
+        turn = Turn(last, train, np.union1d(validation, calibration))
         calibrating, name = (calibration, "calibration") if len(calibration) else (validation, "validation")
         return Plan([turn], validation, calibrating, name, _weights(examples, train))
-    everything = np.union1d(train, apart)
-    held_out = [apart, *(_folds(examples, train, config.seed) if len(seeds) > 1 else [])]
+    in_turn = held_out_in_turn(examples, len(seeds), seed=config.seed)
     turns = [
-        Turn(seed, np.setdiff1d(everything, rows), rows) for seed, rows in zip(seeds, held_out, strict=False)
+        Turn(seed, np.setdiff1d(examples.learned, rows), rows)
+        for seed, rows in zip(seeds, in_turn, strict=False)  # of few records there are fewer parts
     ]
-    in_turn = np.concatenate([turn.held_out for turn in turns])
-    turns.append(Turn(last, everything, np.empty(0, dtype=np.int64)))
-    return Plan(turns, in_turn, in_turn, "held out", _weights(examples, everything))
-
-
-def _folds(examples: Examples, train: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Return the places of each fold of the TRAIN part; a record or near-duplicates are in one.
-
-    Groups are dealt out class by class, by that of their first text, and within a class by lot.
-    """
-    records = range(len(examples)) if examples.records is None else examples.records
-    groups = groups_of([records[row] for row in train], [examples.texts[row] for row in train])
-    _, first = np.unique(groups, return_index=True)
-    lots = np.random.default_rng(seed).random(len(first))
-    order = np.lexsort((lots, _classes(examples, train)[first]))
-    fold_of_group = np.empty(len(first), dtype=np.int64)
-    fold_of_group[order] = np.arange(len(first)) % FOLDS_OF_TRAIN
-    fold_of = fold_of_group[groups]
-    return [train[fold_of == fold] for fold in range(FOLDS_OF_TRAIN) if (fold_of == fold).any()]
-
-
-def _classes(examples: Examples, rows: np.ndarray) -> np.ndarray:
-    """Return int [rows]: the likeliest class of each, or whether anything is marked in it."""
-    if examples.targets is not None:
-        return examples.targets[rows].argmax(axis=1)
-    assert examples.spans is not None
-    return np.array([bool(examples.spans[row]) for row in rows], dtype=np.int64)
+    turns.append(Turn(last, examples.learned, np.empty(0, dtype=np.int64)))
+    held_out = np.concatenate(in_turn)
+    return Plan(turns, held_out, held_out, "held out", _weights(examples, examples.learned))
 
 
 def _weights(examples: Examples, learned: np.ndarray) -> np.ndarray:

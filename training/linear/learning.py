@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Fitted:
     """A model's folder, the SHA-256 of what it learned, and its manifest.
 
     out_of_fold: (rows int [M] of the examples, float32 [M, K]), what models like it that had not learned
-    from them thought of them; its temperature is from these very opinions.
+    from them thought of them.
     """
 
     path: Path
@@ -40,14 +41,19 @@ class Fitted:
     out_of_fold: tuple[np.ndarray, np.ndarray]
 
 
-def fit_tfidf(examples: Examples, *, output_dir: Path, seed: int) -> Fitted:
-    """Learn from words counted in the examples' texts; the folder output_dir appears when all is done."""
+def fit_tfidf(
+    examples: Examples, *, output_dir: Path, seed: int, held_out: Sequence[np.ndarray] | None = None
+) -> Fitted:
+    """Learn from words counted in the examples' texts; the folder output_dir appears when all is done.
+
+    held_out: the rows that are held out in turn for out_of_fold; None: what chose C and temperature.
+    """
     rows = _learned(examples)
     words = Words.learned_from(
         [texts[row] for texts in (examples.texts, examples.seconds) if texts is not None for row in rows]
     )
     features = word_features(words, examples.texts, examples.seconds)
-    lesson = _learn(examples, features, C_OF_WORDS, seed)
+    lesson = _learn(examples, features, C_OF_WORDS, seed, held_out)
     arrays = {"inverse_frequency": words.inverse_frequency.astype(np.float64)}
     manifest = _manifest("tfidf", examples, lesson, seed)
     manifest["config"]["counted"] = words.unit
@@ -55,16 +61,22 @@ def fit_tfidf(examples: Examples, *, output_dir: Path, seed: int) -> Fitted:
 
 
 def fit_embedding(
-    examples: Examples, vectors: np.ndarray, *, output_dir: Path, seed: int, base_model_sha256: str = ""
+    examples: Examples,
+    vectors: np.ndarray,
+    *,
+    output_dir: Path,
+    seed: int,
+    base_model_sha256: str = "",
+    held_out: Sequence[np.ndarray] | None = None,
 ) -> Fitted:
     """Learn from vectors [N, D] that a frozen encoder gave the texts; of a pair, both texts' end to end.
 
-    base_model_sha256 names the encoder in the manifest.
+    base_model_sha256 names the encoder in the manifest; held_out as in fit_tfidf.
     """
     if len(vectors) != len(examples):
         raise ValueError("vectors and examples differ in length")
     features = vector_features(vectors, is_pair=examples.seconds is not None)
-    lesson = _learn(examples, features, C_OF_VECTORS, seed)
+    lesson = _learn(examples, features, C_OF_VECTORS, seed, held_out)
     manifest = _manifest("embedding", examples, lesson, seed)
     manifest |= {"base_model_sha256": base_model_sha256, "is_pair": examples.seconds is not None}
     return _write(output_dir, lesson, manifest, {}, None)
@@ -99,7 +111,13 @@ class Lesson:
     derived: dict[str, Any]
 
 
-def _learn(examples: Examples, features: Features, candidates: tuple[float, ...], seed: int) -> Lesson:
+def _learn(
+    examples: Examples,
+    features: Features,
+    candidates: tuple[float, ...],
+    seed: int,
+    held_out: Sequence[np.ndarray] | None,
+) -> Lesson:
     """Rehearse on what is left out in turn, then learn from all that does not judge.
 
     What stops and calibrates an encoder teaches here too. The temperature is that of models that learned
@@ -120,11 +138,13 @@ def _learn(examples: Examples, features: Features, candidates: tuple[float, ...]
         multiple=multiple,
         seed=seed,
     )
-    opinions = apply_temperature(rehearsal.scores, rehearsal.temperature, multiple=multiple)
+    asked, scores = rows[rehearsal.unseen], rehearsal.scores
+    if held_out is not None:
+        asked, scores = _held_to(held_out, examples, features, rehearsal.c)
     return Lesson(
         fit(features[rows], targets, weights, c=rehearsal.c, multiple=multiple),
         rehearsal.temperature,
-        (rows[rehearsal.unseen], opinions),
+        (asked, apply_temperature(scores, rehearsal.temperature, multiple=multiple)),
         candidates,
         {
             "c": rehearsal.c,
@@ -133,6 +153,20 @@ def _learn(examples: Examples, features: Features, candidates: tuple[float, ...]
             "n_features": features.shape[1],
         },
     )
+
+
+def _held_to(
+    held_out: Sequence[np.ndarray], examples: Examples, features: Features, c: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (rows [M], scores float32 [M, K] of models that learned from all others)."""
+    assert examples.targets is not None
+    scores = [np.empty((0, examples.targets.shape[1]), dtype=np.float32)]
+    for rows in held_out:
+        others = np.setdiff1d(examples.learned, rows)
+        targets, weights = examples.targets[others], examples.weights[others]
+        model = fit(features[others], targets, weights, c=c, multiple=examples.head == "multiple")
+        scores.append(model.scores(features[rows]))
+    return np.concatenate([np.empty(0, dtype=np.int64), *held_out]), np.concatenate(scores)
 
 
 def _manifest(family: str, examples: Examples, lesson: Lesson, seed: int) -> dict[str, Any]:

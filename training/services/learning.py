@@ -11,6 +11,7 @@ from django.conf import settings
 from annotation.models import Campaign
 from training import encoder, linear
 from training.algorithms.examples import MARKING_HEADS, Examples
+from training.algorithms.rehearsals import held_out_in_turn
 from training.algorithms.splits import TEST, TRAIN
 from training.config import FineTuneConfig
 from training.encoder.refusals import too_few_examples
@@ -90,12 +91,14 @@ def learn(
             on_progress=on_progress,
         )
         return Learned(tuned.path, tuned.sha256, tuned.manifest, tuned.out_of_fold)
+    n_turns = config.n_rehearsals(len(examples.counting(TRAIN)))
+    same = {"seed": config.seed, "held_out": held_out_in_turn(examples, n_turns, seed=config.seed)}
     if family == Family.TFIDF:
-        made = linear.fit_tfidf(examples, output_dir=output_dir, seed=config.seed)
+        made = linear.fit_tfidf(examples, output_dir=output_dir, **same)
     else:
         vectors, sha256 = _vectors(campaign, snapshot)
         made = linear.fit_embedding(
-            examples, vectors, output_dir=output_dir, seed=config.seed, base_model_sha256=sha256
+            examples, vectors, output_dir=output_dir, base_model_sha256=sha256, **same
         )
     return Learned(made.path, made.sha256, made.manifest, made.out_of_fold)
 

@@ -203,19 +203,6 @@ def test_others_that_no_candidate_had_learned_from_help_to_choose(n_judged, plac
     assert [choose(candidates, trials), choose(candidates, trials[::-1])] == places
 
 
-@pytest.mark.parametrize(("n_wrong", "place"), [(9, 0), (7, 0), (2, 1)])
-def test_where_few_texts_judge_an_encoder_has_to_be_better_by_more_than_chance(n_wrong, place):
-    right = np.arange(60) % 3
-    candidates = [
-        judged_classes(
-            right, np.eye(3)[(right + (np.arange(60) < n)) % 3], texts_per_second=1.0, family=family
-        )
-        for n, family in ((8, "embedding"), (n_wrong, "encoder"))
-    ]
-    trials = [Trial(np.arange(6), outcomes_of_classes(right[:6], right[:6], 3))] * 2
-    assert choose(candidates, trials) == place
-
-
 @pytest.mark.parametrize(("wrong", "place"), [(range(10), 0), (range(40, 50), 1)])
 def test_an_encoder_is_held_against_others_on_the_items_that_both_were_held_to(wrong, place):
     right = np.arange(60) % 3

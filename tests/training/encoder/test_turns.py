@@ -38,15 +38,6 @@ def test_while_labels_are_few_each_part_is_left_out_in_turn_and_the_last_learns_
     assert sorted(plan.stopping) == sorted(plan.calibration) == sorted(predicted)
 
 
-def test_no_record_and_no_class_is_on_one_side_alone(parted, tiny_config):
-    plan = plan_of(parted, dataclasses.replace(tiny_config, **FEW))
-    for turn in plan.turns[1:3]:
-        records = parted.records[turn.held_out]
-        known = parted.records[turn.train[parted.parts[turn.train] == TRAIN]]
-        assert not set(records) & set(known)
-        assert 0.25 < parted.labels[turn.held_out].mean() < 0.75
-
-
 def test_from_enough_labels_on_what_stops_and_what_calibrates_stay_out(parted, tiny_config):
     plan = plan_of(
         parted, dataclasses.replace(tiny_config, **FEW | {"few_examples": 0, "enough_examples": 0})

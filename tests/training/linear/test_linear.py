@@ -306,3 +306,19 @@ def test_a_hundred_labels_with_one_example_each_are_learned(tmp_path):
     found = predict_tfidf(fitted.path, [texts[row] for row in learned]).argmax(axis=1)
     assert (found == learned).mean() > 0.9
     assert sorted(fitted.out_of_fold[0]) == learned.tolist()
+
+
+def test_what_is_held_out_in_turn_is_asked_of_models_that_learned_from_all_others(tmp_path):
+    """A word of its own tells each text's label: who had learned from it would know, and nobody else can."""
+    labels = np.random.default_rng(0).permutation(np.arange(60) % 2)
+    texts = [f"own{i} too{i} also{i} {' '.join(FILLER[i % 20 : i % 20 + 3])}" for i in range(60)]
+    known = dataclasses.replace(
+        examples_of(texts, np.eye(2)[labels]), parts=np.full(60, TRAIN, dtype=np.int8)
+    )
+    held_out = [np.arange(10, 30), np.arange(40, 50)]
+    fitted = fit_tfidf(known, output_dir=tmp_path / "m", seed=0, held_out=held_out)
+    rows, opinions = fitted.out_of_fold
+    assert rows.tolist() == [*range(10, 30), *range(40, 50)]
+    assert (opinions.argmax(axis=1) == labels[rows]).mean() < 0.8
+    now = predict_tfidf(fitted.path, [texts[row] for row in rows])
+    assert (now.argmax(axis=1) == labels[rows]).mean() > 0.9

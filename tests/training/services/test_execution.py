@@ -78,6 +78,9 @@ def test_a_run_ends_with_a_model_in_charge_that_has_ordered_the_queue(labelled):
     assert (version.in_charge, version.label_keys) == (True, ["no", "yes"])
     families = {one.family: one.number for one in run.versions.all()}
     assert families == {"encoder": 1, "embedding": 2, "tfidf": 3}
+    trials = [one.metrics["trial"] for one in run.versions.all()]
+    assert len({tuple(trial["items"]) for trial in trials}) == 1, "all are held to the same texts"
+    assert len(trials[0]["items"]) == trials[0]["shape"][0] > 10
     tuned = run.versions.get(family="encoder")
     weights = (Path(tuned.path) / "model.safetensors").read_bytes()
     assert hashlib.sha256(weights).hexdigest() == tuned.sha256
