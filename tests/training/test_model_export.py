@@ -1,6 +1,7 @@
 """An exported folder loads by path, and its card's own example gives the platform's probabilities."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +200,19 @@ def test_a_licence_that_nobody_named_is_unknown_and_so_is_that_of_another_model(
     put_in_charge(campaign, changed)
     assert "**Base model:** unknown" in exported(campaign, tmp_path / "c")
     (served_base / "LICENSE").unlink()
+
+
+def test_what_a_network_thought_of_single_texts_that_it_learned_from_is_not_given_away(served, tmp_path):
+    shutil.copytree(served("choice"), tmp_path / "few")
+    manifest = json.loads((tmp_path / "few" / "manifest.json").read_text())
+    manifest["out_of_fold"] = {"rows": [3], "probabilities": [[0.123, 0.877]]}
+    (tmp_path / "few" / "manifest.json").write_text(json.dumps(manifest))
+    campaign = campaign_of("choice")
+    put_in_charge(campaign, tmp_path / "few")
+    exported(campaign, tmp_path / "m")
+    written = (tmp_path / "m" / "manifest.json").read_text()
+    assert json.loads(written)["class_names"] == manifest["class_names"]
+    assert "0.123" not in written
 
 
 # --- Linear models ---

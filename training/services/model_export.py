@@ -76,9 +76,11 @@ def _publish(path: Path, campaign: Campaign, base: BaseOrigin | None) -> None:
 
 
 def _public(manifest: dict, names: list[str], base: BaseOrigin | None) -> dict:
-    """Without a place on this server; class_names are the campaign's label keys."""
+    """Without a place on this server, and what was thought of single texts; class_names are the campaign's
+    label keys."""
     config = shown_settings(manifest["config"])
-    return {**manifest, "config": config, "label_names": names, "base_model": base.name if base else None}
+    known = {name: value for name, value in manifest.items() if name != "out_of_fold"}
+    return known | {"config": config, "label_names": names, "base_model": base.name if base else None}
 
 
 def _name_outputs(path: Path, manifest: dict, names: list[str]) -> None:
