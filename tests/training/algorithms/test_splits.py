@@ -235,7 +235,8 @@ def test_nothing_that_teaches_is_too_near_to_what_judges(pairs, gold):
     for place, (one, record) in enumerate(zip(texts, ids, strict=True)):
         if test[place]:
             assert one not in part_of_text
-            if of_stream([record])[0] and not (is_gold[place] and gold_takes_too_much):
+            is_small = ids.count(record) <= max(1, 0.3 * len(ids))  # a larger one trains, or stands in
+            if of_stream([record])[0] and is_small and not (is_gold[place] and gold_takes_too_much):
                 assert not (teaches & (np.array(ids) == record)).any()
         elif teaches[place]:
             assert part_of_text[one] == parts[place]
