@@ -91,8 +91,10 @@ def learn(
             on_progress=on_progress,
         )
         return Learned(tuned.path, tuned.sha256, tuned.manifest, tuned.out_of_fold)
-    n_turns = config.n_rehearsals(len(examples.counting(TRAIN)))
-    same = {"seed": config.seed, "held_out": held_out_in_turn(examples, n_turns, seed=config.seed)}
+    n_train = len(examples.counting(TRAIN))
+    same = {"seed": config.seed, "held_out": None}
+    if n_train < config.enough_examples:  # else what chooses C is what an encoder's own parts hold out
+        same["held_out"] = held_out_in_turn(examples, config.n_rehearsals(n_train), seed=config.seed)
     if family == Family.TFIDF:
         made = linear.fit_tfidf(examples, output_dir=output_dir, **same)
     else:
