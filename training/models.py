@@ -197,6 +197,7 @@ class ModelVersion(models.Model):
 
         TFIDF = "tfidf", "counted words"
         EMBEDDING = "embedding", "frozen encoder"
+        COMBINED = "combined", "counted words and frozen encoder"
         ENCODER = "encoder", "fine-tuned encoder"
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -226,6 +227,11 @@ class ModelVersion(models.Model):
                 fields=["campaign"], condition=Q(in_charge=True), name="one_model_in_charge"
             ),
         ]
+
+    @property
+    def takes_vectors(self) -> bool:
+        """Whether it is told what a frozen encoder makes of a text, which so has to lie where it lay."""
+        return self.family in (self.Family.EMBEDDING, self.Family.COMBINED)
 
     @property
     def score(self) -> float:

@@ -104,7 +104,7 @@ def test_simulate_prints_the_learning_curve_measured_on_gold_that_nobody_answers
     answered = set(Consensus.objects.values_list("task_id", flat=True))
     assert len(answered) + second["n_measured"] <= Gold.objects.count() == 120
     assert all(0 <= point["accuracy"] <= 1 and 0 <= point["macro_f1"] <= 1 for point in report["curve"])
-    assert ModelVersion.objects.filter(campaign=campaign).count() == 6, "three families, two rounds"
+    assert ModelVersion.objects.filter(campaign=campaign).count() == 8, "four families, two rounds"
     taught = [json.loads(line) for path in tmp_path.rglob("snapshot-*.jsonl") for line in path.open()]
     assert {row["origin"] for row in taught if "origin" in row} == {"crowd"}
     assert "round 2 of 2" in shown.err

@@ -15,7 +15,14 @@ from tests.served_models import CLASSES, campaign_of, examples_of, put_in_charge
 from training.algorithms.metrics import evaluate
 from training.encoder import embed, predict_proba, predict_spans, read_relations
 from training.encoder.relating import sha256_of_both
-from training.linear import fit_embedding, fit_tfidf, predict_embedding, predict_tfidf
+from training.linear import (
+    fit_combined,
+    fit_embedding,
+    fit_tfidf,
+    predict_combined,
+    predict_embedding,
+    predict_tfidf,
+)
 from training.model_folders import weights_sha256
 from training.models import TrainingPolicy
 
@@ -230,12 +237,13 @@ def test_a_model_of_counted_words_is_exported_with_what_computes_it(tmp_path, mo
     assert found == pytest.approx(predict_tfidf(fitted.path, examples.texts[:5]), abs=1e-6)
 
 
-def test_a_model_on_a_frozen_encoder_is_exported_and_names_it(served_base, tmp_path, monkeypatch):
+@pytest.mark.parametrize("fit", [fit_embedding, fit_combined])
+def test_a_model_on_a_frozen_encoder_is_exported_and_names_it(fit, served_base, tmp_path, monkeypatch):
     examples = examples_of("pairs")
     campaign = campaign_of("pairs")
     TrainingPolicy.objects.create(campaign=campaign, base_model=str(served_base))
     vectors = np.hstack([embed(served_base, examples.texts), embed(served_base, examples.seconds)])
-    fitted = fit_embedding(
+    fitted = fit(
         examples,
         vectors,
         output_dir=tmp_path / "fitted",
@@ -247,7 +255,12 @@ def test_a_model_on_a_frozen_encoder_is_exported_and_names_it(served_base, tmp_p
     assert weights_sha256(served_base) in card
     example = example_of(card, tmp_path / "m", monkeypatch, base=served_base)
     found = example["probabilities"](examples.texts[:5], examples.seconds[:5])
-    assert found == pytest.approx(predict_embedding(fitted.path, vectors[:5]), abs=1e-3)
+    expected = (
+        predict_embedding(fitted.path, vectors[:5])
+        if fit is fit_embedding
+        else predict_combined(fitted.path, examples.texts[:5], vectors[:5], examples.seconds[:5])
+    )
+    assert found == pytest.approx(expected, abs=1e-3)
 
 
 # --- What is refused ---

@@ -1,8 +1,12 @@
 """How sure a model may be: one temperature that its scores are divided by (Guo et al. 2017).
 
+And where several models are asked as one, how much each of them counts.
+
 Scores [N, K] are what a softmax takes (logits or log p, up to a constant a row), or with multiple=True what
 a sigmoid takes: K questions of their own, each answered yes or no. Targets [N, K] are probabilities.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
@@ -54,6 +58,35 @@ def fit_temperature(targets: np.ndarray, scores: np.ndarray, *, multiple: bool =
 
     found = minimize_scalar(cost, bounds=LOG_RANGE, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
+
+
+def fit_scales(targets: np.ndarray, scores: Sequence[np.ndarray], *, multiple: bool = False) -> np.ndarray:
+    """Return [P] what the scores of each of P models count in their sum, never less than nothing.
+
+    A logarithmic opinion pool (Genest & Zidek 1986), its weights learned from examples that no model had
+    learned from (stacking, Wolpert 1992). They need not sum to 1: models that err each for themselves may
+    be surer together. Each is Normal(1 / P, PRIOR_WIDTH^2) before any example is seen.
+
+    >>> fit_scales(np.empty((0, 2)), [np.empty((0, 2))] * 2).tolist()
+    [0.5, 0.5]
+
+    The second model says the opposite of what is right, and is not heard:
+
+    >>> targets = np.eye(2)[[0, 1] * 20]
+    >>> fit_scales(targets, [targets * 2, -targets]).round(2).tolist()[1]
+    0.0
+    """
+    start = np.full(len(scores), 1 / len(scores))
+    if not len(targets):
+        return start
+    n_questions = targets.shape[1] if multiple else 1
+    stacked = np.asarray(scores, dtype=np.float64)  # [P, N, K]
+
+    def cost(scales: np.ndarray) -> float:
+        losses = cross_entropies(targets, np.tensordot(scales, stacked, axes=1), multiple=multiple)
+        return float(n_questions * losses.sum() + 0.5 * (((scales - start) / PRIOR_WIDTH) ** 2).sum())
+
+    return minimize(cost, x0=start, method="L-BFGS-B", bounds=[(0.0, None)] * len(scores)).x
 
 
 def apply_temperature(scores: np.ndarray, temperature: float, *, multiple: bool = False) -> np.ndarray:

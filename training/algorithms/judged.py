@@ -13,7 +13,7 @@ from training.algorithms.outcomes import (
     outcomes_of_sets,
 )
 
-FAMILIES = ("tfidf", "embedding", "encoder")  # the plainest first
+FAMILIES = ("tfidf", "embedding", "combined", "encoder")  # the plainest first
 N_BINS = 15
 CHOSEN_FROM = 0.5
 

@@ -13,11 +13,11 @@ import scipy
 import sklearn
 from safetensors.numpy import save
 
-from training.algorithms.calibration import apply_temperature
+from training.algorithms.calibration import apply_temperature, fit_scales
 from training.algorithms.examples import WHOLE_TEXT_HEADS, Examples
 from training.algorithms.splits import TRAIN, groups_of
-from training.linear.pairs import Features, pair_features
-from training.linear.regression import Linear, fit, rehearse
+from training.linear.pairs import Features, pair_features, side_by_side
+from training.linear.regression import Linear, Rehearsal, fit, rehearse
 from training.linear.words import VOCABULARY, Words
 from training.model_folders import appearing_folder
 
@@ -48,16 +48,9 @@ def fit_tfidf(
 
     held_out: the rows that are held out in turn for out_of_fold; None: what chose C and temperature.
     """
-    rows = _learned(examples)
-    words = Words.learned_from(
-        [texts[row] for texts in (examples.texts, examples.seconds) if texts is not None for row in rows]
-    )
-    features = word_features(words, examples.texts, examples.seconds)
-    lesson = _learn(examples, features, C_OF_WORDS, seed, held_out)
-    arrays = {"inverse_frequency": words.inverse_frequency.astype(np.float64)}
-    manifest = _manifest("tfidf", examples, lesson, seed)
-    manifest["config"]["counted"] = words.unit
-    return _write(output_dir, lesson, manifest, arrays, words)
+    words, counted = _counted(examples)
+    lesson = _learn(examples, [counted], seed, held_out)
+    return _write(output_dir, lesson, _manifest("tfidf", examples, lesson, seed), words)
 
 
 def fit_embedding(
@@ -73,13 +66,53 @@ def fit_embedding(
 
     base_model_sha256 names the encoder in the manifest; held_out as in fit_tfidf.
     """
+    lesson = _learn(examples, [_vectors(examples, vectors)], seed, held_out)
+    manifest = _manifest("embedding", examples, lesson, seed)
+    return _write(output_dir, lesson, manifest | _encoder(examples, base_model_sha256), None)
+
+
+def fit_combined(
+    examples: Examples,
+    vectors: np.ndarray,
+    *,
+    output_dir: Path,
+    seed: int,
+    base_model_sha256: str = "",
+    held_out: Sequence[np.ndarray] | None = None,
+) -> Fitted:
+    """Learn from words and from vectors, each by itself, and then how much either counts; see fit_scales.
+
+    Arguments as in fit_embedding. Words tell apart what an encoder takes for alike, once there are labels
+    enough to know them; where they say nothing, they come to count nothing.
+    """
+    words, counted = _counted(examples)
+    lesson = _learn(examples, [counted, _vectors(examples, vectors)], seed, held_out)
+    manifest = _manifest("combined", examples, lesson, seed)
+    return _write(output_dir, lesson, manifest | _encoder(examples, base_model_sha256), words)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Features of all examples, and which strengths of regularisation are tried on them."""
+
+    features: Features
+    candidates: tuple[float, ...]
+
+
+def _counted(examples: Examples) -> tuple[Words, Part]:
+    texts_of = [texts for texts in (examples.texts, examples.seconds) if texts is not None]
+    words = Words.learned_from([texts[row] for texts in texts_of for row in _learned(examples)])
+    return words, Part(word_features(words, examples.texts, examples.seconds), C_OF_WORDS)
+
+
+def _vectors(examples: Examples, vectors: np.ndarray) -> Part:
     if len(vectors) != len(examples):
         raise ValueError("vectors and examples differ in length")
-    features = vector_features(vectors, is_pair=examples.seconds is not None)
-    lesson = _learn(examples, features, C_OF_VECTORS, seed, held_out)
-    manifest = _manifest("embedding", examples, lesson, seed)
-    manifest |= {"base_model_sha256": base_model_sha256, "is_pair": examples.seconds is not None}
-    return _write(output_dir, lesson, manifest, {}, None)
+    return Part(vector_features(vectors, is_pair=examples.seconds is not None), C_OF_VECTORS)
+
+
+def _encoder(examples: Examples, sha256: str) -> dict[str, Any]:
+    return {"base_model_sha256": sha256, "is_pair": examples.seconds is not None}
 
 
 def word_features(words: Words, texts, seconds) -> Features:
@@ -107,16 +140,12 @@ class Lesson:
     model: Linear
     temperature: float
     out_of_fold: tuple[np.ndarray, np.ndarray]  # as in Fitted
-    candidates: tuple[float, ...]
+    parts: Sequence[Part]
     derived: dict[str, Any]
 
 
 def _learn(
-    examples: Examples,
-    features: Features,
-    candidates: tuple[float, ...],
-    seed: int,
-    held_out: Sequence[np.ndarray] | None,
+    examples: Examples, parts: Sequence[Part], seed: int, held_out: Sequence[np.ndarray] | None
 ) -> Lesson:
     """Rehearse on what is left out in turn, then learn from all that does not judge.
 
@@ -126,47 +155,64 @@ def _learn(
     """
     rows, multiple = _learned(examples), examples.head == "multiple"
     assert examples.targets is not None
-    targets, weights = examples.targets[rows], examples.weights[rows]
+    targets, weights = examples.targets, examples.weights
     records = range(len(examples)) if examples.records is None else examples.records
-    rehearsal = rehearse(
-        candidates,
-        features[rows],
-        targets,
-        weights,
-        groups=groups_of([records[row] for row in rows], [examples.texts[row] for row in rows]),
-        held_out=examples.parts[rows] != TRAIN,
-        multiple=multiple,
-        seed=seed,
-    )
-    asked, scores = rows[rehearsal.unseen], rehearsal.scores
-    if held_out is not None:
-        asked, scores = _held_to(held_out, examples, features, rehearsal.c)
+    groups = groups_of([records[row] for row in rows], [examples.texts[row] for row in rows])
+    rehearsals = [
+        rehearse(
+            part.candidates,
+            part.features[rows],
+            targets[rows],
+            weights[rows],
+            groups=groups,
+            held_out=examples.parts[rows] != TRAIN,
+            multiple=multiple,
+            seed=seed,
+        )
+        for part in parts
+    ]
+    asked = rows[rehearsals[0].unseen]  # the same for each part
+    scales, temperature = _scales(rehearsals, targets[asked], multiple=multiple)
+    features = side_by_side([part.features for part in parts])
+
+    def taught(by: np.ndarray) -> Linear:
+        """Learn from these rows."""
+        models = [
+            fit(part.features[by], targets[by], weights[by], c=rehearsal.c, multiple=multiple)
+            for part, rehearsal in zip(parts, rehearsals, strict=True)
+        ]
+        return Linear.pooled(models, scales)
+
+    if held_out is None:
+        scores = sum(scale * one.scores for scale, one in zip(scales, rehearsals, strict=True))
+    else:
+        none = np.empty((0, targets.shape[1]), dtype=np.float32)
+        of_each = (taught(np.setdiff1d(rows, out)).scores(features[out]) for out in held_out)
+        asked, scores = np.concatenate([asked[:0], *held_out]), np.concatenate([none, *of_each])
     return Lesson(
-        fit(features[rows], targets, weights, c=rehearsal.c, multiple=multiple),
-        rehearsal.temperature,
-        (asked, apply_temperature(scores, rehearsal.temperature, multiple=multiple)),
-        candidates,
+        taught(rows),
+        temperature,
+        (asked, apply_temperature(scores, temperature, multiple=multiple)),
+        parts,
         {
-            "c": rehearsal.c,
+            "c": [one.c for one in rehearsals],
+            "scales": scales,
             "n_train": len(rows),
-            "n_calibration": len(rehearsal.unseen),
-            "n_features": features.shape[1],
+            "n_calibration": len(rehearsals[0].unseen),
+            "n_features": [part.features.shape[1] for part in parts],
         },
     )
 
 
-def _held_to(
-    held_out: Sequence[np.ndarray], examples: Examples, features: Features, c: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (rows [M], scores float32 [M, K] of models that learned from all others)."""
-    assert examples.targets is not None
-    scores = [np.empty((0, examples.targets.shape[1]), dtype=np.float32)]
-    for rows in held_out:
-        others = np.setdiff1d(examples.learned, rows)
-        targets, weights = examples.targets[others], examples.weights[others]
-        model = fit(features[others], targets, weights, c=c, multiple=examples.head == "multiple")
-        scores.append(model.scores(features[rows]))
-    return np.concatenate([np.empty(0, dtype=np.int64), *held_out]), np.concatenate(scores)
+def _scales(
+    rehearsals: Sequence[Rehearsal], targets: np.ndarray, *, multiple: bool
+) -> tuple[list[float], float]:
+    """Return (what each part's scores count in their sum, the sum's temperature)."""
+    if len(rehearsals) == 1:
+        return [1.0], rehearsals[0].temperature
+    tempered = [one.scores / one.temperature for one in rehearsals]
+    scales = fit_scales(targets, tempered, multiple=multiple)
+    return [float(s / one.temperature) for s, one in zip(scales, rehearsals, strict=True)], 1.0
 
 
 def _manifest(family: str, examples: Examples, lesson: Lesson, seed: int) -> dict[str, Any]:
@@ -176,7 +222,7 @@ def _manifest(family: str, examples: Examples, lesson: Lesson, seed: int) -> dic
         "head": examples.head,
         "class_names": list(examples.class_names),
         "temperature": lesson.temperature,
-        "config": {"c": list(lesson.candidates)},
+        "config": {"c": [list(part.candidates) for part in lesson.parts]},
         "derived": lesson.derived,
         "versions": {
             "python": platform.python_version(),
@@ -189,16 +235,13 @@ def _manifest(family: str, examples: Examples, lesson: Lesson, seed: int) -> dic
     }
 
 
-def _write(
-    target: Path,
-    lesson: Lesson,
-    manifest: dict[str, Any],
-    arrays: dict[str, np.ndarray],
-    words: Words | None,
-) -> Fitted:
-    # As bytes, so that a full disk is the system's own error.
+def _write(target: Path, lesson: Lesson, manifest: dict[str, Any], words: Words | None) -> Fitted:
     model = lesson.model
-    weights = save({"weights": model.weights, "intercepts": model.intercepts, **arrays})
+    arrays = {"weights": model.weights, "intercepts": model.intercepts}
+    if words is not None:
+        arrays["inverse_frequency"] = words.inverse_frequency.astype(np.float64)
+        manifest["config"]["counted"] = words.unit
+    weights = save(arrays)  # as bytes, so that a full disk is the system's own error
     with appearing_folder(Path(target)) as folder:
         (folder / WEIGHTS).write_bytes(weights)
         if words is not None:

@@ -33,6 +33,13 @@ class Linear:
         """Return float32 [N, K]: logits, of a softmax or (for multiple) of K sigmoids."""
         return np.asarray(features @ self.weights.T, dtype=np.float32) + self.intercepts
 
+    @classmethod
+    def pooled(cls, models: Sequence["Linear"], scales: Sequence[float]) -> "Linear":
+        """Return one model of the models' features side by side: its scores are the sum of theirs, scaled."""
+        parts = list(zip(models, scales, strict=True))
+        weights = np.hstack([scale * model.weights for model, scale in parts])
+        return cls(weights, np.sum([scale * model.intercepts for model, scale in parts], axis=0))
+
 
 def fit(features: Features, targets: np.ndarray, weights: np.ndarray, *, c: float, multiple: bool) -> Linear:
     """Fit L2-regularised logistic regression to targets [N, K], probabilities, and weights [N].

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from training.algorithms.calibration import apply_temperature
 from training.errors import model_damaged, model_missing
 from training.linear.learning import WEIGHTS, files_sha256, vector_features, word_features
+from training.linear.pairs import side_by_side
 from training.linear.regression import Linear
 from training.linear.words import Words
 from training.model_folders import read_manifest
@@ -44,6 +45,22 @@ def predict_embedding(model_dir: Path | str, vectors: np.ndarray) -> np.ndarray:
         return model.scores(vector_features(vectors[start:end], is_pair=manifest["is_pair"]))
 
     return _calibrated(manifest, chunk, len(vectors), VECTORS_AT_ONCE)
+
+
+def predict_combined(
+    model_dir: Path | str, texts: Sequence[str], vectors: np.ndarray, seconds: Sequence[str] | None = None
+) -> np.ndarray:
+    """Return calibrated probabilities [N, K] float32 of texts and their vectors [N, D]."""
+    folder = Path(model_dir)
+    manifest, model, arrays = read_model(folder)
+    words = Words.read(folder, arrays["inverse_frequency"])
+
+    def chunk(start: int, end: int) -> np.ndarray:
+        counted = word_features(words, texts[start:end], seconds and seconds[start:end])
+        read = vector_features(vectors[start:end], is_pair=manifest["is_pair"])
+        return model.scores(side_by_side([counted, read]))
+
+    return _calibrated(manifest, chunk, len(texts), TEXTS_AT_ONCE)
 
 
 def read_linear(model_dir: Path | str) -> Linear:

@@ -89,9 +89,8 @@ def encoder_of(campaign: Campaign) -> tuple[str, str]:
 
     That of the model in charge where it takes vectors; else the one that the next models learn from.
     """
-    takes_vectors = ModelVersion.objects.filter(family=ModelVersion.Family.EMBEDDING).select_related("run")
-    version = takes_vectors.filter(campaign=campaign, in_charge=True).first()
-    if version and (folder := folder_of_encoder(version)):
+    version = ModelVersion.objects.filter(campaign=campaign, in_charge=True).select_related("run").first()
+    if version and version.takes_vectors and (folder := folder_of_encoder(version)):
         return folder, version.lineage["base_model_sha256"]
     return base_encoder_of(campaign)
 

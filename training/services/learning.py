@@ -43,7 +43,7 @@ def families_of(run: TrainingRun, snapshot: Snapshot) -> list[str]:
     """Which models a run makes, the longest first: what the encoder refuses, no other model answers for."""
     if snapshot.head in MARKING_HEADS:
         return [Family.ENCODER] if run.kind == TrainingRun.Kind.TRAIN else []
-    fast = [Family.EMBEDDING, Family.TFIDF]
+    fast = [Family.EMBEDDING, Family.TFIDF, Family.COMBINED]
     return [Family.ENCODER, *fast] if run.kind == TrainingRun.Kind.TRAIN else fast
 
 
@@ -99,9 +99,8 @@ def learn(
         made = linear.fit_tfidf(examples, output_dir=output_dir, **same)
     else:
         vectors, sha256 = _vectors(campaign, snapshot)
-        made = linear.fit_embedding(
-            examples, vectors, output_dir=output_dir, base_model_sha256=sha256, **same
-        )
+        fit = linear.fit_embedding if family == Family.EMBEDDING else linear.fit_combined
+        made = fit(examples, vectors, output_dir=output_dir, base_model_sha256=sha256, **same)
     return Learned(made.path, made.sha256, made.manifest, made.out_of_fold)
 
 

@@ -30,6 +30,7 @@ FAMILIES = {
     "encoder": "a BERT-like text encoder, fine-tuned",
     "embedding": "a logistic regression on the vectors of a frozen text encoder",
     "tfidf": "a logistic regression on counted words (TF-IDF)",
+    "combined": "two logistic regressions, on counted words (TF-IDF) and on a frozen encoder's vectors",
 }
 FIGURES = {
     "n_examples": "texts",
@@ -55,8 +56,9 @@ Transformers cannot load this model; what is in the folder is enough to compute 
 {inputs}
 - `manifest.json`: `label_names` and `class_names` (their keys) in the outputs' order, `temperature`, `head`.
 
-Of a pair the features are first, second, |first − second| and first × second, end to end. Probabilities are
-softmax(scores / temperature); for labels on their own (`"head": "multiple"`), sigmoid(scores / temperature).
+Of a pair the features (each sort for itself) are first, second, |first − second| and first × second, end to
+end. Probabilities are softmax(scores / temperature); for labels on their own (`"head": "multiple"`),
+sigmoid(scores / temperature).
 """
 FOLDERS_OF_RELATIONS = """
 Transformers cannot load this model in one piece, but each of its two folders: `spans` (token classification)
@@ -64,15 +66,18 @@ finds the stretches, `pairs` (text classification) says of a text in which two o
 belong together: `@ * label * … @` around the first and `# ^ label ^ … #` around the second, as
 `training/algorithms/marking.py` of the platform makes them.
 """
-INPUTS = {
-    "tfidf": """\
+WORDS = """\
   `inverse_frequency` [V], float64.
 - `vocabulary.json`: `terms` [V] in the features' order and their `unit`: `words` (one and two words, pattern
   `\\b\\w+\\b`, lower case) or `characters` (one to three). A term counted n times weighs
-  (1 + ln n) × inverse_frequency; a text's features are scaled to length 1.""",
-    "embedding": """\
+  (1 + ln n) × inverse_frequency; a text's features are scaled to length 1."""
+VECTORS = """\
 - Features are a text's vector: the mean over its tokens of the base model's last layer, scaled to length 1,
-  in half precision. The base model is not in this folder; `base_model_sha256` is that of its weights.""",
+  in half precision. The base model is not in this folder; `base_model_sha256` is that of its weights."""
+INPUTS = {
+    "tfidf": WORDS,
+    "embedding": VECTORS,
+    "combined": f"{WORDS}\n{VECTORS}\n  The terms' features stand first, the vector's behind them.",
 }
 CALIBRATION = {
     "single": "p = softmax(logits / T)",

@@ -115,11 +115,11 @@ def probabilities(texts, seconds=None):
     return predict_tfidf(FOLDER, texts, seconds)
 '''
 
-EMBEDDING = '''
+OF_VECTORS = '''
 import numpy as np
 
 from training.encoder import embed  # of the platform's checkout
-from training.linear import predict_embedding
+from training.linear import {predict}
 
 FOLDER, BASE = ".", "the folder of the base model"
 
@@ -129,7 +129,7 @@ def probabilities(texts, seconds=None):
     vectors = embed(BASE, texts)
     if seconds is not None:
         vectors = np.hstack([vectors, embed(BASE, seconds)])
-    return predict_embedding(FOLDER, vectors)
+    return {predict}(FOLDER, {of})
 '''
 
 
@@ -137,7 +137,9 @@ def loading_example(family: str, head: str, *, pairs: bool) -> str:
     if family == "tfidf":
         return TFIDF.strip()
     if family == "embedding":
-        return EMBEDDING.strip()
+        return OF_VECTORS.format(predict="predict_embedding", of="vectors").strip()
+    if family == "combined":
+        return OF_VECTORS.format(predict="predict_combined", of="texts, vectors, seconds").strip()
     if head == "relations":
         return RELATIONS.strip()
     if head == "spans":

@@ -73,7 +73,7 @@ def refusal_of(version: ModelVersion) -> Conflict | None:
     """Why this model can't be put in charge; None where it can, and would read the texts."""
     if not has_files(version):
         return _files_gone()
-    if version.family == ModelVersion.Family.EMBEDDING and folder_of_encoder(version) is None:
+    if version.takes_vectors and folder_of_encoder(version) is None:
         return Conflict(ENCODER_GONE, code="encoder_gone")
     return None
 

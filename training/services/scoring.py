@@ -1,6 +1,6 @@
 """What a model thinks of open tasks, whatever its family and the kind of question."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -26,6 +26,13 @@ def opinion_of_open_tasks(
 ) -> tuple[OpenTasks, Opinion]:
     """The open tasks, and the model's opinion of each. What was imported while it read is left out."""
     manifest = read_manifest(version.path)
+    if version.takes_vectors:
+        embed_tasks(
+            version.campaign,
+            _folder_of_encoder(version),
+            manifest["base_model_sha256"],
+            on_progress=lambda share: on_progress(0.5 * share),
+        )
     if version.family == Family.EMBEDDING:
         return _by_vectors(version, manifest, policy, on_progress)
     texts = list(exchange.unlabelled_texts(version.campaign_id))
@@ -39,6 +46,13 @@ def opinion_of_open_tasks(
         return tasks, Opinion(manifest["head"], version.label_keys, None, readings)
     if version.family == Family.TFIDF:
         probabilities = linear.predict_tfidf(version.path, words, seconds)
+    elif version.family == Family.COMBINED:
+        probabilities = np.full((len(tasks), len(manifest["class_names"])), np.nan, dtype=np.float32)
+        for rows, vectors in _pages(tasks, version, manifest, on_progress):
+            page, others = [words[row] for row in rows], seconds and [seconds[row] for row in rows]
+            probabilities[rows] = linear.predict_combined(version.path, page, vectors, others)
+        known = ~np.isnan(probabilities[:, 0])
+        tasks, probabilities = tasks.only(known), probabilities[known]
     else:
         probabilities = _read_what_is_new(version, tasks, words, seconds, on_progress)
     return tasks, Opinion(manifest["head"], version.label_keys, probabilities)
@@ -84,9 +98,11 @@ def probabilities_of_texts(
     """Calibrated probabilities [N, K] of texts that need not be tasks; not of a model that marks."""
     if version.family == Family.TFIDF:
         return linear.predict_tfidf(version.path, texts, seconds)
-    if version.family == Family.EMBEDDING:
-        folder = _folder_of_encoder(version)
-        return linear.predict_embedding(version.path, vectors_of_texts(folder, texts, seconds))
+    if version.takes_vectors:
+        vectors = vectors_of_texts(_folder_of_encoder(version), texts, seconds)
+        if version.family == Family.EMBEDDING:
+            return linear.predict_embedding(version.path, vectors)
+        return linear.predict_combined(version.path, texts, vectors, seconds)
     return encoder.predict_proba(version.path, texts, seconds, on_progress=on_progress)
 
 
@@ -105,33 +121,32 @@ def spans_of_texts(version: ModelVersion, texts: Sequence[str]) -> list[list[tup
 def _by_vectors(
     version: ModelVersion, manifest: dict, policy: TrainingPolicy, on_progress: Callable[[float], None]
 ) -> tuple[OpenTasks, Opinion]:
-    """Vectors are read and scored a page at a time: ten million do not fit the memory at once.
-
-    Where the campaign has the vectors of another encoder, all texts are read anew by the model's.
-    """
-    embed_tasks(
-        version.campaign,
-        _folder_of_encoder(version),
-        manifest["base_model_sha256"],
-        on_progress=lambda share: on_progress(0.5 * share),
-    )
     tasks = exchange.open_tasks(version.campaign_id)
     wants_draws = acquisition_of(policy) == TrainingPolicy.Acquisition.BALD
     probabilities = np.full((len(tasks), len(manifest["class_names"])), np.nan, dtype=np.float32)
     draws = np.full(len(tasks), np.nan) if wants_draws else None
     model = linear.read_linear(version.path)
-    for ids, vectors in vector_pages(version.campaign_id, manifest["base_model_sha256"]):
-        rows, found = tasks.rows_of(ids)
-        probabilities[rows] = linear.predict_embedding(version.path, vectors[found])
+    for rows, vectors in _pages(tasks, version, manifest, on_progress):
+        probabilities[rows] = linear.predict_embedding(version.path, vectors)
         if draws is not None:
-            opinions = _draws(model, vectors[found], manifest, seed=version.number)
+            opinions = _draws(model, vectors, manifest, seed=version.number)
             draws[rows] = bald(opinions, multiple=manifest["head"] == "multiple")
-        on_progress(0.5 + 0.5 * (rows[-1] + 1) / len(tasks) if len(rows) else 0.5)
     known = ~np.isnan(probabilities[:, 0])
     draws = None if draws is None else draws[known]
     return tasks.only(known), Opinion(
         manifest["head"], version.label_keys, probabilities[known], disagreement_of_draws=draws
     )
+
+
+def _pages(
+    tasks: OpenTasks, version: ModelVersion, manifest: dict, on_progress: Callable[[float], None]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(places among the tasks [M], their vectors [M, D]), a page at a time: not all fit the memory."""
+    for ids, vectors in vector_pages(version.campaign_id, manifest["base_model_sha256"]):
+        rows, found = tasks.rows_of(ids)
+        if len(rows):
+            yield rows, vectors[found]
+            on_progress(0.5 + 0.5 * (rows[-1] + 1) / len(tasks))
 
 
 def _draws(model: linear.Linear, vectors: np.ndarray, manifest: dict, *, seed: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from scipy.special import expit, log_softmax, softmax
 from training.algorithms.calibration import (
     apply_temperature,
     cross_entropies,
+    fit_scales,
     fit_temperature,
     tempered_cross_entropy,
 )
@@ -84,3 +85,15 @@ def test_the_tempered_loss_does_not_mind_a_model_that_is_too_sure():
     assert loss_at(4.0) == pytest.approx(loss_at(2.0), abs=0.002)
     assert loss_at(2.0) < np.log(3)
     assert loss_at(0.1) > loss_at(1.0) + 0.1, "who is right without being sure knows less than who is sure"
+
+
+def test_models_that_err_each_for_themselves_are_surer_together():
+    """Evidence that is independent adds up; evidence that is the same twice is worth half each time."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=4000)
+    evidence = [np.stack([-z, z], axis=1) for z in rng.normal(0.5 * (2 * labels - 1), 1 / 2**0.5, (2, 4000))]
+    targets = np.eye(2)[labels]
+    assert fit_scales(targets, evidence) == pytest.approx([1, 1], abs=0.1)
+    assert fit_scales(targets, [evidence[0]] * 2) == pytest.approx([0.5, 0.5], abs=0.06)
+    columns = [one[:, 1:] * 2 for one in evidence]
+    assert fit_scales(targets[:, 1:], columns, multiple=True) == pytest.approx([1, 1], abs=0.1)

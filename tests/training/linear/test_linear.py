@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ import pytest
 from training.algorithms.examples import Examples
 from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
 from training.errors import TrainingRefused
-from training.linear import fit_embedding, fit_tfidf, predict_embedding, predict_tfidf
+from training.linear import (
+    fit_combined,
+    fit_embedding,
+    fit_tfidf,
+    predict_combined,
+    predict_embedding,
+    predict_tfidf,
+    read_linear,
+)
 from training.linear.regression import fit
 from training.linear.words import Words
 
@@ -73,6 +82,61 @@ def test_a_head_on_vectors_learns_from_vectors_alone(tmp_path):
     assert fitted.manifest["base_model_sha256"] == "ab12"
 
 
+def test_words_and_vectors_together_tell_what_neither_tells_alone(tmp_path):
+    texts, of_words = sentences(240, n_classes=2)
+    rng = np.random.default_rng(2)
+    of_vectors = rng.integers(2, size=240)
+    noise = rng.normal(size=(240, 8))
+    noise[:, 0] += 6 * of_vectors
+    vectors = noise.astype(np.float16)
+    examples = examples_of(texts, np.eye(4)[2 * of_words + of_vectors])
+    both = fit_combined(examples, vectors, output_dir=tmp_path / "both", seed=0, base_model_sha256="ab12")
+    words = fit_tfidf(examples, output_dir=tmp_path / "words", seed=0)
+    alone = fit_embedding(examples, vectors, output_dir=tmp_path / "alone", seed=0)
+    unseen = examples.rows(TEST)
+
+    def right(probabilities: np.ndarray) -> float:
+        return (probabilities.argmax(axis=1) == examples.labels)[unseen].mean()
+
+    assert right(predict_combined(both.path, texts, vectors)) > 0.9
+    assert right(predict_tfidf(words.path, texts)) < 0.7
+    assert right(predict_embedding(alone.path, vectors)) < 0.7
+    assert both.manifest["base_model_sha256"] == "ab12"
+
+
+def test_words_that_tell_nothing_come_to_count_nothing(tmp_path):
+    examples = dataclasses.replace(labelled(), texts=[" ".join(FILLER[i % 20 :][:4]) for i in range(120)])
+    vectors = vectors_of(examples)
+    both = fit_combined(examples, vectors, output_dir=tmp_path / "both", seed=0)
+    alone = fit_embedding(examples, vectors, output_dir=tmp_path / "alone", seed=0)
+    of_words, of_vectors = both.manifest["derived"]["scales"]
+    assert of_words < 0.2 * of_vectors
+    beside = predict_combined(both.path, examples.texts, vectors)
+    assert abs(beside - predict_embedding(alone.path, vectors)).max() < 0.1
+
+
+def test_the_scores_of_both_are_those_of_each_by_what_it_counts(tmp_path):
+    """Also of rows held out in turn, and of a class that nobody has an example of."""
+    texts, labels = sentences(90)
+    examples, vectors = examples_of(texts, np.eye(4)[labels]), vectors_of(labelled(90))
+    same = {"seed": 0, "held_out": [np.array([0, 1, 2]), np.array([7, 8])]}
+    both = fit_combined(examples, vectors, output_dir=tmp_path / "both", **same)
+    words = fit_tfidf(examples, output_dir=tmp_path / "words", **same)
+    alone = fit_embedding(examples, vectors, output_dir=tmp_path / "alone", **same)
+    of_words, of_vectors = both.manifest["derived"]["scales"]
+    first, second, together = (read_linear(one.path) for one in (words, alone, both))
+    expected = np.hstack([of_words * first.weights, of_vectors * second.weights])
+    assert together.weights == pytest.approx(expected, abs=1e-5)
+    assert together.intercepts == pytest.approx(
+        of_words * first.intercepts + of_vectors * second.intercepts, abs=1e-4
+    )
+    rows, opinions = both.out_of_fold
+    assert rows.tolist() == [0, 1, 2, 7, 8]
+    assert opinions.sum(axis=1) == pytest.approx(1)
+    found = predict_combined(both.path, examples.texts, vectors)
+    assert not (found.argmax(axis=1) == 3).any()
+
+
 def test_each_of_several_labels_is_a_question_of_its_own(tmp_path):
     rng = np.random.default_rng(0)
     has = rng.random((180, 3)) < 0.4
@@ -129,16 +193,16 @@ def test_a_weight_of_zero_teaches_nothing():
     assert (with_them.weights == without.weights).all()
 
 
-@pytest.mark.parametrize("family", ["tfidf", "embedding"])
+@pytest.mark.parametrize("family", ["tfidf", "embedding", "combined"])
 def test_equal_seeds_and_examples_give_equal_models(tmp_path, family):
     examples = labelled()
     vectors = vectors_of(examples)
-    first, second = (
-        fit_tfidf(examples, output_dir=tmp_path / name, seed=3)
-        if family == "tfidf"
-        else fit_embedding(examples, vectors, output_dir=tmp_path / name, seed=3)
-        for name in ("one", "two")
-    )
+    fit_it = {
+        "tfidf": fit_tfidf,
+        "embedding": partial(fit_embedding, vectors=vectors),
+        "combined": partial(fit_combined, vectors=vectors),
+    }[family]
+    first, second = (fit_it(examples, output_dir=tmp_path / name, seed=3) for name in ("one", "two"))
     assert first.sha256 == second.sha256
     assert first.manifest == second.manifest
     assert (first.path / "model.safetensors").read_bytes() == (second.path / "model.safetensors").read_bytes()

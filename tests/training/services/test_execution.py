@@ -14,16 +14,20 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
+from annotation.exchange import texts_of
 from annotation.models import Answer, Consensus, MicroTask
 from tests.answered import answered
 from tests.factories import make_gold, make_sentences, make_volunteer, queue_of
 from tests.labelled import add_labelled, add_open, sentences, settle
-from training import encoder
+from training import encoder, linear
 from training.algorithms.splits import LEARNED, record_places
 from training.errors import RunLost, SnapshotGone
-from training.models import ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
+from training.models import Embedding, ModelVersion, Prediction, Promotion, TrainingPolicy, TrainingRun
 from training.services import execution, runs
+from training.services.base_models import encoder_of
+from training.services.embeddings import vectors_of_texts
 from training.services.execution import execute_run
+from training.services.explaining import explain_text
 from training.services.promotions import put_in_charge
 from training.services.runs import open_run, start_run
 from training.services.snapshot import kept_snapshot
@@ -77,7 +81,7 @@ def test_a_run_ends_with_a_model_in_charge_that_has_ordered_the_queue(labelled):
     version = run.model_version
     assert (version.in_charge, version.label_keys) == (True, ["no", "yes"])
     families = {one.family: one.number for one in run.versions.all()}
-    assert families == {"encoder": 1, "embedding": 2, "tfidf": 3}
+    assert families == {"encoder": 1, "embedding": 2, "tfidf": 3, "combined": 4}
     trials = [one.metrics["trial"] for one in run.versions.all()]
     assert len({tuple(trial["items"]) for trial in trials}) == 1, "all are held to the same texts"
     assert len(trials[0]["items"]) == trials[0]["shape"][0] > 10
@@ -94,7 +98,25 @@ def test_a_run_ends_with_a_model_in_charge_that_has_ordered_the_queue(labelled):
     assert queue_of(labelled) != before
     assert Prediction.objects.filter(model_version=version).count() == 20
     kept = {path.name for path in runs.run_directory(run).iterdir()}
-    assert kept == {"encoder", "embedding", "tfidf", "snapshot-1.jsonl"}
+    assert kept == {"encoder", "embedding", "tfidf", "combined", "snapshot-1.jsonl"}
+
+
+def test_a_model_of_words_and_vectors_orders_the_queue_by_both(labelled):
+    run = train(labelled)
+    version = run.versions.get(family="combined")
+    if not version.in_charge:
+        put_in_charge(version, cause=Promotion.Cause.HAND, now=timezone.now())
+    open_ones = MicroTask.objects.filter(campaign=labelled, taken=0).order_by("pk")
+    Embedding.objects.filter(task=open_ones[0]).delete()  # as of a text that has just come
+    order = train(labelled, TrainingRun.Kind.ORDER)
+    assert order.state == State.SUCCEEDED, order.failure
+    said = dict(Prediction.objects.filter(model_version=version).values_list("task_id", "probabilities"))
+    assert len(said) == len(open_ones) == 20
+    texts = [one.text for one in texts_of([task.pk for task in open_ones])]
+    vectors = vectors_of_texts(*encoder_of(labelled)[:1], texts)
+    expected = linear.predict_combined(version.path, texts, vectors)
+    assert np.array([said[task.pk] for task in open_ones]) == pytest.approx(expected, abs=2e-3)
+    assert explain_text(version, texts_of([open_ones[0].pk])[0]).method == "occlusion"
 
 
 def test_a_run_that_somebody_works_on_is_left_to_them(labelled):
@@ -132,7 +154,7 @@ def test_a_run_whose_worker_was_lost_while_it_scored_is_not_trained_again(labell
     assert execute_run(run.pk)
     version = ModelVersion.objects.get(in_charge=True)
     assert (Path(version.path) / "model.safetensors").stat().st_mtime_ns == trained_at
-    assert ModelVersion.objects.count() == 3
+    assert ModelVersion.objects.count() == 4
     assert set(MicroTask.objects.filter(is_open=True).values_list("priority_run", flat=True)) == {1}
 
 
@@ -152,7 +174,7 @@ def test_a_run_that_is_taken_up_again_does_not_undo_what_somebody_chose_since(la
 
 def put_earlier_in_charge(campaign, run) -> ModelVersion:
     """A model of another run, made of the files of one that this run did not choose."""
-    other = run.versions.get(in_charge=False)
+    other = run.versions.filter(in_charge=False).first()
     earlier = TrainingRun.objects.create(
         campaign=campaign, number=9, opened_at=timezone.now(), state=State.SUCCEEDED,
         config=TrainingRun.objects.get(pk=run.pk).config,
@@ -271,7 +293,7 @@ def test_a_base_model_that_is_not_there_fails_the_run_and_the_next_can_succeed(l
     TrainingPolicy.objects.update(base_model=str(tiny_bert))
     run = train(labelled)
     assert (run.state, run.number, run.failure) == (State.SUCCEEDED, 2, "")
-    assert {version.number for version in run.versions.all()} == {1, 2, 3}
+    assert {version.number for version in run.versions.all()} == {1, 2, 3, 4}
 
 
 def test_pickled_weights_are_refused(labelled, tiny_bert, tmp_path):
@@ -363,10 +385,11 @@ def test_an_encoder_that_stays_in_charge_orders_the_queue_after_a_refit_and_read
 
 
 def test_what_nobody_needs_any_more_loses_its_weights_and_keeps_its_figures(labelled):
-    first, second = train(labelled), train(labelled, TrainingRun.Kind.REFIT)
+    first, took_charge = train(labelled), ModelVersion.objects.get(in_charge=True)
+    second = train(labelled, TrainingRun.Kind.REFIT)
     kept = set(ModelVersion.objects.exclude(path="").values_list("run__number", "family"))
     newest = {(2, version.family) for version in second.versions.all()}
-    assert kept == {(1, first.model_version.family), *newest} and len(newest) == 2
+    assert kept == {(1, took_charge.family), *newest} and len(newest) == 3
     gone = ModelVersion.objects.filter(path="").first()
     assert gone.metrics["test"]["n_examples"] > 0
     assert not (runs.run_directory(first) / gone.family).exists()
@@ -378,7 +401,8 @@ def test_what_nobody_needs_any_more_loses_its_weights_and_keeps_its_figures(labe
 def test_texts_stay_only_with_the_models_that_learned_from_them(labelled):
     first, second = train(labelled, TrainingRun.Kind.REFIT), train(labelled, TrainingRun.Kind.REFIT)
     ModelVersion.objects.filter(run=second).update(in_charge=False)
-    ModelVersion.objects.filter(pk=first.model_version.pk).update(in_charge=True)
+    kept = ModelVersion.objects.filter(run=first).exclude(path="").first()
+    ModelVersion.objects.filter(pk=kept.pk).update(in_charge=True)
     (runs.run_directory(first) / "snapshot-9.part").touch()
     tidy(labelled.pk)
     assert kept_snapshot(first).n_labels == 60

@@ -191,7 +191,7 @@ def test_labels_too_near_to_what_judges_are_put_aside_and_the_runs_page_counts_t
 def test_an_admin_puts_another_model_in_charge_and_it_orders_the_queue(labelled, alice):
     first = run_of(labelled)
     standing = in_charge(labelled.pk)
-    [other] = first.versions.exclude(pk=standing.pk)
+    other, *_ = first.versions.exclude(pk=standing.pk)
     put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now(), by=alice)
     assert ModelVersion.objects.filter(in_charge=True).get() == other
     assert TrailEntry.objects.get(verb="put_in_charge").user == alice
@@ -315,7 +315,7 @@ def test_a_model_whose_encoder_is_gone_cannot_take_charge_again_and_it_is_said_b
 
 def test_a_model_whose_files_were_let_go_since_it_was_looked_at_takes_no_charge(labelled):
     first = run_of(labelled)
-    [other] = first.versions.filter(in_charge=False)
+    other, *_ = first.versions.filter(in_charge=False)
     ModelVersion.objects.filter(pk=other.pk).update(path="")
     with pytest.raises(Conflict, match="no longer kept"):
         put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now())
@@ -323,7 +323,7 @@ def test_a_model_whose_files_were_let_go_since_it_was_looked_at_takes_no_charge(
 
 
 def test_a_model_that_is_just_put_in_charge_keeps_its_files(labelled):
-    other = run_of(labelled).versions.get(in_charge=False)
+    other = run_of(labelled).versions.filter(in_charge=False).first()
     now = timezone.now()
     later = TrainingRun.objects.create(campaign=labelled, number=2, opened_at=now, state="succeeded")
     ModelVersion.objects.create(
@@ -343,7 +343,7 @@ def test_a_model_that_is_just_put_in_charge_keeps_its_files(labelled):
 def test_a_verdict_about_a_model_that_is_not_in_charge_any_more_is_found_anew(labelled, monkeypatch):
     first = run_of(labelled)
     standing = in_charge(labelled.pk)
-    [other] = first.versions.exclude(pk=standing.pk)
+    other, *_ = first.versions.exclude(pk=standing.pk)
     compared, real = [], gate.verdict
 
     def meddle(challenger, incumbent, **options):
@@ -367,7 +367,7 @@ def fallen(labelled):
     TrainingPolicy.objects.update(exploration_share=0.9)
     run = run_of(labelled)
     standing = in_charge(labelled.pk)
-    [other] = run.versions.exclude(pk=standing.pk)
+    other, *_ = run.versions.exclude(pk=standing.pk)
     put_in_charge(other, cause=Promotion.Cause.HAND, now=timezone.now())
     run_of(labelled, Kind.ORDER)
     return standing, other
