@@ -100,6 +100,7 @@ class FineTuneConfig(LoopConfig):
     # seed, seed + 1, ...; then one learns from all, for as long as suited those.
     few_examples: int = 200  # examples to train on below which several rehearse
     seeds_when_few: int = 3  # that rehearse
+    spare_seeds: int = 2  # for a last network that learns next to nothing
     enough_examples: int = 1000  # from which on one network does, and what stops it is left out for good
 
     # A step takes a third less without the lowest third of the layers, and the models are as good: figures in

@@ -100,6 +100,13 @@ def test_each_turn_has_lines_of_its_own_and_the_last_that_learns_from_all_says_s
     assert '"1 (turn 1)", "2 (turn 1)", "1 (turn 2)", "2 (turn 2)", "1 (all texts)", "2 (all texts)"' in html
     assert '"begins": [0, 2, 4]' in html
     assert "which learns from all of them" in html
+    assert "started again" not in html
+
+    TrainingRun.objects.update(history=[*turns, *[point | {"seed": 10} for point in turns[-2:]]])
+    html = client.get(reverse("training_run", args=[run.pk])).content.decode()
+    assert '"2 (all texts)", "1 (all texts, again)", "2 (all texts, again)"' in html
+    assert '"begins": [0, 2, 4, 6]' in html
+    assert "and so started again from other random weights" in html
 
 
 def test_of_relations_the_loss_of_both_encoders_is_shown_by_name(client, alice, campaign):

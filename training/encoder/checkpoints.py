@@ -42,6 +42,7 @@ class Standing:
     history: list[dict[str, Any]] = field(default_factory=list)
     precision: str = "fp32"  # found once a run: a second measurement might fall out otherwise
     n_pieces: int = 1  # that a batch is cut into, so that it fits the memory
+    n_spares: int = 0  # that were asked for
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ class Classifying:
         self.head, self.on_batch = HEADS[examples.head], on_batch
         self.targets = np.asarray(examples.targets, dtype=np.float32)  # [N, K]
         self.plan = plan_of(examples, config)
-        self.turns, self.weights = self.plan.turns, self.plan.weights
+        self.turns, self.spares, self.weights = self.plan.turns, self.plan.spares, self.plan.weights
         self._refuse_unlearnable()
         mass = self.weights[self.plan.learned] @ self.targets[self.plan.learned]  # [K]
         found = None if self.head.multiple else class_weights(mass, imbalance_ratio=config.imbalance_ratio)

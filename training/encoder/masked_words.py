@@ -42,7 +42,7 @@ class MaskedWords:
         train, held_out = (np.flatnonzero(part & (n_words > 0)) for part in (~is_validation, is_validation))
         if len(train) < config.min_windows or not len(held_out):
             raise too_few_texts(len(train), config.min_windows)
-        self.turns = [Turn(config.seed, train, held_out)]
+        self.turns, self.spares = [Turn(config.seed, train, held_out)], []
         self.weights = np.ones(len(tokens), dtype=np.float32)
         words_each, tokens_each = n_words[train], n_plain[train]
         # Tokens of a window that are to be found.

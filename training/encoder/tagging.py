@@ -53,7 +53,7 @@ class Tagging:
         self.examples, self.tokens, self.base, self.config = examples, tokens, base, config
         self.labels, self.on_batch = list(examples.class_names), on_batch
         self.plan = plan_of(examples, config)
-        self.turns, self.weights = self.plan.turns, self.plan.weights
+        self.turns, self.spares, self.weights = self.plan.turns, self.plan.spares, self.plan.weights
         self._refuse_unlearnable()
         self.tags = [
             tags_of(tokens.text_offsets(text), spans, self.labels)

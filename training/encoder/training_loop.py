@@ -20,12 +20,15 @@ from training.encoder.turns import Turn
 from training.encoder.windows import drawn_windows
 from training.errors import TrainingRefused
 
+LEARNED = 0.9  # of the first epoch's training loss, and less: something was learned
+
 
 class Lesson(Protocol):
     """What is learned from which texts."""
 
     tokens: Tokens
     turns: list[Turn]  # one, or some that rehearse and the last, which holds nothing out
+    spares: list[Turn]  # other starts of the last of several, for when it learns next to nothing
     weights: np.ndarray  # float32 [N], what each text counts; 1 on the mean of the last turn's
 
     def fresh_model(self) -> PreTrainedModel:
@@ -62,8 +65,12 @@ class Training:
         self._start_turn()
 
     @property
+    def turns(self) -> list[Turn]:
+        return self.lesson.turns + self.lesson.spares[: self.standing.n_spares]
+
+    @property
     def turn(self) -> Turn:
-        return self.lesson.turns[min(self.standing.turn, len(self.lesson.turns) - 1)]
+        return self.turns[min(self.standing.turn, len(self.turns) - 1)]
 
     @property
     def rehearsals(self) -> list[Turn]:
@@ -95,7 +102,7 @@ class Training:
 
     def run(self) -> PreTrainedModel:
         """Take every turn; return the last one's model, with its best weights."""
-        while self.standing.turn < len(self.lesson.turns):
+        while self.standing.turn < len(self.turns):
             while not self._turn_finished():
                 self._train_epoch()
                 self._end_epoch()
@@ -126,15 +133,16 @@ class Training:
         Not from the start: against few noisy labels, a network that only knows the classes' shares is hard to
         beat.
         """
-        courses = [
-            [stopping_loss(point) for point in self.standing.history if point["seed"] == turn.seed]
-            for turn in self.rehearsals
-        ]
+        courses = [[stopping_loss(point) for point in self._course(turn)] for turn in self.rehearsals]
         n_common = min(map(len, courses))
         sizes = [len(turn.held_out) for turn in self.rehearsals]
         means = np.average([course[:n_common] for course in courses], axis=0, weights=sizes)
         first = max(self.config.epochs_for(len(self.rehearsals[0].train)) // 4 - 1, 0)
         return first + int(np.argmin(means[first:])) + 1
+
+    def _course(self, turn: Turn) -> list[dict[str, Any]]:
+        """Return what was noted of a turn, epoch after epoch."""
+        return [point for point in self.standing.history if point["seed"] == turn.seed]
 
     def predicted_at_best(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (rows, what was made of them after the best epoch by the networks that they were held out
@@ -243,7 +251,7 @@ class Training:
         standing.history.append(point)
 
     def _keep(self, predicted: np.ndarray, loss: float) -> None:
-        standing, is_only_turn = self.standing, len(self.lesson.turns) == 1
+        standing, is_only_turn = self.standing, len(self.turns) == 1
         is_best = standing.epoch <= self.n_epochs // 4 or loss < standing.best_loss  # see best_epoch
         if is_best:
             standing.best_loss, standing.best_epoch = loss, standing.epoch
@@ -256,13 +264,30 @@ class Training:
     def _end_turn(self) -> None:
         standing = self.standing
         if not len(self.turn.held_out):
-            self.best = self._weights_now()
+            self._end_start()
         standing.turn += 1
         standing.epoch, standing.best_epoch, standing.best_loss = 0, 0, float("inf")
-        if standing.turn < len(self.lesson.turns):
+        if standing.turn < len(self.turns):
             self._start_turn()
         elif self.checkpoints is not None:
             self._save(State(standing, best=self.best, predicted=self.predicted, weights={}, moments={}))
+
+    def _end_start(self) -> None:
+        """Keep what learned from all, unless another start of it learned more; ask for one if it failed.
+
+        Some starts of a network on few labels never leave the plateau of the classes' shares (Mosbach et al.
+        2021, section 5), and nothing that was held out could tell of this one: so its training loss has to
+        come further than halfway to where it was in the rehearsals, if these learned anything.
+        """
+        starts = [turn for turn in self.turns if not len(turn.held_out)]
+        losses = [self._course(turn)[-1]["train_loss"] for turn in starts]
+        if losses[-1] == min(losses):
+            self.best = self._weights_now()
+        rehearsed = [[point["train_loss"] for point in self._course(turn)] for turn in self.rehearsals]
+        began, ended = np.mean([(of_one[0], of_one[self.best_epoch - 1]) for of_one in rehearsed], axis=0)
+        failed = ended < LEARNED * began and losses[-1] > (began + ended) / 2
+        if failed and self.standing.n_spares < len(self.lesson.spares):
+            self.standing.n_spares += 1
 
     def _weights_now(self) -> dict[str, Tensor]:
         return {name: weight.detach().cpu().clone() for name, weight in self.weights.items()}
@@ -284,7 +309,7 @@ class Training:
         """Return what followed from config and examples, for the manifest."""
         return {
             "n_train": len(self.turn.train),
-            "seeds": [turn.seed for turn in self.lesson.turns],
+            "seeds": [turn.seed for turn in self.turns],
             "max_epochs": self.config.epochs_for(len(self.rehearsals[0].train)),
             "best_epoch": self.best_epoch,
             "peak_learning_rate": self.peak_learning_rate,
@@ -295,7 +320,7 @@ class Training:
 
     def _steps_done(self) -> int:
         """Return the steps behind us over all turns; a turn that stopped early counts in full."""
-        before = self.lesson.turns[: self.standing.turn]
+        before = self.turns[: self.standing.turn]
         of_this = self.standing.epoch * self.steps_per_epoch + self.standing.step
         return self._steps_in(before) + of_this
 
@@ -308,7 +333,7 @@ class Training:
 
     def _tell(self, stage: str, train_loss: float | None = None) -> None:
         history, step = self.standing.history, self._steps_done()
-        n_turns, n_steps = len(self.lesson.turns), self._steps_in(self.lesson.turns)
+        n_turns, n_steps = len(self.turns), self._steps_in(self.turns)
         last = history[-1] if history else {"train_loss": None, "validation_loss": None}
         self.reporter.tell(
             Progress(

@@ -28,6 +28,7 @@ class Turn:
 class Plan:
     """The turns of a fine-tuning; the last one's network is kept. Places are of examples that count.
 
+    spares: as the last of several turns, from other seeds, if it should learn next to nothing.
     stopping: those by which it is decided how long to learn; calibration: those that teach how sure the
     network may be, both among what is held out. calibrated_from: "held out", in turn, or the part that stays
     out; VALIDATION stands in for no CALIBRATION part. weights: float32 [N], 1 on the mean of what the kept
@@ -35,6 +36,7 @@ class Plan:
     """
 
     turns: list[Turn]
+    spares: list[Turn]
     stopping: np.ndarray
     calibration: np.ndarray
     calibrated_from: str
@@ -60,15 +62,17 @@ def plan_of(examples: Examples, config: FineTuneConfig) -> Plan:
     if not seeds:
         turn = Turn(last, train, np.union1d(validation, calibration))
         calibrating, name = (calibration, "calibration") if len(calibration) else (validation, "validation")
-        return Plan([turn], validation, calibrating, name, _weights(examples, train))
+        return Plan([turn], [], validation, calibrating, name, _weights(examples, train))
     in_turn = held_out_in_turn(examples, len(seeds), seed=config.seed)
     turns = [
         Turn(seed, np.setdiff1d(examples.learned, rows), rows)
         for seed, rows in zip(seeds, in_turn, strict=False)  # of few records there are fewer parts
     ]
-    turns.append(Turn(last, examples.learned, np.empty(0, dtype=np.int64)))
+    all_of_them, nothing = examples.learned, np.empty(0, dtype=np.int64)
+    turns.append(Turn(last, all_of_them, nothing))
+    spares = [Turn(last + 1 + n, all_of_them, nothing) for n in range(config.spare_seeds)]
     held_out = np.concatenate(in_turn)
-    return Plan(turns, held_out, held_out, "held out", _weights(examples, examples.learned))
+    return Plan(turns, spares, held_out, held_out, "held out", _weights(examples, examples.learned))
 
 
 def _weights(examples: Examples, learned: np.ndarray) -> np.ndarray:

@@ -151,23 +151,30 @@ def loss_curves(history: list[dict]) -> list[dict]:
     curves = []
     for encoder, of_encoder in points.items():
         heading, title = LEARNED[encoder]
-        chart, learns_all = _loss_curve(title, of_encoder), of_encoder[-1]["validation_loss"] is None
+        starts = {point.get("seed") for point in of_encoder if point["validation_loss"] is None}
         curves.append(
-            {"name": f"chart-loss-{encoder}", "heading": heading, "chart": chart, "learns_all": learns_all}
+            {
+                "name": f"chart-loss-{encoder}",
+                "heading": heading,
+                "chart": _loss_curve(title, of_encoder),
+                "n_starts": len(starts),  # of what learns from all
+            }
         )
     return curves
 
 
 def _loss_curve(title: str, history: list[dict]) -> dict:
-    """A pair of lines, pass after pass, of each turn; the last of several learns from all: one line."""
+    """A pair of lines, pass after pass, of each turn; each start of what learns from all has one line."""
     series = [
         ("on texts it learns from", "train_loss", "ink-2", True),
         ("on others", "validation_loss", "brand", False),
     ]
     seeds = [point.get("seed") for point in history]
     turns = list(dict.fromkeys(seeds))
+    names = _names_of_turns(history)
     labels = [
-        f"{point['epoch']} ({_turn(point, turns)})" if len(turns) > 1 else point["epoch"] for point in history
+        f"{point['epoch']} ({names[point['seed']]})" if len(turns) > 1 else point["epoch"]
+        for point in history
     ]
     return {
         "title": title,
@@ -188,8 +195,14 @@ def _loss_curve(title: str, history: list[dict]) -> dict:
     }
 
 
-def _turn(point: dict, turns: list[int]) -> str:
-    return "all texts" if point["validation_loss"] is None else f"turn {turns.index(point['seed']) + 1}"
+def _names_of_turns(history: list[dict]) -> dict[int, str]:
+    """By their seeds; what learned next to nothing from all texts starts again."""
+    learns_all = {point.get("seed"): point["validation_loss"] is None for point in history}
+    names = {}
+    for place, (seed, learns) in enumerate(learns_all.items()):
+        again = ", again" if "all texts" in names.values() else ""
+        names[seed] = f"all texts{again}" if learns else f"turn {place + 1}"
+    return names
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,13 +1,15 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
+import torch
 
 from tests.made_examples import one_hot, signed_sentences
 from training.algorithms.calibration import fit_temperature
 from training.algorithms.examples import Examples
 from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
-from training.encoder import fine_tune, predict_proba
+from training.encoder import checkpoints, classifying, fine_tune, predict_proba, progress
 from training.encoder.turns import plan_of
 
 FEW = {"few_examples": 200, "seeds_when_few": 3, "enough_examples": 1000}
@@ -100,3 +102,69 @@ def test_a_class_that_only_texts_left_out_show_is_learned_in_the_end(tiny_config
     assert predict_proba(apart.path, asked)[0].argmax() != 2
     in_the_end = fine_tune(examples, dataclasses.replace(config, **SOME), output_dir=tmp_path / "m")
     assert predict_proba(in_the_end.path, asked)[0].argmax() == 2
+
+
+@pytest.fixture
+def dead_starts(monkeypatch):
+    """Seeds under which a network comes to nothing: no gradient gets past its pooler, so it learns shares."""
+    seeds: set[int] = set()
+    fresh = classifying.fresh_classifier
+
+    def start(*arguments):
+        model = fresh(*arguments)
+        if torch.initial_seed() in seeds:
+            for layer in (model.bert.pooler.dense, model.classifier):
+                torch.nn.init.zeros_(layer.weight)
+                torch.nn.init.zeros_(layer.bias)
+        return model
+
+    monkeypatch.setattr(classifying, "fresh_classifier", start)
+    return seeds
+
+
+def test_a_last_network_that_learns_next_to_nothing_starts_again(parted, tiny_config, tmp_path, dead_starts):
+    config = dataclasses.replace(tiny_config, max_epochs=20, patience=20, **SOME)
+    sound = fine_tune(parted, config, output_dir=tmp_path / "sound")
+    assert sound.manifest["derived"]["seeds"] == [0, 1], "one that rehearses, one that learns from all"
+    dead_starts.add(1)
+    tuned = fine_tune(parted, config, output_dir=tmp_path / "m")
+    assert tuned.manifest["derived"]["seeds"] == [0, 1, 2]
+    first, second = ([point for point in tuned.history if point["seed"] == seed] for seed in (1, 2))
+    assert len(first) == len(second) == tuned.manifest["derived"]["best_epoch"]
+    assert first[-1]["train_loss"] > 0.6 > 0.3 > second[-1]["train_loss"]
+    learned = parted.learned
+    found = predict_proba(tuned.path, [parted.texts[row] for row in learned]).argmax(axis=1)
+    assert (found == parted.labels[learned]).mean() > 0.9
+
+
+def test_after_as_many_starts_as_are_spared_the_best_of_them_is_kept(
+    parted, tiny_config, tmp_path, dead_starts
+):
+    dead_starts |= {1, 2, 3}
+    config = dataclasses.replace(tiny_config, max_epochs=20, patience=20, **SOME)
+    tuned = fine_tune(parted, config, output_dir=tmp_path / "m")
+    assert tuned.manifest["derived"]["seeds"] == [0, 1, 2, 3]
+    assert predict_proba(tuned.path, parted.texts).std(axis=0) == pytest.approx(0, abs=1e-6)
+
+
+def test_another_start_goes_on_from_its_checkpoint(parted, tiny_config, tmp_path, monkeypatch, dead_starts):
+    monkeypatch.setattr(checkpoints, "BYTES_PER_SECOND", math.inf)
+    monkeypatch.setattr(progress, "INTERVAL_SECONDS", 0.0)
+    config = dataclasses.replace(tiny_config, max_epochs=20, patience=20, **SOME)
+    dead_starts.add(1)
+    steps = []
+    whole = fine_tune(
+        parted, config, output_dir=tmp_path / "whole", on_progress=lambda now: steps.append(now.step)
+    )
+
+    def kill(now) -> None:
+        if now.step >= 0.9 * max(steps):
+            raise KeyboardInterrupt
+
+    same = {"output_dir": tmp_path / "m", "checkpoint_dir": tmp_path / "checkpoint"}
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(parted, config, on_progress=kill, **same)
+    tuned = fine_tune(parted, config, **same)
+    assert tuned.history[-1]["seed"] == 2
+    assert tuned.history == whole.history
+    assert tuned.sha256 == whole.sha256
