@@ -1,6 +1,7 @@
 """Acquisition by more than one opinion, or by what an answer would change in the model: options."""
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from scipy.special import expit, softmax
 
 from training.algorithms.acquisition import entropy
@@ -27,7 +28,7 @@ def bald(opinions: np.ndarray, *, multiple: bool = False) -> np.ndarray:
 
 
 def dropped_out(
-    vectors: np.ndarray,
+    features: np.ndarray | csr_matrix,
     weights: np.ndarray,
     intercepts: np.ndarray,
     *,
@@ -38,14 +39,14 @@ def dropped_out(
 ) -> np.ndarray:
     """Return opinions [S, N, K] of a linear head whose inputs are dropped with probability `rate`.
 
-    vectors [N, D], weights [K, D], intercepts [K]. One mask a draw, the same for all texts: a draw is then
+    features [N, D], weights [K, D], intercepts [K]. One mask a draw, the same for all texts: a draw is then
     one model, as BALD wants it. What is kept is scaled by 1 / (1 - rate). Source: Gal and Ghahramani 2016.
     multiple: the scores are K sigmoids' and not one softmax's.
     """
     opinions = []
     for _ in range(n_draws):
         mask = (rng.random(weights.shape[1]) >= rate) / (1 - rate)
-        scores = vectors.astype(np.float32) @ (weights * mask).T.astype(np.float32) + intercepts
+        scores = features.astype(np.float32) @ (weights * mask).T.astype(np.float32) + intercepts
         opinions.append(expit(scores) if multiple else softmax(scores, axis=1))
     return np.stack(opinions)
 

@@ -5,12 +5,21 @@ The only place that imports scikit-learn. No Django and no torch here: the vecto
 
 from training.linear.explaining import explain_tfidf
 from training.linear.learning import Fitted, fit_combined, fit_embedding, fit_tfidf, vector_features
+from training.linear.pairs import Features
 from training.linear.regression import Linear, fit
-from training.linear.scoring import predict_combined, predict_embedding, predict_tfidf, read_linear
+from training.linear.scoring import (
+    combined_features,
+    predict_combined,
+    predict_embedding,
+    predict_tfidf,
+    read_linear,
+)
 
 __all__ = [
+    "Features",
     "Fitted",
     "Linear",
+    "combined_features",
     "explain_tfidf",
     "fit",
     "fit_combined",

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from training.algorithms.calibration import apply_temperature
 from training.errors import model_damaged, model_missing
 from training.linear.learning import WEIGHTS, files_sha256, vector_features, word_features
-from training.linear.pairs import side_by_side
+from training.linear.pairs import Features, side_by_side
 from training.linear.regression import Linear
 from training.linear.words import Words
 from training.model_folders import read_manifest
@@ -51,16 +51,27 @@ def predict_combined(
     model_dir: Path | str, texts: Sequence[str], vectors: np.ndarray, seconds: Sequence[str] | None = None
 ) -> np.ndarray:
     """Return calibrated probabilities [N, K] float32 of texts and their vectors [N, D]."""
-    folder = Path(model_dir)
-    manifest, model, arrays = read_model(folder)
-    words = Words.read(folder, arrays["inverse_frequency"])
+    manifest, model, _ = read_model(model_dir)
+    told = combined_features(model_dir)
 
     def chunk(start: int, end: int) -> np.ndarray:
-        counted = word_features(words, texts[start:end], seconds and seconds[start:end])
-        read = vector_features(vectors[start:end], is_pair=manifest["is_pair"])
-        return model.scores(side_by_side([counted, read]))
+        return model.scores(told(texts[start:end], vectors[start:end], seconds and seconds[start:end]))
 
     return _calibrated(manifest, chunk, len(texts), TEXTS_AT_ONCE)
+
+
+def combined_features(
+    model_dir: Path | str,
+) -> Callable[[Sequence[str], np.ndarray, Sequence[str] | None], Features]:
+    """Return what makes of N texts, vectors [N, D] and second texts what fit_combined's model is told."""
+    manifest, _, arrays = read_model(model_dir)
+    words = Words.read(Path(model_dir), arrays["inverse_frequency"])
+
+    def told(texts: Sequence[str], vectors: np.ndarray, seconds: Sequence[str] | None) -> Features:
+        of_vectors = vector_features(vectors, is_pair=manifest["is_pair"])
+        return side_by_side([word_features(words, texts, seconds), of_vectors])
+
+    return told
 
 
 def read_linear(model_dir: Path | str) -> Linear:

@@ -8,6 +8,7 @@ from annotation import exchange
 from annotation.exchange import OpenTasks, TaskText
 from training import encoder, linear
 from training.algorithms.acquisition_committee import bald, dropped_out
+from training.algorithms.calibration import apply_temperature
 from training.algorithms.examples import Span
 from training.model_folders import read_manifest
 from training.models import ModelVersion, TrainingPolicy
@@ -18,6 +19,7 @@ from training.services.marks import MARKING
 from training.services.remembered import recall, remember
 
 N_DRAWS, DROPOUT = 10, 0.3  # of BALD
+AT_ONCE = 10_000  # tasks, of which counted words and vectors are put side by side
 Family = ModelVersion.Family
 
 
@@ -27,35 +29,26 @@ def opinion_of_open_tasks(
     """The open tasks, and the model's opinion of each. What was imported while it read is left out."""
     manifest = read_manifest(version.path)
     if version.takes_vectors:
-        embed_tasks(
-            version.campaign,
-            _folder_of_encoder(version),
-            manifest["base_model_sha256"],
-            on_progress=lambda share: on_progress(0.5 * share),
-        )
-    if version.family == Family.EMBEDDING:
         return _by_vectors(version, manifest, policy, on_progress)
-    texts = list(exchange.unlabelled_texts(version.campaign_id))
-    tasks = exchange.open_tasks(version.campaign_id)
-    rows, found = tasks.rows_of(exchange.packed_ids(text.task_id for text in texts))
-    tasks, texts = tasks.only(rows), [text for text, is_open in zip(texts, found, strict=True) if is_open]
-    words = [text.text for text in texts]
-    seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
+    tasks, words, seconds = _open_texts(version)
     if manifest["head"] in MARKING:
         readings = MARKING[manifest["head"]].read(version.path, words, on_progress=on_progress)
         return tasks, Opinion(manifest["head"], version.label_keys, None, readings)
     if version.family == Family.TFIDF:
         probabilities = linear.predict_tfidf(version.path, words, seconds)
-    elif version.family == Family.COMBINED:
-        probabilities = np.full((len(tasks), len(manifest["class_names"])), np.nan, dtype=np.float32)
-        for rows, vectors in _pages(tasks, version, manifest, on_progress):
-            page, others = [words[row] for row in rows], seconds and [seconds[row] for row in rows]
-            probabilities[rows] = linear.predict_combined(version.path, page, vectors, others)
-        known = ~np.isnan(probabilities[:, 0])
-        tasks, probabilities = tasks.only(known), probabilities[known]
     else:
         probabilities = _read_what_is_new(version, tasks, words, seconds, on_progress)
     return tasks, Opinion(manifest["head"], version.label_keys, probabilities)
+
+
+def _open_texts(version: ModelVersion) -> tuple[OpenTasks, list[str], list[str] | None]:
+    """The open tasks, their texts and, of pairs, the second ones."""
+    texts = list(exchange.unlabelled_texts(version.campaign_id))
+    tasks = exchange.open_tasks(version.campaign_id)
+    rows, found = tasks.rows_of(exchange.packed_ids(text.task_id for text in texts))
+    texts = [text for text, is_open in zip(texts, found, strict=True) if is_open]
+    seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
+    return tasks.only(rows), [text.text for text in texts], seconds
 
 
 def _read_what_is_new(
@@ -121,16 +114,32 @@ def spans_of_texts(version: ModelVersion, texts: Sequence[str]) -> list[list[tup
 def _by_vectors(
     version: ModelVersion, manifest: dict, policy: TrainingPolicy, on_progress: Callable[[float], None]
 ) -> tuple[OpenTasks, Opinion]:
-    tasks = exchange.open_tasks(version.campaign_id)
+    """By vectors, or by these and words. Where tasks have another encoder's, all texts are read anew."""
+    embed_tasks(
+        version.campaign,
+        _folder_of_encoder(version),
+        manifest["base_model_sha256"],
+        on_progress=lambda share: on_progress(0.5 * share),
+    )
+    if version.family == Family.COMBINED:
+        tasks, words, seconds = _open_texts(version)
+        together = linear.combined_features(version.path)
+    else:
+        tasks, words, seconds, together = exchange.open_tasks(version.campaign_id), [], None, None
+    multiple, temperature = manifest["head"] == "multiple", manifest["temperature"]
     wants_draws = acquisition_of(policy) == TrainingPolicy.Acquisition.BALD
     probabilities = np.full((len(tasks), len(manifest["class_names"])), np.nan, dtype=np.float32)
     draws = np.full(len(tasks), np.nan) if wants_draws else None
     model = linear.read_linear(version.path)
     for rows, vectors in _pages(tasks, version, manifest, on_progress):
-        probabilities[rows] = linear.predict_embedding(version.path, vectors)
+        if together is None:
+            features = linear.vector_features(vectors, is_pair=manifest["is_pair"])
+        else:
+            page = [words[row] for row in rows]
+            features = together(page, vectors, seconds and [seconds[row] for row in rows])
+        probabilities[rows] = apply_temperature(model.scores(features), temperature, multiple=multiple)
         if draws is not None:
-            opinions = _draws(model, vectors, manifest, seed=version.number)
-            draws[rows] = bald(opinions, multiple=manifest["head"] == "multiple")
+            draws[rows] = bald(_draws(model, features, manifest, seed=version.number), multiple=multiple)
     known = ~np.isnan(probabilities[:, 0])
     draws = None if draws is None else draws[known]
     return tasks.only(known), Opinion(
@@ -141,16 +150,17 @@ def _by_vectors(
 def _pages(
     tasks: OpenTasks, version: ModelVersion, manifest: dict, on_progress: Callable[[float], None]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(places among the tasks [M], their vectors [M, D]), a page at a time: not all fit the memory."""
+    """(places among the tasks [M], their vectors [M, D]), few at a time: ten million would not fit."""
     for ids, vectors in vector_pages(version.campaign_id, manifest["base_model_sha256"]):
         rows, found = tasks.rows_of(ids)
-        if len(rows):
-            yield rows, vectors[found]
-            on_progress(0.5 + 0.5 * (rows[-1] + 1) / len(tasks))
+        vectors = vectors[found]
+        for first in range(0, len(rows), AT_ONCE):
+            few = slice(first, first + AT_ONCE)
+            yield rows[few], vectors[few]
+        on_progress(0.5 + 0.5 * (rows[-1] + 1) / len(tasks) if len(rows) else 0.5)
 
 
-def _draws(model: linear.Linear, vectors: np.ndarray, manifest: dict, *, seed: int) -> np.ndarray:
-    features = linear.vector_features(vectors, is_pair=manifest["is_pair"])
+def _draws(model: linear.Linear, features: linear.Features, manifest: dict, *, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)  # the same draws of the model for every page
     return dropped_out(
         features,

@@ -30,6 +30,7 @@ from training.services.execution import execute_run
 from training.services.explaining import explain_text
 from training.services.promotions import put_in_charge
 from training.services.runs import open_run, start_run
+from training.services.scoring import opinion_of_open_tasks
 from training.services.snapshot import kept_snapshot
 from training.services.tidying import tidy
 
@@ -117,6 +118,10 @@ def test_a_model_of_words_and_vectors_orders_the_queue_by_both(labelled):
     expected = linear.predict_combined(version.path, texts, vectors)
     assert np.array([said[task.pk] for task in open_ones]) == pytest.approx(expected, abs=2e-3)
     assert explain_text(version, texts_of([open_ones[0].pk])[0]).method == "occlusion"
+    policy = TrainingPolicy(campaign=labelled, acquisition=TrainingPolicy.Acquisition.BALD)
+    _, opinion = opinion_of_open_tasks(version, policy, on_progress=lambda share: None)
+    assert opinion.probabilities == pytest.approx(expected, abs=2e-3)
+    assert (opinion.disagreement_of_draws > 0).all()
 
 
 def test_a_run_that_somebody_works_on_is_left_to_them(labelled):
