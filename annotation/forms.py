@@ -144,9 +144,7 @@ def _text_input(name: str, **attributes) -> forms.TextInput:
 
 
 class LabelForm(forms.Form):
-    key = forms.CharField(
-        max_length=64, required=False, widget=_text_input("Key", placeholder="made of the name")
-    )
+    key = forms.CharField(max_length=64, required=False, widget=_text_input("Key", placeholder="by name"))
     name = forms.CharField(max_length=100, required=False, widget=_text_input("Name", placeholder="Yes"))
     role = forms.ChoiceField(
         choices=[("span", "marks words"), ("relation", "joins two marks")],
