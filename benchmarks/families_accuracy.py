@@ -42,19 +42,31 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=["symptom2disease"], help="folders of the data's text/")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 250, 500], help="labels; 0 is all")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--encoders",
+        type=Path,
+        help="a folder: keeps what fine-tuned encoders said, and is asked for it first",
+    )
     arguments = parser.parse_args()
     results = []
     for name in arguments.names:
         texts, labels = read_texts_and_labels(data_folder(name))
         for n_labels in arguments.sizes:
-            rounds = [compare(texts, labels, n_labels, seed) for seed in range(arguments.seeds)]
+            rounds = [
+                compare(texts, labels, n_labels, seed, kept_in(arguments.encoders, name, n_labels, seed))
+                for seed in range(arguments.seeds)
+            ]
             results.append({"data": name, **summary(rounds)})
             print(json.dumps(results[-1]), file=sys.stderr, flush=True)
     report = {"benchmark": "families_accuracy", "results": results, "load_average": os.getloadavg()[0]}
     print(json.dumps(report, indent=1))
 
 
-def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dict:
+def kept_in(folder: Path | None, name: str, n_labels: int, seed: int) -> Path | None:
+    return folder and folder / f"{name}-{n_labels}-{seed}.npz"
+
+
+def compare(texts: list[str], names: list[str], n_labels: int, seed: int, kept: Path | None) -> dict:
     """Return the figures of each family, of the reference and of the chosen one on the held-out texts."""
     drawn, truth = drawn_and_held_out(texts, n_labels, seed)
     config = FineTuneConfig(BASE, seed=seed)
@@ -71,8 +83,13 @@ def compare(texts: list[str], names: list[str], n_labels: int, seed: int) -> dic
     judging = examples.rows(TEST)
     for family, score in families(examples, config):
         began = time.perf_counter()
-        on_judging, on_truth, out_of_fold = score([known[i] for i in judging], unseen)
-        rows, opinions = out_of_fold
+        if family == "encoder" and kept is not None and kept.is_file():
+            on_judging, on_truth, rows, opinions = np.load(kept).values()
+        else:
+            on_judging, on_truth, (rows, opinions) = score([known[i] for i in judging], unseen)
+        if family == "encoder" and kept is not None:
+            kept.parent.mkdir(exist_ok=True)
+            np.savez(kept, on_judging, on_truth, rows, opinions)
         seconds[family] = time.perf_counter() - began
         candidates.append(
             judged_classes(examples.labels[judging], on_judging, texts_per_second=1.0, family=family)
