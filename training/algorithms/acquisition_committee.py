@@ -1,7 +1,8 @@
 """Acquisition by more than one opinion, or by what an answer would change in the model: options."""
 
+from collections.abc import Callable
+
 import numpy as np
-from scipy.sparse import csr_matrix
 from scipy.special import expit, softmax
 
 from training.algorithms.acquisition import entropy
@@ -28,9 +29,8 @@ def bald(opinions: np.ndarray, *, multiple: bool = False) -> np.ndarray:
 
 
 def dropped_out(
-    features: np.ndarray | csr_matrix,
+    scores_of: Callable[[np.ndarray], np.ndarray],
     weights: np.ndarray,
-    intercepts: np.ndarray,
     *,
     n_draws: int,
     rate: float,
@@ -39,14 +39,15 @@ def dropped_out(
 ) -> np.ndarray:
     """Return opinions [S, N, K] of a linear head whose inputs are dropped with probability `rate`.
 
-    features [N, D], weights [K, D], intercepts [K]. One mask a draw, the same for all texts: a draw is then
-    one model, as BALD wants it. What is kept is scaled by 1 / (1 - rate). Source: Gal and Ghahramani 2016.
+    scores_of: what [N, K] a head with such weights [K, D] gives N texts. One mask a draw, the same for all
+    texts: a draw is then one model, as BALD wants it. What is kept is scaled by 1 / (1 - rate). Source: Gal
+    and Ghahramani 2016.
     multiple: the scores are K sigmoids' and not one softmax's.
     """
     opinions = []
     for _ in range(n_draws):
         mask = (rng.random(weights.shape[1]) >= rate) / (1 - rate)
-        scores = features.astype(np.float32) @ (weights * mask).T.astype(np.float32) + intercepts
+        scores = scores_of(weights * mask)
         opinions.append(expit(scores) if multiple else softmax(scores, axis=1))
     return np.stack(opinions)
 

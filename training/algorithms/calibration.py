@@ -60,33 +60,61 @@ def fit_temperature(targets: np.ndarray, scores: np.ndarray, *, multiple: bool =
     return float(np.exp(found.x))
 
 
-def fit_scales(targets: np.ndarray, scores: Sequence[np.ndarray], *, multiple: bool = False) -> np.ndarray:
-    """Return [P] what the scores of each of P models count in their sum, never less than nothing.
+def fit_pool(
+    targets: np.ndarray, scores: Sequence[np.ndarray], log_shares: np.ndarray, *, multiple: bool = False
+) -> tuple[np.ndarray, float]:
+    """Return what each of P models' scores count in their sum [P], never below 0, and what log_shares [K] do.
 
     A logarithmic opinion pool (Genest & Zidek 1986), its weights learned from examples that no model had
     learned from (stacking, Wolpert 1992). They need not sum to 1: models that err each for themselves may
-    be surer together. Each is Normal(1 / P, PRIOR_WIDTH^2) before any example is seen.
+    be surer together. But each model's scores hold how common a class is, log_shares, and their sum holds
+    it as often; counted less than nothing, log_shares take the surplus out again. Before any example is seen
+    the models' weights are Normal(1 / P, PRIOR_WIDTH^2), that of log_shares Normal(0, PRIOR_WIDTH^2).
 
-    >>> fit_scales(np.empty((0, 2)), [np.empty((0, 2))] * 2).tolist()
+    >>> fit_pool(np.empty((0, 2)), [np.empty((0, 2))] * 2, np.zeros(2))[0].tolist()
     [0.5, 0.5]
 
     The second model says the opposite of what is right, and is not heard:
 
     >>> targets = np.eye(2)[[0, 1] * 20]
-    >>> fit_scales(targets, [targets * 2, -targets]).round(2).tolist()[1]
+    >>> fit_pool(targets, [targets * 2, -targets], np.zeros(2))[0].round(2).tolist()[1]
     0.0
     """
-    start = np.full(len(scores), 1 / len(scores))
+    start = np.array([1 / len(scores)] * len(scores) + [0.0])
     if not len(targets):
-        return start
+        return start[:-1], 0.0
     n_questions = targets.shape[1] if multiple else 1
-    stacked = np.asarray(scores, dtype=np.float64)  # [P, N, K]
+    shares = np.broadcast_to(log_shares, targets.shape)
+    stacked = np.asarray([*scores, shares], dtype=np.float64)  # [P + 1, N, K]
 
-    def cost(scales: np.ndarray) -> float:
-        losses = cross_entropies(targets, np.tensordot(scales, stacked, axes=1), multiple=multiple)
-        return float(n_questions * losses.sum() + 0.5 * (((scales - start) / PRIOR_WIDTH) ** 2).sum())
+    def cost(weights: np.ndarray) -> float:
+        losses = cross_entropies(targets, np.tensordot(weights, stacked, axes=1), multiple=multiple)
+        return float(n_questions * losses.sum() + 0.5 * (((weights - start) / PRIOR_WIDTH) ** 2).sum())
 
-    return minimize(cost, x0=start, method="L-BFGS-B", bounds=[(0.0, None)] * len(scores)).x
+    bounds = [(0.0, None)] * len(scores) + [(None, None)]
+    found = minimize(cost, x0=start, method="L-BFGS-B", bounds=bounds).x
+    return found[:-1], float(found[-1])
+
+
+def log_shares_of(targets: np.ndarray, weights: np.ndarray, *, multiple: bool = False) -> np.ndarray:
+    """Return [K] how common each class is, as scores: 0 on the mean of the classes that have an example.
+
+    For multiple the log-odds of each label. 0 too of what nobody or everybody has: nothing is known of it.
+
+    >>> log_shares_of(np.eye(3)[[0, 0, 1]], np.ones(3)).round(3).tolist()
+    [0.347, -0.347, 0.0]
+    >>> log_shares_of(np.eye(3)[[0, 0, 0, 1]], np.ones(4), multiple=True).round(3).tolist()
+    [1.099, -1.099, 0.0]
+    """
+    shares = weights @ targets / max(weights.sum(), 1e-9)
+    known = (shares > 0) & (shares < 1) if multiple else shares > 0
+    found = np.zeros(len(shares))
+    found[known] = np.log(shares[known])
+    if multiple:
+        found[known] -= np.log1p(-shares[known])
+    elif known.any():
+        found[known] -= found[known].mean()
+    return found
 
 
 def apply_temperature(scores: np.ndarray, temperature: float, *, multiple: bool = False) -> np.ndarray:

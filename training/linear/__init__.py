@@ -5,21 +5,19 @@ The only place that imports scikit-learn. No Django and no torch here: the vecto
 
 from training.linear.explaining import explain_tfidf
 from training.linear.learning import Fitted, fit_combined, fit_embedding, fit_tfidf, vector_features
-from training.linear.pairs import Features
 from training.linear.regression import Linear, fit
 from training.linear.scoring import (
-    combined_features,
+    StoredModel,
     predict_combined,
     predict_embedding,
     predict_tfidf,
-    read_linear,
+    read_model,
 )
 
 __all__ = [
-    "Features",
     "Fitted",
     "Linear",
-    "combined_features",
+    "StoredModel",
     "explain_tfidf",
     "fit",
     "fit_combined",
@@ -28,6 +26,6 @@ __all__ = [
     "predict_combined",
     "predict_embedding",
     "predict_tfidf",
-    "read_linear",
+    "read_model",
     "vector_features",
 ]

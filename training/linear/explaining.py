@@ -25,8 +25,9 @@ def explain_tfidf(
     q_k is the share of class k among the others: integrated gradients (Sundararajan et al. 2017) in closed
     form but for the mean of q.
     """
-    manifest, model, arrays = read_model(model_dir)
-    words = Words.read(Path(model_dir), arrays["inverse_frequency"])
+    stored = read_model(model_dir)
+    manifest, model, words = stored.manifest, stored.linear, stored.words
+    assert words is not None
     features = csr_matrix(word_features(words, [text], None if second is None else [second]))
     scores, start = model.scores(features)[0].astype(np.float64), model.intercepts.astype(np.float64)
     multiple, temperature = manifest["head"] == "multiple", manifest["temperature"]

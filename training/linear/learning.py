@@ -13,10 +13,10 @@ import scipy
 import sklearn
 from safetensors.numpy import save
 
-from training.algorithms.calibration import apply_temperature, fit_scales
+from training.algorithms.calibration import apply_temperature, fit_pool, log_shares_of
 from training.algorithms.examples import WHOLE_TEXT_HEADS, Examples
 from training.algorithms.splits import TRAIN, groups_of
-from training.linear.pairs import Features, pair_features, side_by_side
+from training.linear.pairs import Features, pair_features
 from training.linear.regression import Linear, Rehearsal, fit, rehearse
 from training.linear.words import VOCABULARY, Words
 from training.model_folders import appearing_folder
@@ -80,7 +80,7 @@ def fit_combined(
     base_model_sha256: str = "",
     held_out: Sequence[np.ndarray] | None = None,
 ) -> Fitted:
-    """Learn from words and from vectors, each by itself, and then how much either counts; see fit_scales.
+    """Learn from words and from vectors, each by itself, and then how much either counts; see fit_pool.
 
     Arguments as in fit_embedding. Words tell apart what an encoder takes for alike, once there are labels
     enough to know them; where they say nothing, they come to count nothing.
@@ -172,8 +172,8 @@ def _learn(
         for part in parts
     ]
     asked = rows[rehearsals[0].unseen]  # the same for each part
-    scales, temperature = _scales(rehearsals, targets[asked], multiple=multiple)
-    features = side_by_side([part.features for part in parts])
+    log_shares = log_shares_of(targets[rows], weights[rows], multiple=multiple)
+    pool = _pool(rehearsals, targets[asked], log_shares, multiple=multiple)
 
     def taught(by: np.ndarray) -> Linear:
         """Learn from these rows."""
@@ -181,38 +181,62 @@ def _learn(
             fit(part.features[by], targets[by], weights[by], c=rehearsal.c, multiple=multiple)
             for part, rehearsal in zip(parts, rehearsals, strict=True)
         ]
-        return Linear.pooled(models, scales)
+        return pool.of(models)
 
     if held_out is None:
-        scores = sum(scale * one.scores for scale, one in zip(scales, rehearsals, strict=True))
+        scores = pool.scores([one.scores for one in rehearsals])
     else:
         none = np.empty((0, targets.shape[1]), dtype=np.float32)
-        of_each = (taught(np.setdiff1d(rows, out)).scores(features[out]) for out in held_out)
+        of_each = [
+            taught(np.setdiff1d(rows, out)).scores(*(part.features[out] for part in parts))
+            for out in held_out
+        ]
         asked, scores = np.concatenate([asked[:0], *held_out]), np.concatenate([none, *of_each])
     return Lesson(
         taught(rows),
-        temperature,
-        (asked, apply_temperature(scores, temperature, multiple=multiple)),
+        pool.temperature,
+        (asked, apply_temperature(scores, pool.temperature, multiple=multiple)),
         parts,
         {
-            "c": [one.c for one in rehearsals],
-            "scales": scales,
+            "c": _one_or_all([one.c for one in rehearsals]),
             "n_train": len(rows),
             "n_calibration": len(rehearsals[0].unseen),
-            "n_features": [part.features.shape[1] for part in parts],
-        },
+            "n_features": _one_or_all([part.features.shape[1] for part in parts]),
+        }
+        | ({"counts": pool.counts} if len(parts) > 1 else {}),
     )
 
 
-def _scales(
-    rehearsals: Sequence[Rehearsal], targets: np.ndarray, *, multiple: bool
-) -> tuple[list[float], float]:
-    """Return (what each part's scores count in their sum, the sum's temperature)."""
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What the scores of each part's model count in their sum and, behind them, what log_shares [K] do."""
+
+    counts: list[float]
+    log_shares: np.ndarray
+    temperature: float  # of the sum
+
+    def of(self, models: Sequence[Linear]) -> Linear:
+        shares = Linear(np.empty((len(self.log_shares), 0)), self.log_shares)
+        return Linear.pooled([*models, shares], self.counts)
+
+    def scores(self, of_parts: Sequence[np.ndarray]) -> np.ndarray:
+        members = zip([*of_parts, self.log_shares], self.counts, strict=True)
+        return sum(count * scores for scores, count in members).astype(np.float32)
+
+
+def _pool(
+    rehearsals: Sequence[Rehearsal], targets: np.ndarray, log_shares: np.ndarray, *, multiple: bool
+) -> Pool:
     if len(rehearsals) == 1:
-        return [1.0], rehearsals[0].temperature
+        return Pool([1.0, 0.0], log_shares, rehearsals[0].temperature)
     tempered = [one.scores / one.temperature for one in rehearsals]
-    scales = fit_scales(targets, tempered, multiple=multiple)
-    return [float(s / one.temperature) for s, one in zip(scales, rehearsals, strict=True)], 1.0
+    counts, of_shares = fit_pool(targets, tempered, log_shares, multiple=multiple)
+    of_parts = [float(n / one.temperature) for n, one in zip(counts, rehearsals, strict=True)]
+    return Pool([*of_parts, of_shares], log_shares, 1.0)
+
+
+def _one_or_all(of_parts: list) -> Any:
+    return of_parts[0] if len(of_parts) == 1 else of_parts
 
 
 def _manifest(family: str, examples: Examples, lesson: Lesson, seed: int) -> dict[str, Any]:
@@ -222,7 +246,7 @@ def _manifest(family: str, examples: Examples, lesson: Lesson, seed: int) -> dic
         "head": examples.head,
         "class_names": list(examples.class_names),
         "temperature": lesson.temperature,
-        "config": {"c": [list(part.candidates) for part in lesson.parts]},
+        "config": {"c": _one_or_all([list(part.candidates) for part in lesson.parts])},
         "derived": lesson.derived,
         "versions": {
             "python": platform.python_version(),

@@ -1,6 +1,4 @@
-"""What a linear model is told of a pair of texts, and of a text that is told in two ways."""
-
-from collections.abc import Sequence
+"""What a linear model is told of a pair of texts."""
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
@@ -20,8 +18,3 @@ def pair_features(first: Features, second: Features) -> Features:
     if isinstance(first, np.ndarray):
         return np.hstack([first, second, np.abs(first - second), first * second])
     return csr_matrix(hstack([first, second, abs(first - second), first.multiply(second)]))
-
-
-def side_by_side(parts: Sequence[Features]) -> Features:
-    """Return [N, sum of F] of P times [N, F], one after the other; one part as it is."""
-    return parts[0] if len(parts) == 1 else csr_matrix(hstack([csr_matrix(part) for part in parts]))

@@ -23,22 +23,30 @@ ENOUGH_TO_HOLD_OUT = 200  # examples that choose and calibrate as well as cross-
 
 
 class Linear:
-    """scores[N, K] = features[N, F] @ weights[K, F].T + intercepts[K]."""
+    """scores[N, K] = features[N, F] @ weights[K, F].T + intercepts[K].
+
+    Features may come in parts, as [N, F1], [N, F2], ...: counted words are sparse and vectors are not.
+    """
 
     def __init__(self, weights: np.ndarray, intercepts: np.ndarray) -> None:
         self.weights = np.asarray(weights, dtype=np.float32)
         self.intercepts = np.asarray(intercepts, dtype=np.float32)
 
-    def scores(self, features: Features) -> np.ndarray:
+    def scores(self, *parts: Features) -> np.ndarray:
         """Return float32 [N, K]: logits, of a softmax or (for multiple) of K sigmoids."""
-        return np.asarray(features @ self.weights.T, dtype=np.float32) + self.intercepts
+        ends = np.cumsum([part.shape[1] for part in parts])
+        weights = np.hsplit(self.weights, ends[:-1])
+        of_each = [
+            np.asarray(part @ own.T, dtype=np.float32) for part, own in zip(parts, weights, strict=True)
+        ]
+        return sum(of_each[1:], of_each[0]) + self.intercepts
 
     @classmethod
-    def pooled(cls, models: Sequence["Linear"], scales: Sequence[float]) -> "Linear":
-        """Return one model of the models' features side by side: its scores are the sum of theirs, scaled."""
-        parts = list(zip(models, scales, strict=True))
-        weights = np.hstack([scale * model.weights for model, scale in parts])
-        return cls(weights, np.sum([scale * model.intercepts for model, scale in parts], axis=0))
+    def pooled(cls, models: Sequence["Linear"], counts: Sequence[float]) -> "Linear":
+        """Return one model of their features, part by part: its scores are the sum of what theirs count."""
+        members = list(zip(models, counts, strict=True))
+        weights = np.hstack([count * model.weights for model, count in members])
+        return cls(weights, np.sum([count * model.intercepts for model, count in members], axis=0))
 
 
 def fit(features: Features, targets: np.ndarray, weights: np.ndarray, *, c: float, multiple: bool) -> Linear:

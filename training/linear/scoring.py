@@ -1,6 +1,7 @@
 """Calibrated probabilities of a linear model that was written down."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,76 +11,44 @@ from safetensors.numpy import load_file
 from training.algorithms.calibration import apply_temperature
 from training.errors import model_damaged, model_missing
 from training.linear.learning import WEIGHTS, files_sha256, vector_features, word_features
-from training.linear.pairs import Features, side_by_side
+from training.linear.pairs import Features
 from training.linear.regression import Linear
 from training.linear.words import Words
 from training.model_folders import read_manifest
 
-TEXTS_AT_ONCE = 10_000
-VECTORS_AT_ONCE = 100_000  # of 384 numbers: 150 MB as float32
+AT_ONCE = 10_000  # texts: the features of all would not fit the memory
 
 
-def predict_tfidf(
-    model_dir: Path | str, texts: Sequence[str], seconds: Sequence[str] | None = None
-) -> np.ndarray:
-    """Return calibrated probabilities [N, K] float32, in the order of the texts."""
-    folder = Path(model_dir)
-    manifest, model, arrays = read_model(folder)
-    words = Words.read(folder, arrays["inverse_frequency"])
-    texts = list(texts)
-    seconds = None if seconds is None else list(seconds)
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """What a linear model is told of texts, and what it makes of that."""
 
-    def chunk(start: int, end: int) -> np.ndarray:
-        return model.scores(
-            word_features(words, texts[start:end], None if seconds is None else seconds[start:end])
-        )
+    manifest: dict[str, Any]
+    linear: Linear
+    words: Words | None
 
-    return _calibrated(manifest, chunk, len(texts), TEXTS_AT_ONCE)
+    def features(
+        self,
+        texts: Sequence[str] | None = None,
+        seconds: Sequence[str] | None = None,
+        vectors: np.ndarray | None = None,
+    ) -> list[Features]:
+        """Return them in parts, [N, F] each; of texts only if it counts words, of vectors [N, D] if given."""
+        parts: list[Features] = []
+        if self.words is not None:
+            parts.append(word_features(self.words, texts, seconds))
+        if vectors is not None:
+            parts.append(vector_features(vectors, is_pair=self.manifest["is_pair"]))
+        return parts
 
-
-def predict_embedding(model_dir: Path | str, vectors: np.ndarray) -> np.ndarray:
-    """Return calibrated probabilities [N, K] float32 of vectors [N, D], as fit_embedding took them."""
-    manifest, model, _ = read_model(model_dir)
-
-    def chunk(start: int, end: int) -> np.ndarray:
-        return model.scores(vector_features(vectors[start:end], is_pair=manifest["is_pair"]))
-
-    return _calibrated(manifest, chunk, len(vectors), VECTORS_AT_ONCE)
-
-
-def predict_combined(
-    model_dir: Path | str, texts: Sequence[str], vectors: np.ndarray, seconds: Sequence[str] | None = None
-) -> np.ndarray:
-    """Return calibrated probabilities [N, K] float32 of texts and their vectors [N, D]."""
-    manifest, model, _ = read_model(model_dir)
-    told = combined_features(model_dir)
-
-    def chunk(start: int, end: int) -> np.ndarray:
-        return model.scores(told(texts[start:end], vectors[start:end], seconds and seconds[start:end]))
-
-    return _calibrated(manifest, chunk, len(texts), TEXTS_AT_ONCE)
+    def probabilities(self, features: Sequence[Features]) -> np.ndarray:
+        """Return calibrated probabilities [N, K] float32."""
+        scores, multiple = self.linear.scores(*features), self.manifest["head"] == "multiple"
+        return apply_temperature(scores, self.manifest["temperature"], multiple=multiple)
 
 
-def combined_features(
-    model_dir: Path | str,
-) -> Callable[[Sequence[str], np.ndarray, Sequence[str] | None], Features]:
-    """Return what makes of N texts, vectors [N, D] and second texts what fit_combined's model is told."""
-    manifest, _, arrays = read_model(model_dir)
-    words = Words.read(Path(model_dir), arrays["inverse_frequency"])
-
-    def told(texts: Sequence[str], vectors: np.ndarray, seconds: Sequence[str] | None) -> Features:
-        of_vectors = vector_features(vectors, is_pair=manifest["is_pair"])
-        return side_by_side([word_features(words, texts, seconds), of_vectors])
-
-    return told
-
-
-def read_linear(model_dir: Path | str) -> Linear:
-    return read_model(model_dir)[1]
-
-
-def read_model(model_dir: Path | str) -> tuple[dict[str, Any], Linear, dict[str, np.ndarray]]:
-    """Return the manifest, the weights, and what else the family keeps beside them; or refuse."""
+def read_model(model_dir: Path | str) -> StoredModel:
+    """Return what lies in a folder, or refuse what is not as it was written."""
     folder = Path(model_dir)
     manifest = read_manifest(folder)
     if not (folder / WEIGHTS).is_file():
@@ -87,17 +56,35 @@ def read_model(model_dir: Path | str) -> tuple[dict[str, Any], Linear, dict[str,
     if files_sha256(folder) != manifest["sha256"]:
         raise model_damaged()
     arrays = load_file(folder / WEIGHTS)
-    return manifest, Linear(arrays["weights"], arrays["intercepts"]), arrays
+    counts_words = "inverse_frequency" in arrays
+    words = Words.read(folder, arrays["inverse_frequency"]) if counts_words else None
+    return StoredModel(manifest, Linear(arrays["weights"], arrays["intercepts"]), words)
 
 
-def _calibrated(
-    manifest: dict[str, Any], scores: Callable[[int, int], np.ndarray], n: int, at_once: int
+def predict_tfidf(
+    model_dir: Path | str, texts: Sequence[str], seconds: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Score [start, end) after [start, end): features of all texts at once would not fit the memory."""
-    probabilities = np.empty((n, len(manifest["class_names"])), dtype=np.float32)
-    for start in range(0, n, at_once):
-        end = min(start + at_once, n)
-        probabilities[start:end] = apply_temperature(
-            scores(start, end), manifest["temperature"], multiple=manifest["head"] == "multiple"
-        )
+    """Return calibrated probabilities [N, K] float32, in the order of the texts."""
+    return _predicted(model_dir, len(texts), texts, seconds, None)
+
+
+def predict_embedding(model_dir: Path | str, vectors: np.ndarray) -> np.ndarray:
+    """Return calibrated probabilities [N, K] float32 of vectors [N, D], as fit_embedding took them."""
+    return _predicted(model_dir, len(vectors), None, None, vectors)
+
+
+def predict_combined(
+    model_dir: Path | str, texts: Sequence[str], vectors: np.ndarray, seconds: Sequence[str] | None = None
+) -> np.ndarray:
+    """Return calibrated probabilities [N, K] float32 of texts and their vectors [N, D]."""
+    return _predicted(model_dir, len(texts), texts, seconds, vectors)
+
+
+def _predicted(model_dir: Path | str, n: int, *columns: Sequence[Any] | None) -> np.ndarray:
+    model = read_model(model_dir)
+    probabilities = np.empty((n, len(model.manifest["class_names"])), dtype=np.float32)
+    for start in range(0, n, AT_ONCE):
+        few = slice(start, start + AT_ONCE)
+        of_few = [None if column is None else column[few] for column in columns]
+        probabilities[few] = model.probabilities(model.features(*of_few))
     return probabilities

@@ -8,7 +8,6 @@ from annotation import exchange
 from annotation.exchange import OpenTasks, TaskText
 from training import encoder, linear
 from training.algorithms.acquisition_committee import bald, dropped_out
-from training.algorithms.calibration import apply_temperature
 from training.algorithms.examples import Span
 from training.model_folders import read_manifest
 from training.models import ModelVersion, TrainingPolicy
@@ -19,7 +18,7 @@ from training.services.marks import MARKING
 from training.services.remembered import recall, remember
 
 N_DRAWS, DROPOUT = 10, 0.3  # of BALD
-AT_ONCE = 10_000  # tasks, of which counted words and vectors are put side by side
+AT_ONCE = 10_000  # tasks
 Family = ModelVersion.Family
 
 
@@ -30,7 +29,11 @@ def opinion_of_open_tasks(
     manifest = read_manifest(version.path)
     if version.takes_vectors:
         return _by_vectors(version, manifest, policy, on_progress)
-    tasks, words, seconds = _open_texts(version)
+    texts = list(exchange.unlabelled_texts(version.campaign_id))
+    tasks = exchange.open_tasks(version.campaign_id)
+    rows, found = tasks.rows_of(exchange.packed_ids(text.task_id for text in texts))
+    tasks = tasks.only(rows)
+    words, seconds = _words_of([text for text, is_open in zip(texts, found, strict=True) if is_open])
     if manifest["head"] in MARKING:
         readings = MARKING[manifest["head"]].read(version.path, words, on_progress=on_progress)
         return tasks, Opinion(manifest["head"], version.label_keys, None, readings)
@@ -39,16 +42,6 @@ def opinion_of_open_tasks(
     else:
         probabilities = _read_what_is_new(version, tasks, words, seconds, on_progress)
     return tasks, Opinion(manifest["head"], version.label_keys, probabilities)
-
-
-def _open_texts(version: ModelVersion) -> tuple[OpenTasks, list[str], list[str] | None]:
-    """The open tasks, their texts and, of pairs, the second ones."""
-    texts = list(exchange.unlabelled_texts(version.campaign_id))
-    tasks = exchange.open_tasks(version.campaign_id)
-    rows, found = tasks.rows_of(exchange.packed_ids(text.task_id for text in texts))
-    texts = [text for text, is_open in zip(texts, found, strict=True) if is_open]
-    seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
-    return tasks.only(rows), [text.text for text in texts], seconds
 
 
 def _read_what_is_new(
@@ -74,10 +67,9 @@ def _read_what_is_new(
 
 def opinion_of_texts(version: ModelVersion, head: str, texts: Sequence[TaskText]) -> Opinion:
     """Of texts of any task."""
-    words = [text.text for text in texts]
+    words, seconds = _words_of(texts)
     if head in MARKING:
         return Opinion(head, version.label_keys, None, MARKING[head].read(version.path, words))
-    seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
     return Opinion(head, version.label_keys, probabilities_of_texts(version, words, seconds))
 
 
@@ -114,32 +106,29 @@ def spans_of_texts(version: ModelVersion, texts: Sequence[str]) -> list[list[tup
 def _by_vectors(
     version: ModelVersion, manifest: dict, policy: TrainingPolicy, on_progress: Callable[[float], None]
 ) -> tuple[OpenTasks, Opinion]:
-    """By vectors, or by these and words. Where tasks have another encoder's, all texts are read anew."""
+    """By vectors, or by these and words. Where tasks have another encoder's, all texts are read anew.
+
+    Few tasks at a time are read and scored: ten million texts or vectors do not fit the memory.
+    """
     embed_tasks(
         version.campaign,
         _folder_of_encoder(version),
         manifest["base_model_sha256"],
         on_progress=lambda share: on_progress(0.5 * share),
     )
-    if version.family == Family.COMBINED:
-        tasks, words, seconds = _open_texts(version)
-        together = linear.combined_features(version.path)
-    else:
-        tasks, words, seconds, together = exchange.open_tasks(version.campaign_id), [], None, None
-    multiple, temperature = manifest["head"] == "multiple", manifest["temperature"]
+    tasks = exchange.open_tasks(version.campaign_id)
+    model, multiple = linear.read_model(version.path), manifest["head"] == "multiple"
     wants_draws = acquisition_of(policy) == TrainingPolicy.Acquisition.BALD
     probabilities = np.full((len(tasks), len(manifest["class_names"])), np.nan, dtype=np.float32)
     draws = np.full(len(tasks), np.nan) if wants_draws else None
-    model = linear.read_linear(version.path)
     for rows, vectors in _pages(tasks, version, manifest, on_progress):
-        if together is None:
-            features = linear.vector_features(vectors, is_pair=manifest["is_pair"])
-        else:
-            page = [words[row] for row in rows]
-            features = together(page, vectors, seconds and [seconds[row] for row in rows])
-        probabilities[rows] = apply_temperature(model.scores(features), temperature, multiple=multiple)
+        texts = seconds = None
+        if model.words is not None:
+            rows, vectors, texts, seconds = _with_texts(tasks, rows, vectors)
+        features = model.features(texts, seconds, vectors)
+        probabilities[rows] = model.probabilities(features)
         if draws is not None:
-            draws[rows] = bald(_draws(model, features, manifest, seed=version.number), multiple=multiple)
+            draws[rows] = bald(_draws(model, features, seed=version.number), multiple=multiple)
     known = ~np.isnan(probabilities[:, 0])
     draws = None if draws is None else draws[known]
     return tasks.only(known), Opinion(
@@ -150,24 +139,43 @@ def _by_vectors(
 def _pages(
     tasks: OpenTasks, version: ModelVersion, manifest: dict, on_progress: Callable[[float], None]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(places among the tasks [M], their vectors [M, D]), few at a time: ten million would not fit."""
+    """(places among the tasks [M], rising; their vectors [M, D]) of all tasks that have one."""
     for ids, vectors in vector_pages(version.campaign_id, manifest["base_model_sha256"]):
         rows, found = tasks.rows_of(ids)
         vectors = vectors[found]
         for first in range(0, len(rows), AT_ONCE):
             few = slice(first, first + AT_ONCE)
             yield rows[few], vectors[few]
-        on_progress(0.5 + 0.5 * (rows[-1] + 1) / len(tasks) if len(rows) else 0.5)
+        if len(rows):
+            on_progress(0.5 + 0.5 * (rows[-1] + 1) / len(tasks))
 
 
-def _draws(model: linear.Linear, features: linear.Features, manifest: dict, *, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)  # the same draws of the model for every page
+def _with_texts(
+    tasks: OpenTasks, rows: np.ndarray, vectors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[str], list[str] | None]:
+    """Of these tasks those that are not gone by now, with their texts and, of pairs, the second ones."""
+    texts = exchange.texts_of(tasks.uuids(rows))
+    left, _ = tasks.rows_of(exchange.packed_ids(text.task_id for text in texts))
+    words, seconds = _words_of(texts)
+    return left, vectors[np.isin(rows, left)], words, seconds
+
+
+def _words_of(texts: Sequence[TaskText]) -> tuple[list[str], list[str] | None]:
+    seconds = [text.second or "" for text in texts] if texts and texts[0].second is not None else None
+    return [text.text for text in texts], seconds
+
+
+def _draws(model: linear.StoredModel, features: list, *, seed: int) -> np.ndarray:
+    temperature, intercepts = model.manifest["temperature"], model.linear.intercepts
+
+    def scores_of(weights: np.ndarray) -> np.ndarray:
+        return linear.Linear(weights, intercepts).scores(*features) / temperature
+
     return dropped_out(
-        features,
-        model.weights / manifest["temperature"],
-        model.intercepts / manifest["temperature"],
+        scores_of,
+        model.linear.weights,
         n_draws=N_DRAWS,
         rate=DROPOUT,
-        multiple=manifest["head"] == "multiple",
-        rng=rng,
+        multiple=model.manifest["head"] == "multiple",
+        rng=np.random.default_rng(seed),  # the same draws of the model for every page
     )

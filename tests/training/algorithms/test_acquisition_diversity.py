@@ -65,9 +65,9 @@ def test_nearly_equal_texts_are_asked_once_before_all_others():
 
 def test_draws_of_a_head_differ_where_it_rests_on_little():
     rng = np.random.default_rng(0)
-    weights, intercepts = np.array([[4.0, 0, 0, 0], [0, 1, 1, 1]]), np.zeros(2)
+    weights = np.array([[4.0, 0, 0, 0], [0, 1, 1, 1]])
     vectors = np.array([[0, 0, 0, 0], [1, 0, 0, 0]])
-    opinions = dropped_out(vectors, weights, intercepts, n_draws=50, rate=0.5, rng=rng)
+    opinions = dropped_out(lambda drawn: vectors @ drawn.T, weights, n_draws=50, rate=0.5, rng=rng)
     assert opinions.shape == (50, 2, 2)
     doubt = bald(opinions)
     assert doubt[0] < 1e-9 < 0.1 < doubt[1]
@@ -77,8 +77,12 @@ def test_labels_that_rise_and_fall_together_are_doubtful_where_each_is_a_questio
     rng = np.random.default_rng(0)
     weights, vectors = np.array([[4.0], [4.0]]), np.array([[1.0], [0.0]])
     options = {"n_draws": 50, "rate": 0.5, "rng": rng}
-    assert bald(dropped_out(vectors, weights, np.array([-4.0, -4.0]), **options)).max() < 1e-6
-    of_each = dropped_out(vectors, weights, np.array([-4.0, -4.0]), multiple=True, **options)
+
+    def scores_of(drawn: np.ndarray) -> np.ndarray:
+        return vectors @ drawn.T - 4
+
+    assert bald(dropped_out(scores_of, weights, **options)).max() < 1e-6
+    of_each = dropped_out(scores_of, weights, multiple=True, **options)
     doubt = bald(of_each, multiple=True)
     assert doubt[1] < 1e-9 < 0.1 < doubt[0]
 

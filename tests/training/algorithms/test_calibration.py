@@ -5,8 +5,9 @@ from scipy.special import expit, log_softmax, softmax
 from training.algorithms.calibration import (
     apply_temperature,
     cross_entropies,
-    fit_scales,
+    fit_pool,
     fit_temperature,
+    log_shares_of,
     tempered_cross_entropy,
 )
 
@@ -87,13 +88,38 @@ def test_the_tempered_loss_does_not_mind_a_model_that_is_too_sure():
     assert loss_at(0.1) > loss_at(1.0) + 0.1, "who is right without being sure knows less than who is sure"
 
 
+def evidence_of(labels: np.ndarray, log_shares: np.ndarray, n_models: int) -> list[np.ndarray]:
+    """Scores [N, K] of models that saw independent evidence and know how common the classes are: log p."""
+    rng, n_classes = np.random.default_rng(1), len(log_shares)
+    seen = np.eye(n_classes)[labels] + rng.normal(size=(n_models, len(labels), n_classes))
+    return [log_shares + one for one in seen]  # log N(x; e_k, 1) = x_k and what all classes have in common
+
+
 def test_models_that_err_each_for_themselves_are_surer_together():
     """Evidence that is independent adds up; evidence that is the same twice is worth half each time."""
+    labels = np.random.default_rng(0).integers(3, size=4000)
+    targets, even = np.eye(3)[labels], np.zeros(3)
+    evidence = evidence_of(labels, even, 2)
+    assert fit_pool(targets, evidence, even)[0] == pytest.approx([1, 1], abs=0.1)
+    assert fit_pool(targets, [evidence[0]] * 2, even)[0] == pytest.approx([0.5, 0.5], abs=0.06)
+
+
+def test_how_common_classes_are_is_counted_once_however_many_models_know_it():
+    shares = np.array([0.85, 0.10, 0.05])
+    labels = np.random.default_rng(0).choice(3, size=8000, p=shares)
+    targets = np.eye(3)[labels]
+    log_shares = log_shares_of(targets, np.ones(8000))
+    counts, of_shares = fit_pool(targets, evidence_of(labels, log_shares, 3), log_shares)
+    assert counts == pytest.approx([1, 1, 1], abs=0.1)
+    assert of_shares == pytest.approx(-2, abs=0.2)
+
+
+def test_how_common_each_of_several_labels_is_is_counted_once():
     rng = np.random.default_rng(0)
-    labels = rng.integers(2, size=4000)
-    evidence = [np.stack([-z, z], axis=1) for z in rng.normal(0.5 * (2 * labels - 1), 1 / 2**0.5, (2, 4000))]
-    targets = np.eye(2)[labels]
-    assert fit_scales(targets, evidence) == pytest.approx([1, 1], abs=0.1)
-    assert fit_scales(targets, [evidence[0]] * 2) == pytest.approx([0.5, 0.5], abs=0.06)
-    columns = [one[:, 1:] * 2 for one in evidence]
-    assert fit_scales(targets[:, 1:], columns, multiple=True) == pytest.approx([1, 1], abs=0.1)
+    has = rng.random((4000, 2)) < [0.1, 0.3]
+    log_odds = log_shares_of(has.astype(float), np.ones(4000), multiple=True)
+    assert log_odds == pytest.approx(np.log([1 / 9, 3 / 7]), abs=0.15)
+    seen = np.where(has, 1.0, -1.0) + rng.normal(size=(2, 4000, 2))  # its log-odds are twice that
+    counts, of_shares = fit_pool(has.astype(float), list(log_odds + 2 * seen), log_odds, multiple=True)
+    assert counts == pytest.approx([1, 1], abs=0.1)
+    assert of_shares == pytest.approx(-1, abs=0.15)

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from training.algorithms.calibration import log_shares_of
 from training.algorithms.examples import Examples
 from training.algorithms.splits import CALIBRATION, TEST, TRAIN, VALIDATION
 from training.errors import TrainingRefused
@@ -19,7 +20,7 @@ from training.linear import (
     predict_combined,
     predict_embedding,
     predict_tfidf,
-    read_linear,
+    read_model,
 )
 from training.linear.regression import fit
 from training.linear.words import Words
@@ -109,7 +110,7 @@ def test_words_that_tell_nothing_come_to_count_nothing(tmp_path):
     vectors = vectors_of(examples)
     both = fit_combined(examples, vectors, output_dir=tmp_path / "both", seed=0)
     alone = fit_embedding(examples, vectors, output_dir=tmp_path / "alone", seed=0)
-    of_words, of_vectors = both.manifest["derived"]["scales"]
+    of_words, of_vectors, _ = both.manifest["derived"]["counts"]
     assert of_words < 0.2 * of_vectors
     beside = predict_combined(both.path, examples.texts, vectors)
     assert abs(beside - predict_embedding(alone.path, vectors)).max() < 0.1
@@ -123,18 +124,61 @@ def test_the_scores_of_both_are_those_of_each_by_what_it_counts(tmp_path):
     both = fit_combined(examples, vectors, output_dir=tmp_path / "both", **same)
     words = fit_tfidf(examples, output_dir=tmp_path / "words", **same)
     alone = fit_embedding(examples, vectors, output_dir=tmp_path / "alone", **same)
-    of_words, of_vectors = both.manifest["derived"]["scales"]
-    first, second, together = (read_linear(one.path) for one in (words, alone, both))
+    of_words, of_vectors, of_shares = both.manifest["derived"]["counts"]
+    first, second, together = (read_model(one.path).linear for one in (words, alone, both))
     expected = np.hstack([of_words * first.weights, of_vectors * second.weights])
     assert together.weights == pytest.approx(expected, abs=1e-5)
-    assert together.intercepts == pytest.approx(
-        of_words * first.intercepts + of_vectors * second.intercepts, abs=1e-4
-    )
+    log_shares = log_shares_of(examples.targets[examples.learned], np.ones(len(examples.learned)))
+    intercepts = of_words * first.intercepts + of_vectors * second.intercepts + of_shares * log_shares
+    assert together.intercepts == pytest.approx(intercepts, abs=1e-4)
     rows, opinions = both.out_of_fold
     assert rows.tolist() == [0, 1, 2, 7, 8]
     assert opinions.sum(axis=1) == pytest.approx(1)
     found = predict_combined(both.path, examples.texts, vectors)
     assert not (found.argmax(axis=1) == 3).any()
+
+
+def test_a_rare_class_is_found_where_words_and_vectors_each_hint_at_it(tmp_path):
+    """Each alone says the commonest class to nearly all; what both know of shares is not counted twice."""
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, size=1800, p=[0.85, 0.10, 0.05])
+    hints = [labels[i] if rng.random() < 0.7 else rng.integers(3) for i in range(1800)]
+    texts = [" ".join([*rng.choice(FILLER, 5), SIGNS[hint]]) for hint in hints]
+    vectors = (1.5 * np.eye(3)[labels] + rng.normal(size=(1800, 3))).astype(np.float16)
+    examples = examples_of(texts, np.eye(3)[labels])
+    both = fit_combined(examples, vectors, output_dir=tmp_path / "both", seed=0)
+    alone = fit_embedding(examples, vectors, output_dir=tmp_path / "alone", seed=0)
+    rare = examples.rows(TEST)[examples.labels[examples.rows(TEST)] > 0]
+
+    def found(probabilities: np.ndarray) -> float:
+        return (probabilities.argmax(axis=1) == examples.labels)[rare].mean()
+
+    together = found(predict_combined(both.path, texts, vectors))
+    assert together > found(predict_embedding(alone.path, vectors)) + 0.05
+    assert both.manifest["derived"]["counts"][2] < -0.3
+
+
+@pytest.mark.parametrize("head", ["single", "multiple"])
+def test_texts_without_words_leave_the_model_of_both_to_its_vectors(tmp_path, head):
+    examples = dataclasses.replace(labelled(head=head), texts=["…!"] * 120)
+    vectors = vectors_of(examples)
+    both = fit_combined(examples, vectors, output_dir=tmp_path / "m", seed=0)
+    alone = fit_embedding(examples, vectors, output_dir=tmp_path / "alone", seed=0)
+    beside = predict_combined(both.path, examples.texts, vectors)
+    assert ((beside > 0.5) == (predict_embedding(alone.path, vectors) > 0.5)).mean() > 0.95
+
+
+def test_pairs_are_told_apart_by_words_and_vectors(tmp_path):
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 300, 6))
+    second[::2] = first[::2]
+    targets = np.eye(2)[(np.arange(300) % 2 == 0).astype(int)]
+    texts = [f"text {i}" for i in range(300)]
+    examples = examples_of(texts, targets, seconds=texts)
+    vectors = np.hstack([first, second]).astype(np.float16)
+    both = fit_combined(examples, vectors, output_dir=tmp_path / "m", seed=0)
+    found = predict_combined(both.path, texts, vectors, texts).argmax(axis=1)
+    assert (found == examples.labels)[examples.rows(TEST)].mean() > 0.9
 
 
 def test_each_of_several_labels_is_a_question_of_its_own(tmp_path):
