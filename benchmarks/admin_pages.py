@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=200_000)
     parser.add_argument("--each", type=int, default=3, help="answers a task")
-    parser.add_argument("--runs", type=int, default=20, help="of training, three models each")
+    parser.add_argument("--runs", type=int, default=20, help="of training, four models each")
     parser.add_argument("--volunteers", type=int, default=200)
     parser.add_argument("--times", type=int, default=7, help="that each page is asked for")
     parser.add_argument("--pages", nargs="*", help="only these")
@@ -192,7 +192,7 @@ def processor_seconds() -> float:
 
 
 def make_runs(campaign, n_runs: int) -> None:
-    """Each with three models, whose figures are as large as real ones; the last run is still open."""
+    """Each with four models, whose figures are as large as real ones; the last run is still open."""
     from datetime import timedelta
 
     from django.utils import timezone
@@ -211,7 +211,7 @@ def make_runs(campaign, n_runs: int) -> None:
             minutes_spent=60.0 * run_number,
             history=[{"epoch": e, "step": e, "train_loss": 0.5, "validation_loss": 0.6} for e in range(200)],
         )  # fmt: skip
-        for family in ("encoder", "embedding", "tfidf"):
+        for family in ("encoder", "embedding", "tfidf", "combined"):
             number += 1
             version = ModelVersion.objects.create(
                 campaign=campaign, run=run, number=number, family=family, path="", sha256="0" * 64,

@@ -96,7 +96,8 @@ def compare(name: str, seed: int, arguments: argparse.Namespace) -> dict:
         "spans", labels, texts, None, np.ones(len(texts), np.float32), parts.astype(np.int8), spans=spans
     )
     if arguments.crowd is not None:
-        config = replace(config, seeds_when_few=1)  # both lessons start once: the rounds' seeds repeat them
+        # Both lessons start once: the rounds' seeds repeat them.
+        config = replace(config, seeds_when_few=1, spare_seeds=0)
     lessons = {"model": examples} if arguments.crowd is None else by_crowd(examples, seed, arguments)
     found, began = {}, time.perf_counter()
     for way, lesson in lessons.items():

@@ -102,11 +102,12 @@ def test_each_turn_has_lines_of_its_own_and_the_last_that_learns_from_all_says_s
     assert "which learns from all of them" in html
     assert "started again" not in html
 
-    TrainingRun.objects.update(history=[*turns, *[point | {"seed": 10} for point in turns[-2:]]])
+    again = [point | {"seed": 10, "train_loss": point["train_loss"] / 2} for point in turns[-2:]]
+    TrainingRun.objects.update(history=[*turns, *again])
     html = client.get(reverse("training_run", args=[run.pk])).content.decode()
-    assert '"2 (all texts)", "1 (all texts, again)", "2 (all texts, again)"' in html
+    assert '"2 (all texts)", "1 (all texts, start 2)", "2 (all texts, start 2)"' in html
     assert '"begins": [0, 2, 4, 6]' in html
-    assert "and so started again from other random weights" in html
+    assert "the start that learned most is kept (“all texts, start 2”)" in html
 
 
 def test_of_relations_the_loss_of_both_encoders_is_shown_by_name(client, alice, campaign):

@@ -43,6 +43,7 @@ class Standing:
     precision: str = "fp32"  # found once a run: a second measurement might fall out otherwise
     n_pieces: int = 1  # that a batch is cut into, so that it fits the memory
     n_spares: int = 0  # that were asked for
+    kept_seed: int | None = None  # of the start that is kept, where some learn from all
 
 
 @dataclass(slots=True)

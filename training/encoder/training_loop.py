@@ -20,7 +20,7 @@ from training.encoder.turns import Turn
 from training.encoder.windows import drawn_windows
 from training.errors import TrainingRefused
 
-LEARNED = 0.9  # of the first epoch's training loss, and less: something was learned
+STILL_LEARNS = 0.9  # of the training loss halfway, and less at the end: the rehearsals were not at rest
 
 
 class Lesson(Protocol):
@@ -62,6 +62,7 @@ class Training:
         self.best: dict[str, Tensor] = {}  # the weights to keep
         self.predicted: dict[str, Tensor] = {}  # by "turn/epoch", what was predicted after it
         self.checkpoints: Checkpoints | None = None
+        self.share_done = 0.0
         self._start_turn()
 
     @property
@@ -264,7 +265,7 @@ class Training:
     def _end_turn(self) -> None:
         standing = self.standing
         if not len(self.turn.held_out):
-            self._end_start()
+            self._keep_or_start_again()
         standing.turn += 1
         standing.epoch, standing.best_epoch, standing.best_loss = 0, 0, float("inf")
         if standing.turn < len(self.turns):
@@ -272,22 +273,26 @@ class Training:
         elif self.checkpoints is not None:
             self._save(State(standing, best=self.best, predicted=self.predicted, weights={}, moments={}))
 
-    def _end_start(self) -> None:
+    def _keep_or_start_again(self) -> None:
         """Keep what learned from all, unless another start of it learned more; ask for one if it failed.
 
-        Some starts of a network on few labels never leave the plateau of the classes' shares (Mosbach et al.
-        2021, section 5), and nothing that was held out could tell of this one: so its training loss has to
-        come further than halfway to where it was in the rehearsals, if these learned anything.
+        Some starts of a network on few labels never get further than the classes' shares (Mosbach et al.
+        2021, section 5), and nothing was held out that could tell of this one. So its training loss has to
+        be lower in the end than the rehearsals' was after half as many epochs, if these went on learning.
         """
-        starts = [turn for turn in self.turns if not len(turn.held_out)]
-        losses = [self._course(turn)[-1]["train_loss"] for turn in starts]
-        if losses[-1] == min(losses):
-            self.best = self._weights_now()
-        rehearsed = [[point["train_loss"] for point in self._course(turn)] for turn in self.rehearsals]
-        began, ended = np.mean([(of_one[0], of_one[self.best_epoch - 1]) for of_one in rehearsed], axis=0)
-        failed = ended < LEARNED * began and losses[-1] > (began + ended) / 2
+        losses = {turn.seed: self._train_losses(turn)[-1] for turn in self.turns if not len(turn.held_out)}
+        this = losses[self.turn.seed]
+        if this == min(losses.values()):
+            self.best, self.standing.kept_seed = self._weights_now(), self.turn.seed
+        rehearsed = [self._train_losses(turn) for turn in self.rehearsals]
+        halfway = np.mean([of_one[(self.best_epoch - 1) // 2] for of_one in rehearsed])
+        in_the_end = np.mean([of_one[self.best_epoch - 1] for of_one in rehearsed])
+        failed = this > halfway and in_the_end < STILL_LEARNS * halfway
         if failed and self.standing.n_spares < len(self.lesson.spares):
             self.standing.n_spares += 1
+
+    def _train_losses(self, turn: Turn) -> list[float]:
+        return [point["train_loss"] for point in self._course(turn)]
 
     def _weights_now(self) -> dict[str, Tensor]:
         return {name: weight.detach().cpu().clone() for name, weight in self.weights.items()}
@@ -310,6 +315,7 @@ class Training:
         return {
             "n_train": len(self.turn.train),
             "seeds": [turn.seed for turn in self.turns],
+            "kept_seed": self.turns[0].seed if len(self.turns) == 1 else self.standing.kept_seed,
             "max_epochs": self.config.epochs_for(len(self.rehearsals[0].train)),
             "best_epoch": self.best_epoch,
             "peak_learning_rate": self.peak_learning_rate,
@@ -335,10 +341,12 @@ class Training:
         history, step = self.standing.history, self._steps_done()
         n_turns, n_steps = len(self.turns), self._steps_in(self.turns)
         last = history[-1] if history else {"train_loss": None, "validation_loss": None}
+        # Another start is more to do than was known; what is done already stays done.
+        self.share_done = max(self.share_done, 0.02 + 0.95 * step / n_steps)
         self.reporter.tell(
             Progress(
                 stage=stage,
-                share_done=1.0 if stage == "saving" else 0.02 + 0.95 * step / n_steps,
+                share_done=1.0 if stage == "saving" else self.share_done,
                 turn=min(self.standing.turn + 1, n_turns),
                 n_turns=n_turns,
                 epoch=self.standing.epoch + (stage == "training" and self.standing.step > 0),

@@ -6,6 +6,7 @@ published model of the first and goes on from there.
 
 import logging
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from uuid import UUID
 
@@ -33,7 +34,7 @@ from training.services.judging import (
     opinion_of,
     trial_of,
 )
-from training.services.learning import checked_examples, families_of, learn
+from training.services.learning import VectorsOf, checked_examples, families_of, learn, snapshot_vectors
 from training.services.lineage import lineage_of
 from training.services.priorities import order_queue
 from training.services.promotions import in_charge
@@ -117,9 +118,12 @@ def _learn(run: TrainingRun, token: int, progress: "Progress") -> None:
     progress.enter("training")
     made = {version.family: version for version in run.versions.all()}
     opinions: dict[ModelVersion, Opinion] = {}  # on the bench: what was read once need not be read again
+    vectors_of = cache(partial(snapshot_vectors, run.campaign, snapshot))
     for family in families_of(run, snapshot):
         if family not in made:
-            version, opinion = _make(run, token, family, snapshot, examples, config, bench, progress)
+            version, opinion = _make(
+                run, token, family, vectors_of, snapshot, examples, config, bench, progress
+            )
             made[family], opinions[version] = version, opinion
     progress.enter("judging")
     try_the_gate(run, token, list(made.values()), bench, opinions, on_progress=progress.share)
@@ -131,6 +135,7 @@ def _make(
     run: TrainingRun,
     token: int,
     family: str,
+    vectors_of: VectorsOf,
     snapshot: Snapshot,
     examples: Examples,
     config: FineTuneConfig,
@@ -141,8 +146,7 @@ def _make(
     directory = runs.run_directory(run)
     learned = learn(
         family,
-        run.campaign,
-        snapshot,
+        vectors_of,
         examples,
         config,
         output_dir=directory / family,

@@ -23,6 +23,7 @@ from training.services.marks import MARKING
 from training.services.snapshot import Snapshot, examples_of
 
 Family = ModelVersion.Family
+VectorsOf = Callable[[], tuple[np.ndarray, str]]  # see snapshot_vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Learned:
 
 
 def families_of(run: TrainingRun, snapshot: Snapshot) -> list[str]:
-    """Which models a run makes, the longest first: what the encoder refuses, no other model answers for."""
+    """Which models a run makes, the encoder first: what it refuses, no other model answers for."""
     if snapshot.head in MARKING_HEADS:
         return [Family.ENCODER] if run.kind == TrainingRun.Kind.TRAIN else []
     fast = [Family.EMBEDDING, Family.TFIDF, Family.COMBINED]
@@ -69,8 +70,7 @@ def checked_examples(snapshot: Snapshot) -> Examples:
 
 def learn(
     family: str,
-    campaign: Campaign,
-    snapshot: Snapshot,
+    vectors_of: VectorsOf,
     examples: Examples,
     config: FineTuneConfig,
     *,
@@ -78,7 +78,7 @@ def learn(
     checkpoint_dir: Path | None = None,
     on_progress: Callable[[encoder.Progress], None] | None = None,
 ) -> Learned:
-    """Equal arguments give equal models on one machine; of a frozen encoder, with its vectors as stored."""
+    """Equal arguments give equal models on one machine; vectors_of is asked by those that take vectors."""
     if family == Family.ENCODER:
         fine_tune = MARKING[examples.head].fine_tune if examples.head in MARKING else encoder.fine_tune
         tuned = encoder.shared(
@@ -98,13 +98,13 @@ def learn(
     if family == Family.TFIDF:
         made = linear.fit_tfidf(examples, output_dir=output_dir, **same)
     else:
-        vectors, sha256 = _vectors(campaign, snapshot)
+        vectors, sha256 = vectors_of()
         fit = linear.fit_embedding if family == Family.EMBEDDING else linear.fit_combined
         made = fit(examples, vectors, output_dir=output_dir, base_model_sha256=sha256, **same)
     return Learned(made.path, made.sha256, made.manifest, made.out_of_fold)
 
 
-def _vectors(campaign: Campaign, snapshot: Snapshot) -> tuple[np.ndarray, str]:
+def snapshot_vectors(campaign: Campaign, snapshot: Snapshot) -> tuple[np.ndarray, str]:
     """(float16 [N, D] of the snapshot's texts, SHA-256 of the encoder); what is not read yet is read now."""
     folder, sha256 = base_encoder_of(campaign)
     tasks = [UUID(row["task"]) for row in snapshot.rows]

@@ -77,7 +77,12 @@ VECTORS = """\
 INPUTS = {
     "tfidf": WORDS,
     "embedding": VECTORS,
-    "combined": f"{WORDS}\n{VECTORS}\n  The terms' features stand first, the vector's behind them.",
+    "combined": (
+        f"{WORDS}\n{VECTORS}\n"
+        "- Both sorts of features, the terms' before the vector's, make one row. `weights` and `intercepts`\n"
+        "  hold what either counts (`counts` under `derived` in manifest.json; the third is that of the log\n"
+        "  shares of the classes) and their temperatures, so T is 1."
+    ),
 }
 CALIBRATION = {
     "single": "p = softmax(logits / T)",

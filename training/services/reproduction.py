@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from training import encoder
 from training.config import FineTuneConfig
 from training.models import ModelVersion
 from training.services.judging import bench_of, metrics_of, opinion_of
-from training.services.learning import checked_examples, learn
+from training.services.learning import checked_examples, learn, snapshot_vectors
 from training.services.lineage import lineage_of
 from training.services.snapshot import kept_snapshot
 
@@ -44,8 +45,7 @@ def reproduce(
         target = Path(folder) / "model"
         learned = learn(
             version.family,
-            version.campaign,
-            snapshot,
+            partial(snapshot_vectors, version.campaign, snapshot),
             examples,
             config,
             output_dir=target,

@@ -151,13 +151,12 @@ def loss_curves(history: list[dict]) -> list[dict]:
     curves = []
     for encoder, of_encoder in points.items():
         heading, title = LEARNED[encoder]
-        starts = {point.get("seed") for point in of_encoder if point["validation_loss"] is None}
         curves.append(
             {
                 "name": f"chart-loss-{encoder}",
                 "heading": heading,
                 "chart": _loss_curve(title, of_encoder),
-                "n_starts": len(starts),  # of what learns from all
+                "starts": _starts(of_encoder),
             }
         )
     return curves
@@ -198,11 +197,18 @@ def _loss_curve(title: str, history: list[dict]) -> dict:
 def _names_of_turns(history: list[dict]) -> dict[int, str]:
     """By their seeds; what learned next to nothing from all texts starts again."""
     learns_all = {point.get("seed"): point["validation_loss"] is None for point in history}
-    names = {}
+    names, n_starts = {}, 0
     for place, (seed, learns) in enumerate(learns_all.items()):
-        again = ", again" if "all texts" in names.values() else ""
-        names[seed] = f"all texts{again}" if learns else f"turn {place + 1}"
+        n_starts += learns
+        start = f", start {n_starts}" if n_starts > 1 else ""
+        names[seed] = f"all texts{start}" if learns else f"turn {place + 1}"
     return names
+
+
+def _starts(history: list[dict]) -> dict:
+    """How often something began to learn from all texts, and the name of the start that learned most."""
+    last = {point["seed"]: point["train_loss"] for point in history if point["validation_loss"] is None}
+    return {"n": len(last), "kept": _names_of_turns(history)[min(last, key=last.get)] if last else ""}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -129,6 +129,7 @@ def test_a_last_network_that_learns_next_to_nothing_starts_again(parted, tiny_co
     dead_starts.add(1)
     tuned = fine_tune(parted, config, output_dir=tmp_path / "m")
     assert tuned.manifest["derived"]["seeds"] == [0, 1, 2]
+    assert tuned.manifest["derived"]["kept_seed"] == 2
     first, second = ([point for point in tuned.history if point["seed"] == seed] for seed in (1, 2))
     assert len(first) == len(second) == tuned.manifest["derived"]["best_epoch"]
     assert first[-1]["train_loss"] > 0.6 > 0.3 > second[-1]["train_loss"]
@@ -137,14 +138,42 @@ def test_a_last_network_that_learns_next_to_nothing_starts_again(parted, tiny_co
     assert (found == parted.labels[learned]).mean() > 0.9
 
 
-def test_after_as_many_starts_as_are_spared_the_best_of_them_is_kept(
+def test_after_as_many_starts_as_are_spared_the_one_that_learned_most_is_kept(
     parted, tiny_config, tmp_path, dead_starts
 ):
     dead_starts |= {1, 2, 3}
     config = dataclasses.replace(tiny_config, max_epochs=20, patience=20, **SOME)
-    tuned = fine_tune(parted, config, output_dir=tmp_path / "m")
-    assert tuned.manifest["derived"]["seeds"] == [0, 1, 2, 3]
-    assert predict_proba(tuned.path, parted.texts).std(axis=0) == pytest.approx(0, abs=1e-6)
+    told = []
+    tuned = fine_tune(
+        parted, config, output_dir=tmp_path / "m", on_progress=lambda now: told.append(now.share_done)
+    )
+    derived = tuned.manifest["derived"]
+    assert derived["seeds"] == [0, 1, 2, 3]
+    last = {point["seed"]: point["train_loss"] for point in tuned.history if point["seed"] > 0}
+    assert derived["kept_seed"] == min(last, key=last.get)
+    shares = predict_proba(tuned.path, parted.texts)
+    assert shares.std(axis=0) == pytest.approx(0, abs=1e-6)
+    assert told == sorted(told)
+
+
+def test_a_dead_start_is_told_from_one_that_learned_where_most_texts_have_one_label(
+    tiny_config, tmp_path, dead_starts
+):
+    """Who knows the shares alone is far better there than who begins to learn."""
+    texts, labels = signed_sentences(400)
+    rows = [row for row, label in enumerate(labels) if label == 0 or row % 16 == 1]
+    texts, labels = [texts[row] for row in rows], [labels[row] for row in rows]
+    parts = np.where(np.arange(len(rows)) % 5 == 0, VALIDATION, TRAIN).astype(np.int8)
+    examples = Examples(
+        "single", ("no", "yes"), texts, one_hot(labels, 2), np.ones(len(rows), np.float32), parts
+    )
+    config = dataclasses.replace(
+        tiny_config, max_epochs=20, patience=20, imbalance_ratio=100.0, enough_examples=1000
+    )
+    dead_starts.add(1)
+    tuned = fine_tune(examples, config, output_dir=tmp_path / "m")
+    assert tuned.manifest["derived"]["seeds"][:3] == [0, 1, 2]
+    assert tuned.manifest["derived"]["kept_seed"] != 1
 
 
 def test_another_start_goes_on_from_its_checkpoint(parted, tiny_config, tmp_path, monkeypatch, dead_starts):
