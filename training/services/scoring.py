@@ -125,6 +125,8 @@ def _by_vectors(
         texts = seconds = None
         if model.words is not None:
             rows, vectors, texts, seconds = _with_texts(tasks, rows, vectors)
+        if not len(rows):
+            continue
         features = model.features(texts, seconds, vectors)
         probabilities[rows] = model.probabilities(features)
         if draws is not None:
